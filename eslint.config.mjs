@@ -1,0 +1,74 @@
+import effectPlugin from "@effect/eslint-plugin"
+import js from "@eslint/js"
+import { defineConfig } from "eslint/config"
+import tseslint from "typescript-eslint"
+
+const nodeGlobals = {
+  Buffer: "readonly",
+  console: "readonly",
+  performance: "readonly",
+  process: "readonly",
+  URL: "readonly"
+}
+
+export default defineConfig(
+  { ignores: ["**/dist/**", "**/coverage/**", "docs/.snippets/**"] },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  ...effectPlugin.configs.dprint,
+  {
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    rules: {
+      "@effect/dprint": ["error", {
+        config: {
+          indentWidth: 2,
+          lineWidth: 120,
+          semiColons: "asi",
+          quoteStyle: "alwaysDouble",
+          trailingCommas: "never",
+          operatorPosition: "maintain",
+          "arrowFunction.useParentheses": "force"
+        }
+      }]
+    }
+  },
+  {
+    files: ["**/*.ts", "**/*.mts"],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "no-console": "error",
+      "no-control-regex": "off",
+      "require-yield": "off",
+      "@typescript-eslint/array-type": ["error", { default: "generic", readonly: "generic" }],
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/no-empty-object-type": "off",
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-namespace": "off",
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }]
+    }
+  },
+  {
+    // Library code imports modules by path (cold start), and takes time and randomness from Effect (tests).
+    files: ["packages/{hookrail,node,promise}/src/**/*.ts"],
+    rules: {
+      "@effect/no-import-from-barrel-package": ["error", { packageNames: ["effect", "@effect/platform"] }],
+      "no-restricted-properties": ["error", { object: "Date", property: "now", message: "Use Effect's Clock." }, {
+        object: "Math",
+        property: "random",
+        message: "Use Effect's Random."
+      }]
+    }
+  },
+  {
+    // The core runs anywhere.
+    files: ["packages/hookrail/src/**/*.ts"],
+    rules: {
+      "no-restricted-imports": ["error", { patterns: [{ group: ["node:*"], message: "The core runs anywhere." }] }]
+    }
+  },
+  {
+    files: ["docs/**", "scratchpad/**", "**/bench/**", "**/bin/**", "**/*.mjs"],
+    rules: { "no-console": "off" },
+    languageOptions: { globals: nodeGlobals }
+  }
+)

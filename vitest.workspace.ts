@@ -1,0 +1,20 @@
+import { existsSync, readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import type { TestProjectInlineConfiguration } from "vitest/config"
+
+const packages = fileURLToPath(new URL("./packages", import.meta.url))
+
+/** Packages of this workspace resolve to their sources, so that tests need no build. */
+const conditions = ["@hookrail/source", "module", "node", "development|production"]
+
+const projects: Array<TestProjectInlineConfiguration> = readdirSync(packages)
+  .filter((name) => existsSync(`${packages}/${name}/test`))
+  .map((name) => ({
+    extends: true,
+    root: `${packages}/${name}`,
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: { name, include: ["test/**/*.test.ts"] }
+  }))
+
+export default projects
