@@ -1,0 +1,113 @@
+/**
+ * An event, as it is sent, as it is accepted, and as its status is told (protocol sections 1 and 2).
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { type Delivery, DeliverySchema } from "./Delivery.js"
+import type { SendOptions } from "./HookrailClient.js"
+import type { Problem } from "./HookrailError.js"
+import type * as Topic from "./Topic.js"
+
+/**
+ * The server has stored the event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventAccepted {
+  /** 26 characters (a ULID). */
+  readonly eventId: string
+  /** One per matching subscription. Empty: nobody will receive this event. */
+  readonly deliveryIds: ReadonlyArray<string>
+  /** The server had this event already, from an earlier request with the same idempotency key. */
+  readonly replayed: boolean
+  readonly idempotencyKey: string
+}
+
+/**
+ * What has become of an event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventStatus {
+  readonly eventId: string
+  readonly topic: string
+  readonly deliveries: ReadonlyArray<Delivery>
+}
+
+/**
+ * An event to be sent, for `HookrailClient.sendEvents`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventInput extends SendOptions {
+  readonly topic: string | Topic.Any
+  readonly payload: unknown
+}
+
+/**
+ * Makes an event for `HookrailClient.sendEvents`; with a typed topic, its payload is checked by the compiler.
+ *
+ * @example
+ * import { Event, HookrailClient } from "hookrail"
+ * import { Stream } from "effect"
+ *
+ * const results = HookrailClient.sendEvents(
+ *   Stream.range(1, 100).pipe(
+ *     Stream.map((n) => Event.make("orders.created", { order_id: `o_${n}` }, { idempotencyKey: `order-${n}` }))
+ *   )
+ * )
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: {
+  <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): EventInput
+  (topic: string, payload: {} | null, options?: SendOptions): EventInput
+} = (topic: string | Topic.Any, payload: unknown, options?: SendOptions): EventInput => ({ ...options, topic, payload })
+
+const emptyIfNull = <A, I>(items: Schema.Schema<A, I>) =>
+  Schema.transform(Schema.NullOr(Schema.Array(items)), Schema.Array(Schema.typeSchema(items)), {
+    strict: true,
+    decode: (array) => array ?? [],
+    encode: (array) => array
+  })
+
+/**
+ * From and to the body of a 202. `null` instead of an empty list is read as one.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EventAcceptedBody = Schema.Struct({
+  eventId: Schema.propertySignature(Schema.NonEmptyString).pipe(Schema.fromKey("event_id")),
+  deliveryIds: Schema.propertySignature(emptyIfNull(Schema.String)).pipe(Schema.fromKey("delivery_ids"))
+})
+
+/**
+ * From and to the body of an event's status. `null` instead of an empty list is read as one.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EventStatusBody = Schema.Struct({
+  eventId: Schema.propertySignature(Schema.NonEmptyString).pipe(Schema.fromKey("event_id")),
+  topic: Schema.String,
+  deliveries: emptyIfNull(DeliverySchema)
+})
+
+/**
+ * A problem document (protocol section 1.4).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ProblemBody: Schema.Schema<Problem> = Schema.Struct({
+  type: Schema.optional(Schema.String),
+  title: Schema.optional(Schema.String),
+  status: Schema.optional(Schema.Number),
+  detail: Schema.optional(Schema.String)
+})

@@ -1,0 +1,272 @@
+/**
+ * Sends events to a Hookrail server and reads what became of them.
+ *
+ * @since 0.1.0
+ */
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { EventAccepted, EventInput, EventStatus } from "./Event.js"
+import * as HookrailConfig from "./HookrailConfig.js"
+import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
+import { IdempotencyKeys } from "./IdempotencyKeys.js"
+import * as internal from "./internal/client.js"
+import * as SendEvents from "./internal/sendEvents.js"
+import type * as Topic from "./Topic.js"
+import { Transport } from "./Transport.js"
+
+/**
+ * Options of a status read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadOptions {
+  /** How long an attempt may take as a whole. Default: the client's. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How failed attempts are retried. Default: the client's. */
+  readonly retry?: HookrailConfig.Retry | undefined
+}
+
+/**
+ * Options of a send.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SendOptions extends ReadOptions {
+  /**
+   * What makes two sends the same event: the server stores one per key, for 24 hours. Visible ASCII, at most 2,048
+   * characters. Default: from `IdempotencyKeys`, a new random one per send.
+   */
+  readonly idempotencyKey?: string | undefined
+  /**
+   * Events with the same key reach an ordered subscription one after the other. Visible ASCII, at most 256 bytes; for
+   * other texts put a member `ordering_key` into the payload (protocol section 1.7).
+   */
+  readonly orderingKey?: string | undefined
+}
+
+/**
+ * Options of waiting for an event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AwaitOptions {
+  /** How long to wait in all. Default 1 minute; a failed first delivery alone may take 35 seconds to be tried again. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** When to look again. Default: after 250 milliseconds, doubling up to 5 seconds. */
+  readonly schedule?: Schedule.Schedule<unknown, EventStatus> | undefined
+  /** What to wait for. Default: until each delivery is terminal. */
+  readonly until?: ((status: EventStatus) => boolean) | undefined
+  /** How each failed look is retried. Default: the client's. */
+  readonly retry?: HookrailConfig.Retry | undefined
+}
+
+/**
+ * Options of sending a stream of events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail"> {
+  /** How many events may be under way at a time. Default 16. The client's `maxInFlight` holds as well. */
+  readonly concurrency?: number | undefined
+  /** Whether the first error ends the stream (the default), or becomes a result like the others. */
+  readonly onError?: OnError | undefined
+}
+
+/**
+ * What became of one event of a stream, with `onError: "collect"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SendResult =
+  | { readonly _tag: "Accepted"; readonly input: EventInput; readonly accepted: EventAccepted }
+  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: SendError }
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace HookrailClient {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** See the accessor `sendEvent`. */
+    readonly sendEvent: {
+      <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
+      (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
+    }
+    /** See the accessor `getEvent`. */
+    readonly getEvent: (eventId: string, options?: ReadOptions) => Effect.Effect<EventStatus, ReadError>
+    /** See the accessor `awaitEvent`. */
+    readonly awaitEvent: (eventId: string, options?: AwaitOptions) => Effect.Effect<EventStatus, AwaitError>
+  }
+}
+
+/**
+ * Sends an event and waits until the server has stored it (protocol section 1).
+ *
+ * The payload is encoded once, and one idempotency key is made: each attempt sends the same bytes and key, so the server
+ * stores the event once however often it is retried. Connection errors, timeouts, 408, 425, 429 and 5xx are retried by
+ * the policy. An error carries `outcome` and `idempotencyKey`: with them the caller knows whether to send again, and
+ * does so without a duplicate.
+ *
+ * @example
+ * import { HookrailClient } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", amount: 4200 }, {
+ *     idempotencyKey: "order-o_1-created"
+ *   })
+ *   yield* Effect.log(accepted.eventId)
+ * })
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const sendEvent: {
+  <A, I>(
+    topic: Topic.Topic<A, I>,
+    payload: A,
+    options?: SendOptions
+  ): Effect.Effect<EventAccepted, SendError, HookrailClient>
+  (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError, HookrailClient>
+} = (topic: string | Topic.Any, payload: unknown, options?: SendOptions) =>
+  Effect.flatMap(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
+
+/**
+ * Reads the status of an event: its deliveries and their attempts (protocol section 2). Retried like a send.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const getEvent = (
+  eventId: string,
+  options?: ReadOptions
+): Effect.Effect<EventStatus, ReadError, HookrailClient> =>
+  Effect.flatMap(HookrailClient, (client) => client.getEvent(eventId, options))
+
+/**
+ * Waits until every delivery of an event is terminal, or until a condition of your own holds. An event that nobody
+ * subscribed to is there at once, with no deliveries.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const awaitEvent = (
+  eventId: string,
+  options?: AwaitOptions
+): Effect.Effect<EventStatus, AwaitError, HookrailClient> =>
+  Effect.flatMap(HookrailClient, (client) => client.awaitEvent(eventId, options))
+
+/**
+ * Sends a stream of events, several at a time, and gives the results in the order of the events. It takes no more events
+ * from the stream than are under way. Events with the same `orderingKey` option are sent one after the other.
+ *
+ * @example
+ * import { Event, HookrailClient } from "hookrail"
+ * import { Effect, Stream } from "effect"
+ *
+ * const program = HookrailClient.sendEvents(
+ *   Stream.make(Event.make("orders.created", { order_id: "o_1" }), Event.make("orders.created", { order_id: "o_2" })),
+ *   { onError: "collect" }
+ * ).pipe(
+ *   Stream.runForEach((result) =>
+ *     result._tag === "Accepted" ? Effect.log(result.accepted.eventId) : Effect.logError(result.error)
+ *   )
+ * )
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const sendEvents: {
+  <E, R>(
+    events: Stream.Stream<EventInput, E, R>,
+    options?: SendEventsOptions<"fail">
+  ): Stream.Stream<EventAccepted, E | SendError, R | HookrailClient>
+  <E, R>(
+    events: Stream.Stream<EventInput, E, R>,
+    options: SendEventsOptions<"collect">
+  ): Stream.Stream<SendResult, E, R | HookrailClient>
+} = <E, R>(
+  events: Stream.Stream<EventInput, E, R>,
+  options?: SendEventsOptions<"fail" | "collect">
+): Stream.Stream<never, E, R | HookrailClient> =>
+  Stream.unwrap(
+    Effect.map(HookrailClient, (client) => SendEvents.sendEvents(client, events, options))
+  ) as Stream.Stream<never, E, R | HookrailClient>
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<HookrailClient, HookrailClient.Service>() {
+  /** @since 0.1.0 */
+  static readonly sendEvent = sendEvent
+  /** @since 0.1.0 */
+  static readonly sendEvents = sendEvents
+  /** @since 0.1.0 */
+  static readonly getEvent = getEvent
+  /** @since 0.1.0 */
+  static readonly awaitEvent = awaitEvent
+}
+
+/**
+ * Makes a client. A program that needs two of them gives each a `Context.Tag` of its own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options?: HookrailConfig.Options
+): Effect.Effect<HookrailClient.Service, HookrailConfigError, Transport> =>
+  Effect.gen(function*() {
+    const config = yield* HookrailConfig.make(options)
+    const transport = yield* Transport
+    const keys = yield* IdempotencyKeys
+    return internal.make({ config, transport, keys })
+  })
+
+/**
+ * A client with these options; what they leave out comes from `HOOKRAIL_API_KEY` and `HOOKRAIL_BASE_URL`.
+ *
+ * @example
+ * import { HookrailClient, Transport } from "hookrail"
+ * import { Layer } from "effect"
+ *
+ * const layer = HookrailClient.layer({ timeout: "5 seconds" }).pipe(Layer.provide(Transport.layerFetch))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options?: HookrailConfig.Options
+): Layer.Layer<HookrailClient, HookrailConfigError, Transport> => Layer.effect(HookrailClient, make(options))
+
+/**
+ * A client whose options are `Config`s.
+ *
+ * @example
+ * import { HookrailClient } from "hookrail"
+ * import { Config } from "effect"
+ *
+ * const layer = HookrailClient.layerConfig({ apiKey: Config.redacted("ORDERS_HOOKRAIL_KEY") })
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: HookrailConfig.ConfigOptions
+): Layer.Layer<HookrailClient, ConfigError.ConfigError | HookrailConfigError, Transport> =>
+  Layer.effect(HookrailClient, Effect.flatMap(HookrailConfig.fromConfig(options), make))

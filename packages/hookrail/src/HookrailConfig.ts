@@ -1,0 +1,218 @@
+/**
+ * The settings of a client, from options, from `Config`, or from the environment.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
+import { toMillis } from "./internal/duration.js"
+import { redact } from "./internal/redact.js"
+import { version } from "./internal/version.js"
+import * as RetryPolicy from "./RetryPolicy.js"
+
+/**
+ * How failed attempts are retried: a policy, the settings of one, a `Schedule` of your own over the error (it sees only
+ * errors worth a retry; `RetryPolicy.respectRetryAfter` puts `Retry-After` under its delays), or `false` for one request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Schedule<unknown, HookrailError> | false
+
+/**
+ * The options of a client. All may be left out: the API key and base URL then come from the environment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The producer key. Default: `HOOKRAIL_API_KEY`. */
+  readonly apiKey?: Redacted.Redacted<string> | undefined
+  /**
+   * Where the server is, `http` or `https`, with a path prefix if it has one. Default: `HOOKRAIL_BASE_URL`, else
+   * `http://localhost:8080`.
+   */
+  readonly baseUrl?: string | URL | undefined
+  /** How long an attempt may take as a whole. Default 15 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How long the start of an answer may take. Default 10 seconds. */
+  readonly responseTimeout?: Duration.DurationInput | undefined
+  /** Default `RetryPolicy.standard`: 3 retries within 1 minute. */
+  readonly retry?: Retry | undefined
+  /** How many requests may be under way at a time; the others wait for their turn. Default 64. */
+  readonly maxInFlight?: number | undefined
+  /** An event that no subscription matches: log it once per topic (the default), let it pass, or fail. */
+  readonly onUnmatched?: "log" | "ignore" | "fail" | undefined
+  /**
+   * Whether to ask `/readyz` before a 401, or a 404 on a read, is believed: the server gives both while its database is
+   * down (protocol sections 2 and 3). Default true.
+   */
+  readonly probeOutages?: boolean | undefined
+}
+
+/**
+ * Validated settings. Times are in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HookrailConfig {
+  readonly apiKey: Redacted.Redacted<string>
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** The path before `/v1`: empty, or beginning with a slash and not ending with one. */
+  readonly prefix: string
+  readonly timeout: number
+  readonly responseTimeout: number
+  readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>
+  readonly maxInFlight: number
+  readonly onUnmatched: "log" | "ignore" | "fail"
+  readonly probeOutages: boolean
+  readonly userAgent: string
+}
+
+const fail = (option: string, reason: string) => Effect.fail(new HookrailConfigError({ option, reason }))
+
+/** Blank counts as absent, as in a `.env` file with an empty line for it. */
+const fromEnvironment = <A>(config: Config.Config<A>, text: (value: A) => string) =>
+  Config.option(config).pipe(
+    Effect.map(Option.filter((value) => text(value).trim() !== "")),
+    Effect.mapError((error) => new HookrailConfigError({ option: "environment", reason: redact(error.message) }))
+  )
+
+const apiKeyOf = (options: Options): Effect.Effect<Redacted.Redacted<string>, HookrailConfigError> => {
+  if (options.apiKey !== undefined) return checkApiKey(options.apiKey, "apiKey")
+  return Effect.flatMap(
+    fromEnvironment(Config.redacted("HOOKRAIL_API_KEY"), Redacted.value),
+    Option.match({
+      onNone: () => fail("apiKey", "it is missing: pass apiKey, or set HOOKRAIL_API_KEY"),
+      onSome: (key) => checkApiKey(key, "HOOKRAIL_API_KEY")
+    })
+  )
+}
+
+const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
+  if (!Redacted.isRedacted(apiKey)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
+  const key: unknown = Redacted.value(apiKey)
+  if (typeof key !== "string" || key.trim() === "") return fail(option, "it is empty")
+  if (key !== key.trim()) return fail(option, "it begins or ends with a blank or a line break: remove that")
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    return fail(option, "it has characters that no key has (blanks, control characters, or others outside ASCII)")
+  }
+  return Effect.succeed(apiKey)
+}
+
+const baseUrlOf = (options: Options): Effect.Effect<URL, HookrailConfigError> => {
+  if (options.baseUrl !== undefined) return checkBaseUrl(String(options.baseUrl), "baseUrl")
+  return Effect.flatMap(
+    fromEnvironment(Config.string("HOOKRAIL_BASE_URL"), (url) => url),
+    Option.match({
+      onNone: () => checkBaseUrl("http://localhost:8080", "baseUrl"),
+      onSome: (url) => checkBaseUrl(url, "HOOKRAIL_BASE_URL")
+    })
+  )
+}
+
+const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, HookrailConfigError> => {
+  let url: URL
+  try {
+    url = new URL(text.trim())
+  } catch {
+    return fail(option, "it is not a URL: give one such as https://hooks.example.com")
+  }
+  // "localhost:8080" parses, as a URL of the scheme "localhost".
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    return fail(option, "it must begin with http:// or https://")
+  }
+  if (url.username !== "" || url.password !== "") return fail(option, "it must not hold a user name or password")
+  // `search` and `hash` are empty for a lone "?" or "#" too, which would still cut off the path.
+  if (url.href.includes("?")) return fail(option, "it must not have a query")
+  if (url.href.includes("#")) return fail(option, "it must not have a fragment")
+  return Effect.succeed(url)
+}
+
+const durationOf = (option: "timeout" | "responseTimeout", input: Duration.DurationInput) => {
+  const millis = toMillis(input)
+  return millis === undefined || millis <= 0
+    ? fail(option, "must be a finite duration above 0")
+    : Effect.succeed(millis)
+}
+
+/**
+ * The policy or schedule that a `retry` option means.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolveRetry = (
+  retry: Retry | undefined
+): Effect.Effect<RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>, HookrailConfigError> => {
+  if (retry === undefined) return Effect.succeed(RetryPolicy.standard)
+  if (retry === false) return Effect.succeed(RetryPolicy.none)
+  if (Schedule.isSchedule(retry)) return Effect.succeed(retry as Schedule.Schedule<unknown, HookrailError>)
+  if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
+  return typeof retry === "object" && retry !== null
+    ? RetryPolicy.make(retry as RetryPolicy.Options)
+    : fail("retry", "must be a policy, the settings of one, a Schedule, or false")
+}
+
+/**
+ * Validates options, and takes what they leave out from the environment (through the `ConfigProvider`).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<HookrailConfig, HookrailConfigError> =>
+  Effect.gen(function*() {
+    const apiKey = yield* apiKeyOf(options)
+    const url = yield* baseUrlOf(options)
+    const timeout = yield* durationOf("timeout", options.timeout ?? 15_000)
+    const responseTimeout = yield* durationOf("responseTimeout", options.responseTimeout ?? 10_000)
+    const maxInFlight = options.maxInFlight ?? 64
+    if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
+      return yield* fail("maxInFlight", "must be a whole number, 1 or more")
+    }
+    return {
+      apiKey,
+      origin: url.origin,
+      prefix: url.pathname.replace(/\/+$/, ""),
+      timeout,
+      responseTimeout,
+      retry: yield* resolveRetry(options.retry),
+      maxInFlight,
+      onUnmatched: options.onUnmatched ?? "log",
+      probeOutages: options.probeOutages ?? true,
+      userAgent: `hookrail-typescript/${version}`
+    }
+  })
+
+/**
+ * Options whose values may be `Config`s. `retry` is taken as it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ConfigOptions =
+  & { readonly [K in Exclude<keyof Options, "retry">]?: Config.Config<NonNullable<Options[K]>> | undefined }
+  & { readonly retry?: Retry | undefined }
+
+/**
+ * Reads options that are `Config`s.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromConfig = ({ retry, ...configs }: ConfigOptions): Effect.Effect<Options, ConfigError.ConfigError> => {
+  const given: Record<string, Config.Config<unknown>> = {}
+  for (const [name, config] of Object.entries(configs)) {
+    // An option that is there but undefined counts as left out; `Config.all` would die of it.
+    if (config !== undefined) given[name] = config
+  }
+  return Effect.map(Config.all(given), (options) => ({ ...options, retry }))
+}

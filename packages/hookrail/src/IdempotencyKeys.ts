@@ -1,0 +1,131 @@
+/**
+ * Where the idempotency key of an event comes from, if the sender gives none.
+ *
+ * The server stores one event per key for 24 hours (protocol section 1.6). The client makes one key per send and keeps
+ * it over all retries. Which key that is decides what happens when the *program* sends again:
+ *
+ * - `layerRandom` (the default): each send is a new event;
+ * - `layerContent`: sends of the same topic, payload and ordering key are one event, also after a crash;
+ * - the `idempotencyKey` option of a send: your own rule, best the id of the business fact (`order-4711-created`).
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+/**
+ * The event that a key is wanted for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface KeyRequest {
+  readonly topic: string
+  /** The payload's JSON as it will be sent. */
+  readonly payload: Uint8Array
+  readonly orderingKey: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** A key of visible ASCII characters, at most 2,048 of them. */
+  readonly keyFor: (request: KeyRequest) => Effect.Effect<string>
+}
+
+/**
+ * Makes a source of keys of your own.
+ *
+ * @example
+ * import { IdempotencyKeys } from "hookrail"
+ * import { Effect, Layer } from "effect"
+ *
+ * let n = 0
+ * const numbered = Layer.succeed(
+ *   IdempotencyKeys.IdempotencyKeys,
+ *   IdempotencyKeys.make(({ topic }) => Effect.sync(() => `${topic}-${++n}`))
+ * )
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (keyFor: Service["keyFor"]): Service => ({ keyFor })
+
+/** `randomUUID` is there only in secure contexts; `getRandomValues` is there everywhere. */
+const uuid = (): string => {
+  const crypto = globalThis.crypto
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID()
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = toHex(bytes)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+const toHex = (bytes: Uint8Array): string => {
+  let hex = ""
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0")
+  return hex
+}
+
+const nextUuid = Effect.sync(uuid)
+
+/**
+ * A random UUID (version 4) per send. It is drawn from the platform's cryptographic source, not from Effect's `Random`:
+ * two processes that start alike must never draw the same key. Tests that need known keys provide a source of their own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const random: Service = make(() => nextUuid)
+
+const encoder = new TextEncoder()
+
+/**
+ * The SHA-256 of topic, payload bytes and ordering key, the same parts that the server fingerprints.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const content: Service = make((request) => {
+  const head = encoder.encode(`${request.topic}\u0000`)
+  const tail = encoder.encode(`\u0000${request.orderingKey ?? ""}`)
+  const bytes = new Uint8Array(head.length + request.payload.length + tail.length)
+  bytes.set(head, 0)
+  bytes.set(request.payload, head.length)
+  bytes.set(tail, head.length + request.payload.length)
+  return Effect.map(
+    Effect.promise(() => globalThis.crypto.subtle.digest("SHA-256", bytes)),
+    (digest) => `sha256-${toHex(new Uint8Array(digest))}`
+  )
+})
+
+/**
+ * The source of keys. It has a default, so a program that says nothing gets random keys.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class IdempotencyKeys extends Context.Reference<IdempotencyKeys>()("hookrail/IdempotencyKeys", {
+  defaultValue: () => random
+}) {}
+
+/**
+ * A random key per send: the default.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerRandom: Layer.Layer<never> = Layer.succeed(IdempotencyKeys, random)
+
+/**
+ * Keys from the content: the same event sent twice within 24 hours is stored once, even by another process. Not for
+ * events that may rightly repeat with the same payload.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerContent: Layer.Layer<never> = Layer.succeed(IdempotencyKeys, content)

@@ -1,0 +1,189 @@
+/**
+ * When a failed attempt is tried again, as plain data and as a `Schedule`.
+ *
+ * The delay is exponential with full jitter: uniform between 0 and min(cap, base * 2^n). `Retry-After` is a floor under
+ * it. The policy stops when its retries or its time are used up, or as soon as the server asks to wait longer than the
+ * time that is left.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleInterval from "effect/ScheduleInterval"
+import type { HookrailError } from "./HookrailError.js"
+import { HookrailConfigError, isRetryable, retryAfterOf } from "./HookrailError.js"
+import { type Backoff, nextDelay } from "./internal/backoff.js"
+import { toMillis } from "./internal/duration.js"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: TypeId = "~hookrail/RetryPolicy"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = "~hookrail/RetryPolicy"
+
+/**
+ * A validated policy. Times are in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RetryPolicy extends Backoff {
+  readonly [TypeId]: TypeId
+}
+
+/**
+ * The settings of a policy. What is left out takes its default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Attempts after the first one. Default 3; 0 makes one request. */
+  readonly maxRetries?: number | undefined
+  /** The ceiling of the first delay, doubled for each further one. Default 200 milliseconds. */
+  readonly base?: Duration.DurationInput | undefined
+  /** The ceiling of any delay. Default 10 seconds. */
+  readonly cap?: Duration.DurationInput | undefined
+  /** No attempt begins later than this after the call did. Default 1 minute. */
+  readonly maxElapsed?: Duration.DurationInput | undefined
+  /** Whether `Retry-After` is a floor under the delay. Default true. */
+  readonly respectRetryAfter?: boolean | undefined
+}
+
+const invalid = (option: string, reason: string) => new HookrailConfigError({ option: `retry.${option}`, reason })
+
+const validate = (options: Options): RetryPolicy | HookrailConfigError => {
+  const maxRetries = options.maxRetries ?? 3
+  if (!Number.isSafeInteger(maxRetries) || maxRetries < 0) {
+    return invalid("maxRetries", "must be a whole number, 0 or more")
+  }
+  const base = toMillis(options.base ?? 200)
+  if (base === undefined || base <= 0) return invalid("base", "must be a finite duration above 0")
+  const cap = toMillis(options.cap ?? 10_000)
+  if (cap === undefined || cap < base) return invalid("cap", "must be a finite duration, not less than base")
+  const maxElapsed = toMillis(options.maxElapsed ?? 60_000)
+  if (maxElapsed === undefined || maxElapsed <= 0) return invalid("maxElapsed", "must be a finite duration above 0")
+  return { [TypeId]: TypeId, maxRetries, base, cap, maxElapsed, respectRetryAfter: options.respectRetryAfter ?? true }
+}
+
+/**
+ * Validates the settings of a policy. Wherever a policy is taken, the bare settings are taken too.
+ *
+ * @example
+ * import { RetryPolicy } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * const patient = RetryPolicy.make({ maxRetries: 8, cap: "30 seconds", maxElapsed: "5 minutes" })
+ *
+ * Effect.runSync(patient).cap // 30000
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<RetryPolicy, HookrailConfigError> =>
+  Effect.suspend(() => {
+    const policy = validate(options)
+    return isRetryPolicy(policy) ? Effect.succeed(policy) : Effect.fail(policy)
+  })
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isRetryPolicy = (u: unknown): u is RetryPolicy => typeof u === "object" && u !== null && TypeId in u
+
+/**
+ * 3 retries, ceilings of 200 milliseconds to 10 seconds, within 1 minute.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const standard: RetryPolicy = {
+  [TypeId]: TypeId,
+  maxRetries: 3,
+  base: 200,
+  cap: 10_000,
+  maxElapsed: 60_000,
+  respectRetryAfter: true
+}
+
+/**
+ * No retries: one request, and the failure is a `RetryError` of one attempt.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const none: RetryPolicy = { ...standard, maxRetries: 0 }
+
+/**
+ * The schedule of a policy, counting its time from `start` (milliseconds of the `Clock`), or from its first step.
+ *
+ * @internal
+ */
+export const scheduleFrom = (
+  policy: RetryPolicy,
+  start: number | undefined
+): Schedule.Schedule<Duration.Duration, HookrailError> =>
+  Schedule.makeWithState(
+    { retries: 0, start },
+    (now, error: HookrailError, state) => {
+      const began = state.start ?? now
+      const floor = retryAfterOf(error)
+      return Effect.map(Random.next, (random) => {
+        const delay = isRetryable(error)
+          ? nextDelay(policy, {
+            retries: state.retries,
+            elapsed: now - began,
+            retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
+            random
+          })
+          : undefined
+        const next = { retries: state.retries + 1, start: began }
+        return delay === undefined
+          ? [next, Duration.zero, ScheduleDecision.done] as const
+          : [next, Duration.millis(delay), ScheduleDecision.continueWith(ScheduleInterval.after(now + delay))] as const
+      })
+    }
+  )
+
+/**
+ * A policy as a plain `Schedule` over the error, for any `Effect.retry`. It gives the delay before each retry, and ends
+ * on an error that is not worth one. Its time counts from the first failure.
+ *
+ * @example
+ * import { HookrailClient, RetryPolicy } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * const status = HookrailClient.getEvent("01JXAMPLEEVENTID0000000000").pipe(
+ *   Effect.retry(RetryPolicy.schedule(RetryPolicy.standard))
+ * )
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const schedule = (policy: RetryPolicy): Schedule.Schedule<Duration.Duration, HookrailError> =>
+  scheduleFrom(policy, undefined)
+
+/**
+ * Puts the server's `Retry-After` as a floor under the delays of a schedule of your own.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const respectRetryAfter = <Out, R>(
+  self: Schedule.Schedule<Out, HookrailError, R>
+): Schedule.Schedule<Out, HookrailError, R> =>
+  Schedule.identity<HookrailError>().pipe(
+    Schedule.intersect(self),
+    Schedule.modifyDelay(([error], delay) => Duration.max(delay, retryAfterOf(error) ?? Duration.zero)),
+    Schedule.map(([, out]) => out)
+  )

@@ -1,0 +1,406 @@
+/**
+ * Verification of the webhooks that Hookrail delivers (protocol section 4.3).
+ *
+ * A delivery is signed with the secret of its endpoint, over the time, the delivery id and the exact bytes of the body.
+ * So verify the raw body, before any JSON parser: parsing it and writing it again gives other bytes.
+ *
+ * Verification does not remember anything. Hookrail delivers at least once, and somebody who has seen a delivery can
+ * send it again within the tolerance: whoever must not handle one twice keeps the `deliveryId`s.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { SignatureVerifier } from "hookrail"
+ *
+ * const receive = (request: Request) =>
+ *   Effect.gen(function*() {
+ *     const body = yield* Effect.promise(() => request.text())
+ *     const webhook = yield* SignatureVerifier.verifyRequest(request.headers, body)
+ *     yield* Effect.log(`delivery ${webhook.deliveryId} on ${webhook.topic}`)
+ *   })
+ *
+ * const SignatureVerifierLive = SignatureVerifier.layer({
+ *   secrets: Redacted.make("whsec_...")
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { WebhookVerificationError } from "./HookrailError.js"
+import {
+  HookrailConfigError,
+  MalformedSignatureError,
+  SignatureError,
+  SignatureTimestampError
+} from "./HookrailError.js"
+import * as kernel from "./internal/signature.js"
+
+// ---------------------------------------------------------------------------------------------------------------
+// models
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * The raw body of a request, as received. A string stands for its UTF-8.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhookBody = string | Uint8Array | ArrayBuffer
+
+/**
+ * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, `Headers` of `@effect/platform`,
+ * or a record.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhookHeaders =
+  | { readonly get: (name: string) => string | null | undefined }
+  | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+
+/**
+ * What is verified.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SignedWebhook {
+  /** The value of `hookrail-signature`. */
+  readonly signature: string
+  /** The value of `hookrail-delivery-id`. */
+  readonly deliveryId: string
+  /** The raw body, as received. */
+  readonly body: WebhookBody
+}
+
+declare const Verified: unique symbol
+
+/**
+ * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
+ * called with anything unverified. (For a test, `sign` one and verify it.)
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifiedWebhook {
+  readonly [Verified]: true
+  /** The same for every attempt at this delivery: the key to find duplicates by. */
+  readonly deliveryId: string
+  /** The event; `undefined` from `verify`. Not covered by the signature. */
+  readonly eventId?: string | undefined
+  /** The topic; `undefined` from `verify`. Not covered by the signature. */
+  readonly topic?: string | undefined
+  /** The body as given (an `ArrayBuffer` as a view of it). */
+  readonly body: string | Uint8Array
+  /** When this attempt was signed, in seconds since 1970. */
+  readonly signedAtSeconds: number
+  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
+  readonly secretIndex: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SignatureVerifierOptions {
+  /**
+   * The secret of the endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with
+   * one secret and changes it at once (protocol section 4.6).
+   */
+  readonly secrets: Redacted.Redacted<string> | NonEmptyReadonlyArray<Redacted.Redacted<string>>
+  /**
+   * How far the time of the signature may be from this machine's, inclusive, in the past and in the future. Every
+   * attempt is signed anew, so this needs to cover the transport and wrong clocks only. Default: 5 minutes.
+   */
+  readonly tolerance?: Duration.DurationInput | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace SignatureVerifier {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** See the accessor `verify`. */
+    readonly verify: (signed: SignedWebhook) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
+    /** See the accessor `verifyRequest`. */
+    readonly verifyRequest: (
+      headers: WebhookHeaders,
+      body: WebhookBody
+    ) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// accessors and tag
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * Verifies a signature over a delivery id and a raw body.
+ *
+ * Fails with `MalformedSignatureError` if there is no usable signature, `SignatureTimestampError` if it is too old or
+ * from the future, and `SignatureError` if none of the secrets made it.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const verify = (
+  signed: SignedWebhook
+): Effect.Effect<VerifiedWebhook, WebhookVerificationError, SignatureVerifier> =>
+  Effect.flatMap(SignatureVerifier, (verifier) => verifier.verify(signed))
+
+/**
+ * Verifies a request by its headers and raw body. Fails as `verify` does; a missing header is a
+ * `MalformedSignatureError` that names it.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const verifyRequest = (
+  headers: WebhookHeaders,
+  body: WebhookBody
+): Effect.Effect<VerifiedWebhook, WebhookVerificationError, SignatureVerifier> =>
+  Effect.flatMap(SignatureVerifier, (verifier) => verifier.verifyRequest(headers, body))
+
+/**
+ * Verifies the webhooks that Hookrail delivers.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class SignatureVerifier extends Context.Tag("hookrail/SignatureVerifier")<
+  SignatureVerifier,
+  SignatureVerifier.Service
+>() {
+  /** See the accessor `verify`. */
+  static readonly verify = verify
+  /** See the accessor `verifyRequest`. */
+  static readonly verifyRequest = verifyRequest
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// constructors
+// ---------------------------------------------------------------------------------------------------------------
+
+const configError = (option: string, reason: string): Effect.Effect<never, HookrailConfigError> =>
+  Effect.fail(new HookrailConfigError({ option, reason }))
+
+/** Milliseconds, or `undefined` for what is no finite duration. `Duration` itself takes a negative one for zero. */
+const toleranceMillisOf = (tolerance: Duration.DurationInput | undefined): number | undefined => {
+  if (tolerance === undefined) return kernel.defaultToleranceSeconds * 1000
+  const numbers = typeof tolerance === "string" ? [Number.parseFloat(tolerance)] : [tolerance].flat()
+  if (numbers.some((part) => typeof part !== "object" && !(part >= 0))) return undefined
+  const millis = Option.getOrElse(Option.map(Duration.decodeUnknown(tolerance), Duration.toMillis), () => Infinity)
+  return Number.isFinite(millis) ? millis : undefined
+}
+
+const faultOf = (secret: unknown): string =>
+  typeof secret !== "string"
+    ? "is not a Redacted text: wrap it in Redacted.make"
+    : secret === ""
+    ? "is empty"
+    : secret.trim() === secret
+    ? "is in quotes: leave them out"
+    : "has white space around it: trim it"
+
+interface Settings {
+  readonly keys: ReadonlyArray<kernel.Key>
+  readonly toleranceMillis: number
+}
+
+/** Checks the options. The secrets are unwrapped here and go into the keys only. */
+const settingsOf = (
+  options: Omit<SignatureVerifierOptions, "secrets"> & {
+    readonly secrets: Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>
+  },
+  keyOf: (secret: string) => kernel.Key
+): Effect.Effect<Settings, HookrailConfigError> => {
+  const secrets = Redacted.isRedacted(options.secrets) ? [options.secrets] : options.secrets
+  if (!Array.isArray(secrets) || secrets.length === 0) return configError("secrets", "give at least one secret")
+  const keys: Array<kernel.Key> = []
+  for (const [index, redacted] of secrets.entries()) {
+    const secret = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : undefined
+    if (!kernel.isSecret(secret)) {
+      const which = secrets.length === 1 ? "the secret" : `secret ${index + 1} of ${secrets.length}`
+      return configError("secrets", `${which} ${faultOf(secret)}`)
+    }
+    keys.push(keyOf(secret))
+  }
+  if (!keys.every(kernel.isUsable)) return configError("secrets", "there is neither node:crypto nor WebCrypto here")
+  const toleranceMillis = toleranceMillisOf(options.tolerance)
+  return toleranceMillis === undefined
+    ? configError("tolerance", "give a finite duration that is not negative, such as \"5 minutes\"")
+    : Effect.succeed({ keys, toleranceMillis })
+}
+
+const settle = (verdict: kernel.Verdict): Effect.Effect<VerifiedWebhook, WebhookVerificationError> => {
+  if (verdict.ok) return Effect.succeed(verdict.webhook as VerifiedWebhook)
+  switch (verdict.reason) {
+    case "malformed":
+      return Effect.fail(new MalformedSignatureError(verdict.fields))
+    case "timestamp":
+      return Effect.fail(new SignatureTimestampError(verdict.fields))
+    case "mismatch":
+      return Effect.fail(new SignatureError(verdict.fields))
+  }
+}
+
+/** Those two alone: the caller's object may have other members. */
+const headersOf = ({ deliveryId, signature }: SignedWebhook): kernel.WebhookHeaders => ({ signature, deliveryId })
+
+// One step of the fiber where node:crypto is at hand: the clock is read and the MAC made within it.
+const verifyWith = (
+  { keys, toleranceMillis }: Settings,
+  headers: kernel.WebhookHeaders,
+  body: WebhookBody
+): Effect.Effect<VerifiedWebhook, WebhookVerificationError> =>
+  Effect.clockWith((clock) => {
+    const verdict = kernel.verify(keys, headers, body, clock.unsafeCurrentTimeMillis(), toleranceMillis)
+    return "then" in verdict ? Effect.flatMap(Effect.promise(() => verdict), settle) : settle(verdict)
+  })
+
+/**
+ * The bare service, to bind to a tag of your own: for several endpoints with secrets of their own, say.
+ *
+ * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one with white space or quotes
+ * around it, a tolerance that is negative or infinite.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: SignatureVerifierOptions
+): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => makeUnchecked(options)
+
+const makeUnchecked = (
+  options: Parameters<typeof settingsOf>[0]
+): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> =>
+  Effect.suspend(() =>
+    Effect.map(settingsOf(options, kernel.importKey), (settings): SignatureVerifier.Service => ({
+      verify: (signed) => verifyWith(settings, headersOf(signed), signed.body),
+      verifyRequest: (headers, body) => Effect.suspend(() => verifyWith(settings, kernel.readHeaders(headers), body))
+    }))
+  )
+
+/**
+ * Verifies one webhook without a service. As `verify`, and `HookrailConfigError` for options that cannot work.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { SignatureVerifier } from "hookrail"
+ *
+ * declare const request: { signature: string; deliveryId: string; body: Uint8Array }
+ *
+ * const verified = SignatureVerifier.verifySignature({
+ *   secrets: Redacted.make("whsec_..."),
+ *   ...request
+ * }).pipe(
+ *   Effect.catchTag("SignatureTimestampError", (error) => Effect.dieMessage(`check the clock: ${error.message}`))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const verifySignature = (
+  options: SignatureVerifierOptions & SignedWebhook
+): Effect.Effect<VerifiedWebhook, WebhookVerificationError | HookrailConfigError> =>
+  Effect.suspend(() =>
+    Effect.flatMap(
+      settingsOf(options, kernel.cachedKey),
+      (settings) => verifyWith(settings, headersOf(options), options.body)
+    )
+  )
+
+/**
+ * The `hookrail-signature` that Hookrail would send with a delivery: for tests of receivers.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { SignatureVerifier } from "hookrail"
+ *
+ * const headers = Effect.gen(function*() {
+ *   const deliveryId = "01JXAMPLEDELIVERYID0000000"
+ *   const signature = yield* SignatureVerifier.sign({
+ *     secret: Redacted.make("whsec_test_secret"),
+ *     deliveryId,
+ *     body: `{"amount": 42}`
+ *   })
+ *   return { "hookrail-delivery-id": deliveryId, "hookrail-signature": signature }
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category testing
+ */
+export const sign = (options: {
+  /** The secret, its `whsec_` included. */
+  readonly secret: Redacted.Redacted<string>
+  readonly deliveryId: string
+  readonly body: WebhookBody
+  /** When it is signed, in seconds since 1970. Default: now. */
+  readonly timestamp?: number | undefined
+}): Effect.Effect<string> =>
+  Effect.clockWith((clock) => {
+    const key = kernel.cachedKey(Redacted.value(options.secret))
+    const timestamp = Math.floor(options.timestamp ?? clock.unsafeCurrentTimeMillis() / 1000)
+    const signature = kernel.sign(key, options.deliveryId, options.body, timestamp)
+    return typeof signature === "string" ? Effect.succeed(signature) : Effect.promise(() => signature)
+  })
+
+// ---------------------------------------------------------------------------------------------------------------
+// layers
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * A verifier with the given secrets. Fails as `make` does.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: SignatureVerifierOptions): Layer.Layer<SignatureVerifier, HookrailConfigError> =>
+  Layer.effect(SignatureVerifier, make(options))
+
+/**
+ * A verifier configured by `Config`.
+ *
+ * @example
+ * ```ts
+ * import { Config } from "effect"
+ * import { SignatureVerifier } from "hookrail"
+ *
+ * // HOOKRAIL_WEBHOOK_SECRETS=whsec_new,whsec_old
+ * const SignatureVerifierLive = SignatureVerifier.layerConfig({
+ *   secrets: Config.array(Config.redacted(), "HOOKRAIL_WEBHOOK_SECRETS")
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (options: {
+  readonly secrets: Config.Config<Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>>
+  readonly tolerance?: Config.Config<Duration.DurationInput> | undefined
+}): Layer.Layer<SignatureVerifier, HookrailConfigError | ConfigError> =>
+  Layer.effect(
+    SignatureVerifier,
+    Effect.flatMap(
+      Config.all({ secrets: options.secrets, tolerance: options.tolerance ?? Config.succeed(undefined) }),
+      makeUnchecked
+    )
+  )

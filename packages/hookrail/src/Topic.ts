@@ -1,0 +1,94 @@
+/**
+ * A topic with the Schema of its payloads, shared by those who send and those who receive.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import type * as Schema from "effect/Schema"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: TypeId = "~hookrail/Topic"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = "~hookrail/Topic"
+
+/**
+ * Why a payload does not fit its topic's Schema, without the payload's own values.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EncodeFailure {
+  /** As in `$.items[3].price`. */
+  readonly path: string
+  readonly reason: string
+}
+
+/**
+ * A topic whose payloads are `A` in the program and `I` in JSON.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Topic<in out A, in out I = A> extends Any {
+  readonly schema: Schema.Schema<A, I>
+  readonly encode: (payload: A) => Effect.Effect<I, EncodeFailure>
+}
+
+/**
+ * A topic of any payload.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Any {
+  readonly [TypeId]: TypeId
+  readonly name: string
+  readonly encode: (payload: never) => Effect.Effect<unknown, EncodeFailure>
+}
+
+/**
+ * Defines a topic. `sendEvent(OrderCreated, payload)` is then checked by the compiler and encoded by the Schema.
+ *
+ * @example
+ * import { HookrailClient, Topic } from "hookrail"
+ * import { Schema } from "effect"
+ *
+ * const OrderCreated = Topic.make("orders.created", Schema.Struct({ order_id: Schema.String, placed: Schema.Date }))
+ *
+ * const program = HookrailClient.sendEvent(OrderCreated, { order_id: "o_1", placed: new Date() })
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <A, I>(name: string, schema: Schema.Schema<A, I>): Topic<A, I> => {
+  const encode = ParseResult.encodeUnknown(schema, { onExcessProperty: "ignore" })
+  return {
+    [TypeId]: TypeId,
+    name,
+    schema,
+    encode: (payload) => Effect.mapError(encode(payload), failureOf)
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTopic = (u: unknown): u is Any => typeof u === "object" && u !== null && TypeId in u
+
+/** The first issue, without the actual value: payloads hold what does not belong in a log. */
+const failureOf = (issue: ParseResult.ParseIssue): EncodeFailure => {
+  const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
+  const path = first?.path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("") ?? ""
+  const message = first?.message ?? "it does not fit the topic's Schema"
+  const end = message.indexOf(", actual ")
+  return { path: `$${path}`, reason: end < 0 ? message : message.slice(0, end) }
+}

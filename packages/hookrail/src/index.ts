@@ -1,0 +1,15 @@
+/**
+ * Effect client for Hookrail, a self-hosted webhook delivery server.
+ *
+ * @since 0.1.0
+ */
+export * as Delivery from "./Delivery.js"
+export * as Event from "./Event.js"
+export * as HookrailClient from "./HookrailClient.js"
+export * as HookrailConfig from "./HookrailConfig.js"
+export * as HookrailError from "./HookrailError.js"
+export * as IdempotencyKeys from "./IdempotencyKeys.js"
+export * as RetryPolicy from "./RetryPolicy.js"
+export * as SignatureVerifier from "./SignatureVerifier.js"
+export * as Topic from "./Topic.js"
+export * as Transport from "./Transport.js"

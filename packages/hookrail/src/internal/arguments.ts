@@ -1,0 +1,75 @@
+/** Checks of what a call is given beside the payload: each returns why the value cannot be used, or `undefined`. */
+import { unusableText } from "./payload.js"
+
+/** A longer one does not fit into the index rows of the server's database: 503 for ever (protocol section 1.6). */
+const maxKeyLength = 2_048
+
+/** The server's limit, in bytes (protocol section 1.7). */
+const maxOrderingKeyBytes = 256
+
+const visibleAscii = /^[\x21-\x7e]+$/
+
+const text = (value: unknown): string | undefined => {
+  if (typeof value !== "string") return "it must be a text"
+  return value === "" ? "it is empty" : undefined
+}
+
+export const checkTopic = (topic: unknown): string | undefined => {
+  const problem = text(topic)
+  if (problem !== undefined) return problem
+  const name = topic as string
+  // It travels in a header of each delivery, which Go refuses to write with a control character in it.
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(name)) {
+    return "it has a control character, with which it could be stored but never delivered"
+  }
+  const unusable = unusableText(name)
+  if (unusable !== undefined) return unusable
+  return name.length > maxKeyLength ? `it is longer than ${maxKeyLength} characters` : undefined
+}
+
+export const checkIdempotencyKey = (key: unknown): string | undefined => {
+  const problem = text(key)
+  if (problem !== undefined) return problem
+  if (!visibleAscii.test(key as string)) {
+    return "only visible ASCII characters (no blanks) travel safely: encode or hash the key"
+  }
+  return (key as string).length > maxKeyLength ? `it is longer than ${maxKeyLength} characters: hash it` : undefined
+}
+
+export const checkOrderingKey = (key: unknown, payload: unknown): string | undefined => {
+  const problem = text(key)
+  if (problem !== undefined) return problem
+  if (!visibleAscii.test(key as string)) {
+    return "only visible ASCII characters (no blanks) travel safely in a header: put it into the payload, as ordering_key"
+  }
+  if ((key as string).length > maxOrderingKeyBytes) return `it is longer than ${maxOrderingKeyBytes} bytes`
+  const inPayload = orderingKeyIn(payload)
+  return inPayload !== undefined && inPayload !== key
+    ? "the payload's own ordering_key is another one: give one of them, or both alike"
+    : undefined
+}
+
+/** The ordering key that the server finds in a payload: a non-empty text at its top level. */
+export const orderingKeyIn = (payload: unknown): string | undefined => {
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined
+  const key = (payload as { readonly ordering_key?: unknown }).ordering_key
+  return typeof key === "string" && key !== "" ? key : undefined
+}
+
+export const checkPayloadOrderingKey = (payload: unknown): string | undefined => {
+  const key = orderingKeyIn(payload)
+  // At most 3 bytes per UTF-16 unit: a short key needs no encoding to be known as short.
+  if (key === undefined || key.length * 3 <= maxOrderingKeyBytes) return undefined
+  const bytes = new TextEncoder().encode(key).length
+  return bytes > maxOrderingKeyBytes
+    ? `ordering_key has ${bytes} bytes, at most ${maxOrderingKeyBytes} are taken`
+    : undefined
+}
+
+export const checkEventId = (id: unknown): string | undefined => {
+  const problem = text(id)
+  if (problem !== undefined) return problem
+  // URL parsers resolve these even when they are percent-encoded, and another route answers.
+  if (id === "." || id === "..") return "it is not an event id"
+  return unusableText(id as string)
+}
