@@ -1,0 +1,19 @@
+import type { Core } from "../core.js"
+import type { DatabaseState } from "../faults.js"
+import type { Fields } from "./fields.js"
+import type { AdminTokens, Role } from "./tokens.js"
+
+/** What an admin handler is given: the request after authorisation, and its body where the route has one. */
+export interface AdminContext {
+  readonly core: Core
+  readonly tokens: AdminTokens
+  readonly role: Role
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly fields: Fields
+  readonly database: DatabaseState
+  /** Whether the database answers queries. */
+  readonly readable: boolean
+  /** Whether the database takes writes. */
+  readonly writable: boolean
+}

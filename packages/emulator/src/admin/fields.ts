@@ -1,0 +1,84 @@
+import { eachMember, skipBlanks, unquote } from "../envelope.js"
+import { JsonSyntaxError, scanValue } from "../jsonb.js"
+import type { Exchange } from "../server.js"
+import type { Answer } from "../wire.js"
+import { jsonRequired, oneObject, requestTooLarge } from "./problems.js"
+
+/** Most bytes of an admin body (protocol section 5.1). */
+const maxBytes = 65_536
+
+/** A member has another type than the server's struct, which its decoder reports as a bad body. */
+export class Mistyped extends Error {}
+
+/** The members of an admin body as JSON text. `null` counts as absent, except where the raw text is asked for. */
+export class Fields {
+  constructor(private readonly members: ReadonlyMap<string, string>) {}
+
+  /** A string. */
+  string(name: string): string | undefined {
+    const raw = this.present(name)
+    if (raw === undefined) return undefined
+    if (raw[0] !== "\"") throw new Mistyped()
+    return unquote(raw)
+  }
+
+  /** An integer, written without point or exponent as Go wants it. */
+  integer(name: string): number | undefined {
+    const raw = this.present(name)
+    if (raw === undefined) return undefined
+    if (!/^-?\d{1,18}$/.test(raw)) throw new Mistyped()
+    return Number(raw)
+  }
+
+  /** A number. */
+  number(name: string): number | undefined {
+    const raw = this.present(name)
+    if (raw === undefined) return undefined
+    const value = Number(raw)
+    if (!/^[-0-9]/.test(raw) || !Number.isFinite(value)) throw new Mistyped()
+    return value
+  }
+
+  /** A boolean. */
+  boolean(name: string): boolean | undefined {
+    const raw = this.present(name)
+    if (raw === undefined) return undefined
+    if (raw !== "true" && raw !== "false") throw new Mistyped()
+    return raw === "true"
+  }
+
+  /** The JSON text as sent, `null` included. */
+  raw(name: string): string | undefined {
+    return this.members.get(name)
+  }
+
+  private present(name: string): string | undefined {
+    const raw = this.members.get(name)
+    return raw === "null" ? undefined : raw
+  }
+}
+
+const parse = (text: string): Fields | Answer => {
+  const start = skipBlanks(text, 0)
+  try {
+    if (skipBlanks(text, scanValue(text, start)) !== text.length) return oneObject
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return oneObject
+    throw error
+  }
+  const members = new Map<string, string>()
+  // To Go's decoder a bare null is an object without members.
+  if (text[start] === "n") return new Fields(members)
+  if (text[start] !== "{") return oneObject
+  eachMember(text, start, (name, value) => members.set(name.toLowerCase(), value))
+  return new Fields(members)
+}
+
+/** Reads the body of an admin request: media type, size, then exactly one JSON value (protocol section 5.1). */
+export const readFields = async (exchange: Exchange): Promise<Fields | Answer> => {
+  const type = (exchange.header("content-type") ?? "").split(";")[0] ?? ""
+  if (type.trim().toLowerCase() !== "application/json") return jsonRequired
+  const body = await exchange.body(maxBytes)
+  if (body.end === "over") return requestTooLarge
+  return parse(body.bytes.toString("latin1"))
+}

@@ -1,0 +1,51 @@
+import { strictUtf8 } from "../text.js"
+import { type Answer, json } from "../wire.js"
+import { badCursor, listFailed } from "./problems.js"
+
+/** A list asked for. */
+export interface PageRequest {
+  readonly limit: number
+  /** What the cursor says; empty for the first page. */
+  readonly after: string
+}
+
+/** Reads `limit` and `cursor`; a bad limit is never an error (protocol section 5.1). */
+export const pageRequest = (query: URLSearchParams, failedTitle?: string): PageRequest | Answer => {
+  const asked = query.get("limit") ?? ""
+  const number = /^[+-]?\d+$/.test(asked) ? Number(asked) : 0
+  const limit = number <= 0 ? 50 : Math.min(number, 200)
+  const cursor = query.get("cursor") ?? ""
+  if (!/^[A-Za-z0-9_-]*$/.test(cursor) || cursor.length % 4 === 1) return badCursor()
+  const after = strictUtf8(Buffer.from(cursor, "base64url"))
+  // PostgreSQL takes neither NUL nor broken UTF-8 in a text.
+  return after === undefined || after.includes("\0") ? listFailed(failedTitle) : { limit, after }
+}
+
+const encodeCursor = (text: string): string => Buffer.from(text, "utf8").toString("base64url")
+
+/**
+ * Answers one page of rows that are sorted and already begin after the cursor. A page that is exactly full has a
+ * cursor, so the next may be empty; an empty one has `null` for its items (protocol section 5.1).
+ */
+export const page = <A>(
+  request: PageRequest,
+  rows: ReadonlyArray<A>,
+  cursorOf: (row: A) => string,
+  render: (row: A) => unknown,
+  whenEmpty: ReadonlyArray<never> | null = null
+): Answer => {
+  const shown = rows.slice(0, request.limit)
+  const last = shown[shown.length - 1]
+  return json(200, {
+    items: shown.length > 0 ? shown.map(render) : whenEmpty,
+    next_cursor: last !== undefined && shown.length === request.limit ? encodeCursor(cursorOf(last)) : ""
+  })
+}
+
+/** Rows by id, newest first, beginning after the cursor. */
+export const newestFirst = <A extends { readonly id: string }>(
+  rows: Iterable<A>,
+  after: string,
+  keep: (row: A) => boolean = () => true
+): Array<A> =>
+  [...rows].filter((row) => (after === "" || row.id < after) && keep(row)).sort((a, b) => a.id < b.id ? 1 : -1)

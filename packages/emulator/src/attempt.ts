@@ -1,0 +1,160 @@
+import { lookup } from "node:dns"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import { isIP, type LookupFunction, type Socket } from "node:net"
+import type { Settings } from "./options.js"
+import type { AttemptStatus } from "./store.js"
+import { addressAllowed, type UrlPolicy } from "./urlPolicy.js"
+
+/** Most bytes of a receiver's answer that are read (protocol section 4.4). */
+export const maxResponseBytes = 64 * 1024
+
+/** What came of one POST to a receiver. */
+export type AttemptOutcome =
+  | { readonly kind: "response"; readonly status: number; readonly retryAfter?: string | undefined }
+  | { readonly kind: "timeout" | "connection" | "policy" | "panic" | "secret_decrypt" }
+
+/** An outcome as the server judges it (protocol section 4.4). */
+export interface Verdict {
+  readonly status: AttemptStatus
+  readonly httpStatus: number | undefined
+  readonly errorClass: string | undefined
+}
+
+/** Judges an outcome (protocol section 4.4). */
+export const classify = (outcome: AttemptOutcome): Verdict => {
+  if (outcome.kind !== "response") {
+    const retryable = outcome.kind === "timeout" || outcome.kind === "connection"
+    return {
+      status: retryable ? "retryable_failure" : "permanent_failure",
+      httpStatus: undefined,
+      errorClass: outcome.kind
+    }
+  }
+  const { status } = outcome
+  if (status >= 200 && status < 300) return { status: "success", httpStatus: status, errorClass: undefined }
+  if (status >= 300 && status < 400) {
+    return { status: "permanent_failure", httpStatus: status, errorClass: "redirect_rejected" }
+  }
+  const retryable = status < 400 || status >= 500 || status === 408 || status === 425 || status === 429
+  return {
+    status: retryable ? "retryable_failure" : "permanent_failure",
+    httpStatus: status,
+    errorClass: `http_${status}`
+  }
+}
+
+class PolicyRefusal extends Error {}
+
+const guardedLookup = (policy: UrlPolicy): LookupFunction => (hostname, options, callback) => {
+  lookup(hostname, options, (error, address, family) => {
+    const addresses: ReadonlyArray<string> = error !== null
+      ? []
+      : typeof address === "string"
+      ? [address]
+      : (address as ReadonlyArray<{ readonly address: string }>).map((entry) => entry.address)
+    const refusal = addresses.some((one) => !addressAllowed(policy, one)) ? new PolicyRefusal() : error
+    callback(refusal, address, family)
+  })
+}
+
+const redirects = new Set([301, 302, 303, 307, 308])
+
+/** Whether Go could parse a `Location`; where it cannot, it reports a failed request and no status. */
+const locationParses = (location: string, base: URL): boolean => {
+  if (/%(?![0-9a-f]{2})|[\x00-\x1f\x7f]/i.test(location.split("?")[0] ?? "")) return false
+  try {
+    return new URL(location, base).href !== ""
+  } catch {
+    return false
+  }
+}
+
+/** Sends deliveries over connections of its own, which are kept open between them. */
+export class Sender {
+  private readonly http = new Http.Agent({ keepAlive: true, maxFreeSockets: 256 })
+  private readonly https = new Https.Agent({ keepAlive: true, maxFreeSockets: 256 })
+  private readonly open = new Set<Http.ClientRequest>()
+
+  constructor(private readonly settings: Settings) {}
+
+  /** Makes one POST. It never fails: whatever happens is an outcome. */
+  post(target: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<AttemptOutcome> {
+    const { attemptTimeoutMs, connectTimeoutMs, headersTimeoutMs, urlPolicy } = this.settings
+    const url = new URL(target)
+    const host = url.hostname.replace(/^\[|\]$/g, "")
+    if (isIP(host) !== 0 && !addressAllowed(urlPolicy, host)) return Promise.resolve({ kind: "policy" })
+    const secure = url.protocol === "https:"
+    return new Promise((resolve) => {
+      let request: Http.ClientRequest
+      try {
+        request = (secure ? Https : Http).request(url, {
+          method: "POST",
+          agent: secure ? this.https : this.http,
+          headers,
+          ...(urlPolicy.allowCidrs === true ? {} : { lookup: guardedLookup(urlPolicy) })
+        })
+      } catch {
+        // A topic that cannot stand in a header is refused by Go's client as well, as a failed connection.
+        return resolve({ kind: "connection" })
+      }
+      this.open.add(request)
+      let response: AttemptOutcome | undefined
+      let stage: NodeJS.Timeout | undefined
+      const done = (outcome: AttemptOutcome): void => {
+        clearTimeout(stage)
+        clearTimeout(whole)
+        this.open.delete(request)
+        resolve(outcome)
+      }
+      const giveUp = (outcome: AttemptOutcome): void => {
+        done(outcome)
+        request.destroy()
+      }
+      // A status that has arrived decides, however the body goes on.
+      const whole = setTimeout(() => giveUp(response ?? { kind: "timeout" }), attemptTimeoutMs)
+      const limit = (ms: number): void => {
+        clearTimeout(stage)
+        stage = setTimeout(() => giveUp({ kind: "timeout" }), ms)
+      }
+      request.on("socket", (socket: Socket) => {
+        limit(socket.connecting ? connectTimeoutMs : headersTimeoutMs)
+        if (socket.connecting) socket.once("connect", () => limit(headersTimeoutMs))
+      })
+      request.on(
+        "error",
+        (error) => done(response ?? { kind: error instanceof PolicyRefusal ? "policy" : "connection" })
+      )
+      request.on("upgrade", (_response, socket) => {
+        socket.destroy()
+        done({ kind: "response", status: 101 })
+      })
+      request.on("response", (message) => {
+        clearTimeout(stage)
+        const status = message.statusCode ?? 0
+        const location = message.headers.location
+        const outcome: AttemptOutcome =
+          redirects.has(status) && location !== undefined && location !== "" && !locationParses(location, url)
+            ? { kind: "connection" }
+            : { kind: "response", status, retryAfter: message.headers["retry-after"] }
+        response = outcome
+        let read = 0
+        message.on("data", (chunk: Buffer) => {
+          read += chunk.length
+          if (read >= maxResponseBytes) giveUp(outcome)
+        })
+        message.on("error", () => done(outcome))
+        message.on("close", () => done(outcome))
+        message.on("end", () => done(outcome))
+      })
+      request.end(body)
+    })
+  }
+
+  /** Breaks off everything. */
+  close(): void {
+    for (const request of this.open) request.destroy()
+    this.http.destroy()
+    this.https.destroy()
+  }
+}

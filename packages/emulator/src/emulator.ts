@@ -1,0 +1,275 @@
+import { adminHandler } from "./admin/routes.js"
+import { AdminTokens } from "./admin/tokens.js"
+import { Sender } from "./attempt.js"
+import { Producers } from "./auth.js"
+import { manualClock, realClock } from "./clock.js"
+import type { Core } from "./core.js"
+import { Dispatcher, type Surroundings } from "./delivery.js"
+import { Directory } from "./directory.js"
+import { EmulatorError, EmulatorStartError } from "./errors.js"
+import { type DatabaseState, type FaultHandle, type FaultRule, Faults } from "./faults.js"
+import { credential, ulid } from "./ids.js"
+import { Ledger, type LedgerView } from "./ledger.js"
+import {
+  type EmulatorOptions,
+  type EndpointOptions,
+  settingsOf,
+  type SubscribeOptions,
+  type SubscriptionSettings
+} from "./options.js"
+import { producerHandler } from "./producer.js"
+import { seededRandom, systemRandom } from "./random.js"
+import { listen } from "./server.js"
+import { type Endpoint, Store } from "./store.js"
+import { urlAllowed } from "./urlPolicy.js"
+
+/** An endpoint as made in code. */
+export interface EndpointHandle {
+  readonly id: string
+  readonly url: string
+  /** Signs the deliveries; all of it is the key, `whsec_` included (protocol section 4.3). */
+  readonly secret: string
+}
+
+/** A subscription as made in code. */
+export interface SubscriptionHandle {
+  readonly id: string
+  readonly endpointId: string
+  readonly secret: string
+}
+
+/** A running emulator. */
+export interface Emulator extends AsyncDisposable {
+  /** Base URL of the producer side, without a slash at the end. */
+  readonly url: string
+  /** Base URL of the admin API; empty when it was switched off. */
+  readonly adminUrl: string
+  /** The first producer key. */
+  readonly apiKey: string
+  /** The environment token of the admin API (protocol section 3). */
+  readonly adminToken: string
+  /** Adds a producer key, or replaces the scopes of a known one; without a key it draws one. */
+  readonly addApiKey: (
+    options?: { readonly key?: string | undefined; readonly scopes?: ReadonlyArray<string> | undefined }
+  ) => string
+  /** Revokes a producer key: it is answered 401 from now on (protocol section 3). */
+  readonly revokeApiKey: (key: string) => void
+  /** Adds an endpoint. */
+  readonly addEndpoint: (options: EndpointOptions) => EndpointHandle
+  /** Adds a subscription, and its endpoint where none with that URL is live. */
+  readonly subscribe: (options: SubscribeOptions) => SubscriptionHandle
+  /** Gives an endpoint a new secret; the old one is not used any more (protocol section 4.6). */
+  readonly rotateSecret: (endpointId: string) => string
+  /** Deletes an endpoint; what was planned for it is cancelled (protocol section 4.6). */
+  readonly removeEndpoint: (endpointId: string) => void
+  /** Deletes a subscription; what was planned for it is cancelled (protocol section 4.6). */
+  readonly removeSubscription: (subscriptionId: string) => void
+  /** Pauses or resumes the fan-out to a subscription (protocol section 4.6). */
+  readonly setActive: (subscriptionId: string, active: boolean) => void
+  /** Puts a fault into force. */
+  readonly fault: (rule: FaultRule) => FaultHandle
+  /** Ends all faults. */
+  readonly clearFaults: () => void
+  /** Changes the state of the database; back `up`, deliveries go on with the next sweep (protocol section 3). */
+  readonly setDatabase: (state: DatabaseState) => void
+  /** Changes the state of Redis; without it first deliveries wait for the sweeper (protocol section 6). */
+  readonly setRedis: (state: "up" | "down") => void
+  /** What has happened so far, oldest first. */
+  readonly ledger: () => LedgerView
+  /** Empties the ledger; events and deliveries stay. */
+  readonly clearLedger: () => void
+  /** The time of the emulator's clock in milliseconds since 1970. */
+  readonly now: () => number
+  /** Moves a manual clock on by milliseconds and resolves when the deliveries that this began have finished. */
+  readonly advance: (ms: number) => Promise<void>
+  /**
+   * Resolves when no delivery is under way: none that could go out now with a manual clock, none at all with the real
+   * one. Deliveries blocked behind a dead one do not count. Rejects with an `EmulatorError` after `timeoutMs`
+   * milliseconds of real time.
+   */
+  readonly idle: (options?: { readonly timeoutMs?: number | undefined }) => Promise<void>
+  /** How many producer connections are open now. */
+  readonly openConnections: () => number
+  /** Stops everything at once; a second call does nothing more. */
+  readonly close: () => Promise<void>
+}
+
+const found = <A>(map: ReadonlyMap<string, A>, id: string, what: string): A => {
+  const value = map.get(id)
+  if (value === undefined) throw new EmulatorError(`there is no ${what} ${id}`)
+  return value
+}
+
+/** Refuses what the admin API would refuse as well (protocol section 5.4). */
+const requireSettings = ({ backoff, maxAttempts = 8, rateLimitRps = 1 }: SubscriptionSettings): void => {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 100) {
+    throw new EmulatorError(`maxAttempts must be 1..100, got ${maxAttempts}`)
+  }
+  if (!(rateLimitRps >= 0.01 && rateLimitRps <= 1_000_000)) {
+    throw new EmulatorError(`rateLimitRps must be 0.01..1000000, got ${rateLimitRps}`)
+  }
+  if (backoff !== undefined && !(backoff.baseMs >= 0 && backoff.capMs >= backoff.baseMs)) {
+    throw new EmulatorError("backoff needs 0 <= baseMs <= capMs")
+  }
+}
+
+/**
+ * Starts an emulator on free ports of this machine. Rejects with an {@link EmulatorStartError} for options that make
+ * no sense, and when a port is taken.
+ */
+export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emulator> => {
+  const settings = settingsOf(options)
+  const manual = options.clock === "manual" ? manualClock(options.startAt ?? Date.now()) : undefined
+  const clock = manual ?? realClock()
+  const random = options.seed === undefined ? systemRandom : seededRandom(options.seed)
+  const store = new Store(settings.eventLimit)
+  const faults = new Faults(random)
+  const ledger = new Ledger(settings.ledgerLimit, options.observer ?? {})
+  const surroundings: Surroundings = { database: "up", redis: "up" }
+  const sender = new Sender(settings)
+  const dispatcher = new Dispatcher({ settings, store, clock, random, faults, ledger, sender, surroundings })
+  const directory = new Directory(
+    store,
+    clock,
+    random,
+    (target) => dispatcher.cancel(({ subscription }) => subscription === target || subscription.endpoint === target)
+  )
+  const producers = new Producers()
+  const core: Core = {
+    settings,
+    clock,
+    random,
+    store,
+    directory,
+    dispatcher,
+    producers,
+    faults,
+    ledger,
+    surroundings
+  }
+
+  const addApiKey: Emulator["addApiKey"] = (key) => {
+    const text = key?.key ?? credential("hk_", random)
+    const id = ulid(clock.now(), random)
+    producers.add({ key: text, scopes: key?.scopes }, id, settings.ingestRateLimit, clock.now())
+    return text
+  }
+  const addEndpoint = (endpoint: EndpointOptions): Endpoint => {
+    if (!urlAllowed(settings.urlPolicy, endpoint.url)) {
+      throw new EmulatorError(`the endpoint URL is not allowed: ${endpoint.url}`)
+    }
+    return directory.addEndpoint(endpoint.url, endpoint.description, endpoint.secret)
+  }
+  const endpointOf = (subscription: SubscribeOptions): Endpoint => {
+    if (subscription.endpointId !== undefined) return found(store.endpoints, subscription.endpointId, "endpoint")
+    for (const known of store.endpoints.values()) {
+      if (known.url !== subscription.url || known.deletedAt !== undefined) continue
+      if (subscription.secret === undefined || subscription.secret === known.secret) return known
+    }
+    return addEndpoint(subscription)
+  }
+  const subscribe: Emulator["subscribe"] = (subscription) => {
+    requireSettings(subscription)
+    const endpoint = endpointOf(subscription)
+    const { id } = directory.addSubscription(subscription.topic, endpoint, subscription)
+    return { id, endpointId: endpoint.id, secret: endpoint.secret }
+  }
+
+  const apiKeys = (options.apiKeys ?? [{}]).map((key) => addApiKey(typeof key === "string" ? { key } : key))
+  const adminToken = options.adminToken ?? credential("hkadm_", random)
+  for (const rule of options.faults ?? []) faults.add(rule)
+  try {
+    for (const subscription of options.subscriptions ?? []) subscribe(subscription)
+  } catch (error) {
+    clock.stop()
+    throw error instanceof EmulatorError ? new EmulatorStartError(error.message) : error
+  }
+
+  const common = { host: settings.host, bodyTimeoutMs: settings.bodyTimeoutMs, clock, ledger }
+  const producerSide = await listen({
+    ...common,
+    surface: "producer",
+    port: settings.port,
+    handle: producerHandler(core)
+  })
+  const tokens = new AdminTokens(adminToken)
+  const adminSide = settings.adminPort === false ? undefined : await listen({
+    ...common,
+    surface: "admin",
+    port: settings.adminPort,
+    handle: adminHandler(core, tokens)
+  }).catch(async (error: unknown) => {
+    await producerSide.close()
+    throw error
+  })
+
+  const settle = async (): Promise<void> => {
+    while (dispatcher.busy) await dispatcher.changed()
+  }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> =>
+    closing ??= (async () => {
+      dispatcher.close()
+      sender.close()
+      await Promise.all([producerSide.close(), adminSide?.close()])
+    })()
+
+  return {
+    url: producerSide.url,
+    adminUrl: adminSide?.url ?? "",
+    apiKey: apiKeys[0] ?? "",
+    adminToken,
+    addApiKey,
+    revokeApiKey: (key) => {
+      const producer = producers.get(key)
+      if (producer === undefined) throw new EmulatorError("there is no such producer key")
+      producer.revoked = true
+    },
+    addEndpoint: (endpoint) => {
+      const { id, secret, url } = addEndpoint(endpoint)
+      return { id, url, secret }
+    },
+    subscribe,
+    rotateSecret: (id) => directory.rotateSecret(found(store.endpoints, id, "endpoint")),
+    removeEndpoint: (id) => directory.remove(found(store.endpoints, id, "endpoint")),
+    removeSubscription: (id) => directory.remove(found(store.subscriptions, id, "subscription")),
+    setActive: (id, active) => {
+      found(store.subscriptions, id, "subscription").active = active
+    },
+    fault: (rule) => faults.add(rule),
+    clearFaults: () => faults.clear(),
+    setDatabase: (state) => {
+      surroundings.database = state
+      if (state === "up") dispatcher.resume()
+    },
+    setRedis: (state) => {
+      surroundings.redis = state
+    },
+    ledger: () => ledger.view(),
+    clearLedger: () => ledger.clear(),
+    now: () => clock.now(),
+    advance: async (ms) => {
+      if (manual === undefined) throw new EmulatorError("advance needs the option clock: \"manual\"")
+      await manual.advance(ms, settle)
+    },
+    idle: async (wait) => {
+      let late = false
+      const timer = wait?.timeoutMs === undefined ? undefined : setTimeout(() => {
+        late = true
+        dispatcher.wake()
+      }, wait.timeoutMs)
+      try {
+        while (dispatcher.busy || (manual === undefined && dispatcher.planned)) {
+          if (closing !== undefined) throw new EmulatorError("the emulator was closed while deliveries were under way")
+          if (late) throw new EmulatorError("deliveries are still under way")
+          await dispatcher.changed()
+        }
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+    openConnections: () => producerSide.openConnections(),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}

@@ -1,0 +1,95 @@
+import { JsonSyntaxError, scanValue } from "./jsonb.js"
+import { bodyTooLarge, expectedBody, requiredBody } from "./problem.js"
+import { lenientUtf8, wellFormed } from "./text.js"
+import type { Answer } from "./wire.js"
+
+/** Most bytes of a request body that the server reads (protocol section 1.3). */
+export const maxBodyBytes = 262_144 + 4096
+
+/** Most bytes of the payload's JSON text as sent (protocol section 1.3). */
+export const maxPayloadBytes = 262_144
+
+/** What an ingest body says. */
+export interface Envelope {
+  readonly topic: string
+  /** The payload's JSON text as sent. */
+  readonly payload: Buffer
+  /** The ordering key inside the payload, empty if there is none (protocol section 1.7). */
+  readonly orderingKey: string
+}
+
+/** The index of the first character that is no JSON blank. */
+export const skipBlanks = (text: string, start: number): number => {
+  let at = start
+  while (at < text.length && " \t\r\n".includes(text[at]!)) at++
+  return at
+}
+
+/** Goes over the members of an object that is known to be valid. All texts hold one byte per character. */
+export const eachMember = (text: string, start: number, visit: (name: string, value: string) => void): void => {
+  let at = skipBlanks(text, start + 1)
+  while (text[at] !== "}") {
+    const nameEnd = scanValue(text, at)
+    const name = unquote(text.slice(at, nameEnd))
+    const valueStart = skipBlanks(text, skipBlanks(text, nameEnd) + 1)
+    const valueEnd = scanValue(text, valueStart)
+    visit(name, text.slice(valueStart, valueEnd))
+    at = skipBlanks(text, valueEnd)
+    if (text[at] === ",") at = skipBlanks(text, at + 1)
+  }
+}
+
+/** The text of a JSON string whose bytes are given as characters, as Go decodes it (protocol section 1.3). */
+export const unquote = (lexeme: string): string =>
+  wellFormed(JSON.parse(lenientUtf8(Buffer.from(lexeme, "latin1"))) as string)
+
+/** The member named exactly `ordering_key` at the top of a payload, when it is a non-empty string. */
+const orderingKeyOf = (payload: string): string => {
+  let key = ""
+  // Most payloads have none, and finding that out is far cheaper than reading them again.
+  if (payload[0] !== "{" || !(payload.includes("ordering_key") || payload.includes("\\u"))) return key
+  eachMember(payload, 0, (name, value) => {
+    if (name === "ordering_key") key = value[0] === "\"" ? unquote(value) : ""
+  })
+  return key
+}
+
+/** Whether the scanner stopped because the text ended, and not because of what it says. */
+const ranOut = (error: unknown, text: string): boolean => {
+  if (!(error instanceof JsonSyntaxError)) return false
+  const offset = /offset (\d+)$/.exec(error.message)
+  // A literal that is cut, such as `tru`, is reported where it starts.
+  return offset === null ? error.message.startsWith("unexpected end") : Number(offset[1]) > text.length - 5
+}
+
+/**
+ * Reads an ingest body as Go's decoder does: only the first JSON value counts, names match in any case, the last of
+ * duplicates wins (protocol section 1.3). `truncated` says that the body goes on beyond `bytes`.
+ */
+export const readEnvelope = (bytes: Buffer, truncated: boolean): Envelope | Answer => {
+  // One character per byte: the structure of JSON is ASCII, and offsets stay byte offsets.
+  const text = bytes.toString("latin1")
+  const start = skipBlanks(text, 0)
+  try {
+    scanValue(text, start)
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    return truncated && ranOut(error, text) ? bodyTooLarge : expectedBody
+  }
+  if (text[start] === "n") return requiredBody
+  if (text[start] !== "{") return expectedBody
+  let topic = ""
+  let payload: string | undefined
+  let mistyped = false
+  eachMember(text, start, (name, value) => {
+    const folded = name.toLowerCase()
+    if (folded === "payload") payload = value
+    if (folded !== "topic") return
+    if (value[0] === "\"") topic = unquote(value)
+    // Go leaves the field as it is for null, and reports another type when it is through.
+    else if (value !== "null") mistyped = true
+  })
+  if (mistyped) return expectedBody
+  if (topic === "" || payload === undefined) return requiredBody
+  return { topic, payload: Buffer.from(payload, "latin1"), orderingKey: orderingKeyOf(payload) }
+}

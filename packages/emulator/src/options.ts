@@ -1,0 +1,201 @@
+import { EmulatorStartError } from "./errors.js"
+import type { FaultRule } from "./faults.js"
+import type { Observer } from "./ledger.js"
+import { openPolicy, type UrlPolicy } from "./urlPolicy.js"
+
+/** Bounds of the wait between two attempts, in milliseconds (protocol section 4.5). */
+export interface BackoffPolicy {
+  /** Upper bound of the jitter after the first attempt, in milliseconds; it doubles with every attempt. */
+  readonly baseMs: number
+  /** Upper bound of every wait, in milliseconds; a receiver's `Retry-After` is clipped to it as well. */
+  readonly capMs: number
+}
+
+/** A token bucket: tokens per second and the size of the bucket (protocol sections 4.5 and 6). */
+export interface RateLimit {
+  /** Tokens gained per second. */
+  readonly rps: number
+  /** Most tokens that can be saved up, which is also what the bucket starts with. */
+  readonly burst: number
+}
+
+/** A producer key and the topic patterns it may publish to (protocol section 1.5). */
+export interface ApiKeyOptions {
+  /** The text that producers send after `Bearer `. */
+  readonly key: string
+  /** Topic patterns; a key without any is refused every topic. Default `["*"]`. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+}
+
+/** An endpoint to deliver to. */
+export interface EndpointOptions {
+  /** Where deliveries are POSTed to. Plain http and loopback are allowed unless `urlPolicy` forbids them. */
+  readonly url: string
+  /** Free text, shown by the admin API. Default empty. */
+  readonly description?: string | undefined
+  /** The signing secret; drawn when absent (`whsec_` and 48 hex digits). */
+  readonly secret?: string | undefined
+}
+
+/** What a subscription may set besides its topic and target. */
+export interface SubscriptionSettings {
+  /** Attempts before a delivery is dead-lettered, 1..100. Default 8 (protocol section 4.5). */
+  readonly maxAttempts?: number | undefined
+  /** Whether events with an ordering key are delivered one after the other (protocol section 4.7). Default false. */
+  readonly ordered?: boolean | undefined
+  /** Overrides the server's retry timing for this subscription. */
+  readonly backoff?: BackoffPolicy | undefined
+  /** Deliveries per second to this endpoint, 0.01..1000000 (protocol section 4.5). */
+  readonly rateLimitRps?: number | undefined
+}
+
+/**
+ * A subscription made in code. With a `url` it uses the live endpoint of that URL, or makes one; with an
+ * `endpointId` it uses that endpoint.
+ */
+export type SubscribeOptions =
+  & SubscriptionSettings
+  & { readonly topic: string }
+  & (
+    | { readonly url: string; readonly secret?: string | undefined; readonly endpointId?: undefined }
+    | { readonly endpointId: string; readonly url?: undefined; readonly secret?: undefined }
+  )
+
+/** Limits of one delivery attempt in milliseconds of real time, whatever the clock (protocol section 4.4). */
+export interface AttemptTimeouts {
+  /** To the connection being open. Default 3000. */
+  readonly connectMs?: number | undefined
+  /** From the request being written to the response headers. Default 10000. */
+  readonly headersMs?: number | undefined
+  /** For the whole attempt, body included. Default 15000. */
+  readonly attemptMs?: number | undefined
+}
+
+/** How the emulator is started. Every field has a default, and the defaults are the server's where it has one. */
+export interface EmulatorOptions {
+  /** Port of the producer side; 0 takes a free one. Default 0. */
+  readonly port?: number | undefined
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** Port of the admin API; 0 takes a free one, `false` starts none. Default 0. */
+  readonly adminPort?: number | false | undefined
+  /** Producer keys; a text alone has the scope `*`. Default one drawn key. */
+  readonly apiKeys?: ReadonlyArray<string | ApiKeyOptions> | undefined
+  /** The environment token of the admin API (protocol section 3). Default a drawn one. */
+  readonly adminToken?: string | undefined
+  /** Subscriptions that exist from the start. */
+  readonly subscriptions?: ReadonlyArray<SubscribeOptions> | undefined
+  /** Retry timing. Default 5 s base and 6 h cap (protocol section 4.5). */
+  readonly backoff?: BackoffPolicy | undefined
+  /** Period of the sweeper that notices due retries, in milliseconds; 0 sends them when due. Default 30000. */
+  readonly sweepIntervalMs?: number | undefined
+  /** Seed of ids, secrets, jitter and fault probabilities; without one they differ from run to run. */
+  readonly seed?: number | undefined
+  /** `manual` stands still until `advance` is called. Default `real`. */
+  readonly clock?: "real" | "manual" | undefined
+  /** Where a manual clock starts, in milliseconds since 1970. Default the time of the start. */
+  readonly startAt?: number | undefined
+  /** Ingest limit per producer key, or `false` for none. Default 500/s, burst 1000 (protocol section 6). */
+  readonly ingestRateLimit?: RateLimit | false | undefined
+  /** Delivery limit per endpoint, or `false` for none. Default 1000/s, burst 2000 (protocol section 4.5). */
+  readonly deliveryRateLimit?: RateLimit | false | undefined
+  /** Longest ordering key in bytes. Default 256 (protocol section 1.7). */
+  readonly orderingKeyMaxBytes?: number | undefined
+  /** Most unfinished deliveries per subscription and ordering key. Default 10000 (protocol section 1.7). */
+  readonly orderedKeyBacklogMax?: number | undefined
+  /** How long an idempotency key is remembered, in milliseconds. Default 24 h (protocol section 1.6). */
+  readonly idempotencyTtlMs?: number | undefined
+  /** How long payloads, attempts and dead letters are kept, in milliseconds. Default 30 days (protocol section 4.7). */
+  readonly retentionMs?: number | undefined
+  /** How long a crashed worker's claim holds, in milliseconds. Default 30000 (protocol section 4.5). */
+  readonly leaseMs?: number | undefined
+  /** How long a producer may take to send its body, in milliseconds of real time. Default 15000 (protocol section 6). */
+  readonly bodyTimeoutMs?: number | undefined
+  /** Limits of one delivery attempt. */
+  readonly attemptTimeouts?: AttemptTimeouts | undefined
+  /** Most delivery attempts at the same time. Default 64. */
+  readonly workers?: number | undefined
+  /** Which endpoint URLs are accepted. Default all of http and https; `strictUrlPolicy` is the server's. */
+  readonly urlPolicy?: UrlPolicy | undefined
+  /** Behaviour of older servers that a client may still meet. */
+  readonly legacy?: {
+    /** Every failure of `GET /v1/events/{id}` is a 404 (protocol section 2, before 47cab64). Default false. */
+    readonly statusErrorsAre404?: boolean | undefined
+  } | undefined
+  /** Faults that are in place from the start. */
+  readonly faults?: ReadonlyArray<FaultRule> | undefined
+  /** Is told of requests, events and attempts as they happen. */
+  readonly observer?: Observer | undefined
+  /** Most entries kept of each kind in the ledger; older ones are dropped. Default 100000. */
+  readonly ledgerLimit?: number | undefined
+  /** Most events kept; the oldest finished ones are forgotten first. Default 100000. */
+  readonly eventLimit?: number | undefined
+}
+
+/** The options with every default filled in. */
+export interface Settings {
+  readonly port: number
+  readonly host: string
+  readonly adminPort: number | false
+  readonly backoff: BackoffPolicy
+  readonly sweepIntervalMs: number
+  readonly ingestRateLimit: RateLimit | false
+  readonly deliveryRateLimit: RateLimit | false
+  readonly orderingKeyMaxBytes: number
+  readonly orderedKeyBacklogMax: number
+  readonly idempotencyTtlMs: number
+  readonly retentionMs: number
+  readonly leaseMs: number
+  readonly bodyTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly headersTimeoutMs: number
+  readonly attemptTimeoutMs: number
+  readonly workers: number
+  readonly urlPolicy: UrlPolicy
+  readonly statusErrorsAre404: boolean
+  readonly ledgerLimit: number
+  readonly eventLimit: number
+}
+
+const day = 24 * 60 * 60 * 1000
+
+/** Fills in the defaults and refuses numbers that make no sense. */
+export const settingsOf = (options: EmulatorOptions): Settings => {
+  const count = (name: string, value: number | undefined, fallback: number, least: number): number => {
+    if (value === undefined) return fallback
+    if (Number.isFinite(value) && value >= least) return value
+    throw new EmulatorStartError(`${name} must be a number of at least ${least}, got ${value}`)
+  }
+  const limit = (name: string, value: RateLimit | false | undefined, fallback: RateLimit): RateLimit | false => {
+    if (value === undefined || value === false) return value ?? fallback
+    if (value.rps > 0 && value.burst >= 1) return value
+    throw new EmulatorStartError(`${name} needs rps > 0 and burst >= 1`)
+  }
+  const backoff = options.backoff ?? { baseMs: 5000, capMs: 6 * 60 * 60 * 1000 }
+  if (!(backoff.baseMs >= 0 && backoff.capMs >= backoff.baseMs)) {
+    throw new EmulatorStartError("backoff needs 0 <= baseMs <= capMs")
+  }
+  return {
+    port: count("port", options.port, 0, 0),
+    host: options.host ?? "127.0.0.1",
+    adminPort: options.adminPort === false ? false : count("adminPort", options.adminPort, 0, 0),
+    backoff,
+    sweepIntervalMs: count("sweepIntervalMs", options.sweepIntervalMs, 30_000, 0),
+    ingestRateLimit: limit("ingestRateLimit", options.ingestRateLimit, { rps: 500, burst: 1000 }),
+    deliveryRateLimit: limit("deliveryRateLimit", options.deliveryRateLimit, { rps: 1000, burst: 2000 }),
+    orderingKeyMaxBytes: count("orderingKeyMaxBytes", options.orderingKeyMaxBytes, 256, 1),
+    orderedKeyBacklogMax: count("orderedKeyBacklogMax", options.orderedKeyBacklogMax, 10_000, 1),
+    idempotencyTtlMs: count("idempotencyTtlMs", options.idempotencyTtlMs, day, 0),
+    retentionMs: count("retentionMs", options.retentionMs, 30 * day, 0),
+    leaseMs: count("leaseMs", options.leaseMs, 30_000, 0),
+    bodyTimeoutMs: count("bodyTimeoutMs", options.bodyTimeoutMs, 15_000, 1),
+    connectTimeoutMs: count("attemptTimeouts.connectMs", options.attemptTimeouts?.connectMs, 3000, 1),
+    headersTimeoutMs: count("attemptTimeouts.headersMs", options.attemptTimeouts?.headersMs, 10_000, 1),
+    attemptTimeoutMs: count("attemptTimeouts.attemptMs", options.attemptTimeouts?.attemptMs, 15_000, 1),
+    workers: count("workers", options.workers, 64, 1),
+    urlPolicy: options.urlPolicy ?? openPolicy,
+    statusErrorsAre404: options.legacy?.statusErrorsAre404 ?? false,
+    ledgerLimit: count("ledgerLimit", options.ledgerLimit, 100_000, 1),
+    eventLimit: count("eventLimit", options.eventLimit, 100_000, 1)
+  }
+}

@@ -1,0 +1,240 @@
+import { connect } from "node:net"
+import { assert, describe, it } from "vitest"
+import { jitterBound, nextDelay, parseRetryAfter } from "../src/backoff.js"
+import { manualClock, realClock } from "../src/clock.js"
+import { startEmulator } from "../src/index.js"
+import { TokenBucket } from "../src/limiter.js"
+import { topicMatches } from "../src/matching.js"
+import { seededRandom } from "../src/random.js"
+import { cleanPath } from "../src/routing.js"
+import { signature } from "../src/signing.js"
+import { lenientUtf8 } from "../src/text.js"
+import { addressAllowed, strictUrlPolicy } from "../src/urlPolicy.js"
+import { encodeJson, formatTime } from "../src/wire.js"
+
+describe("clock", () => {
+  it("runs tasks in the order of their times, and of asking", async () => {
+    const clock = manualClock(0)
+    const ran: Array<string> = []
+    for (const [name, at] of [["c", 30], ["a", 10], ["b", 10], ["d", 31]] as const) {
+      clock.at(at, () => ran.push(`${name}${clock.now()}`))
+    }
+    clock.at(20, () => ran.push("cancelled")).cancel()
+    await clock.advance(30, () => Promise.resolve())
+    assert.deepStrictEqual(ran, ["a10", "b10", "c30"])
+    assert.strictEqual(clock.now(), 30)
+  })
+
+  it("runs what tasks ask for within the same move", async () => {
+    const clock = manualClock(0)
+    const ran: Array<number> = []
+    const again = (): void => {
+      ran.push(clock.now())
+      clock.at(clock.now() + 10, again)
+    }
+    clock.at(10, again)
+    await clock.advance(35, () => Promise.resolve())
+    assert.deepStrictEqual(ran, [10, 20, 30])
+  })
+
+  it("keeps thousands of times in order", async () => {
+    const random = seededRandom(1)
+    const clock = manualClock(0)
+    const ran: Array<number> = []
+    for (let n = 0; n < 5000; n++) {
+      const time = Math.floor(random.next() * 1000)
+      const timer = clock.at(time, () => ran.push(time))
+      if (n % 3 === 0) timer.cancel()
+    }
+    await clock.advance(1000, () => Promise.resolve())
+    assert.deepStrictEqual(ran, [...ran].sort((a, b) => a - b))
+    assert.lengthOf(ran, 3333)
+  })
+
+  it("follows the system, and stops", async () => {
+    const clock = realClock()
+    const order: Array<number> = []
+    await new Promise<void>((resolve) => {
+      clock.at(clock.now() + 2, () => {
+        order.push(2)
+        resolve()
+      })
+      clock.at(clock.now() + 1, () => order.push(1))
+    })
+    assert.deepStrictEqual(order, [1, 2])
+    clock.at(clock.now() + 1e10, () => assert.fail("stopped"))
+    clock.stop()
+  })
+})
+
+describe("backoff", () => {
+  const policy = { baseMs: 5000, capMs: 21_600_000 }
+
+  it("doubles up to the cap", () => {
+    assert.deepStrictEqual([1, 2, 3, 13, 14, 100].map((attempt) => jitterBound(policy, attempt)), [
+      5000,
+      10_000,
+      20_000,
+      20_480_000,
+      21_600_000,
+      21_600_000
+    ])
+  })
+
+  it("draws full jitter, and lets a longer Retry-After win up to the cap", () => {
+    const random = { next: () => 0.5, bytes: () => new Uint8Array() }
+    assert.deepStrictEqual([undefined, 2000, 3000, 1e9].map((asked) => nextDelay(policy, 1, asked, random)), [
+      2500,
+      2500,
+      3000,
+      21_600_000
+    ])
+  })
+
+  it("reads Retry-After as the server does", () => {
+    const now = Date.UTC(2030, 0, 1)
+    const cases: ReadonlyArray<readonly [string | undefined, number | undefined]> = [
+      [undefined, undefined],
+      ["120", 120_000],
+      ["0", 0],
+      ["-1", undefined],
+      ["1.5", undefined],
+      ["soon", undefined],
+      ["Tue, 01 Jan 2030 00:00:30 GMT", 30_000],
+      ["Mon, 31 Dec 2029 00:00:00 GMT", undefined]
+    ]
+    for (const [value, expected] of cases) assert.strictEqual(parseRetryAfter(value, now), expected)
+  })
+})
+
+describe("signature", () => {
+  const vectors: ReadonlyArray<readonly [string, string]> = [
+    ["{\"order_id\":\"o_1\",\"amount\":42}", "d270845b932d510270e3b7132b702de5b0c03c3781221badb79fe39c66672644"],
+    ["{\"amount\": 42, \"order_id\": \"o_1\"}", "677d87835dacadc49aad7b3dbb29194298af6b74f285168962ee123200342c34"],
+    ["", "42632ca7c8af0bb35f2d50f4e98bbb536149826d386a5c46e4bde4164d97cbec"],
+    ["null", "aec4e823cfc753d2e49f7b12e1680d75fdb66bd14cb2c8537e153a5094dc124c"],
+    ["{\"name\": \"\u00e9\ud83d\ude00\"}", "7bbe25764262956eee43e16b08cf849fe8fa742968a3c7d52907c4edec73eb56"]
+  ]
+  for (const [body, mac] of vectors) {
+    it(`signs ${JSON.stringify(body)}`, () =>
+      assert.strictEqual(
+        signature("whsec_test_secret", 1_781_092_800, "01JXAMPLEDELIVERYID0000000", body),
+        `t=1781092800,v1=${mac}`
+      ))
+  }
+})
+
+describe("texts", () => {
+  it("escapes JSON as Go does", () =>
+    assert.strictEqual(encodeJson("<>&\u2028\b"), "\"\\u003c\\u003e\\u0026\\u2028\\b\""))
+
+  it("writes times with as few digits as Go does", () => {
+    assert.deepStrictEqual([0, 1, 120, 60_000].map(formatTime), [
+      "1970-01-01T00:00:00Z",
+      "1970-01-01T00:00:00.001Z",
+      "1970-01-01T00:00:00.12Z",
+      "1970-01-01T00:01:00Z"
+    ])
+  })
+
+  it("replaces each stray byte once", () => {
+    const read = (hex: string): string => lenientUtf8(Buffer.from(hex, "hex"))
+    assert.deepStrictEqual(["41", "c3a9", "e282", "ff41", "c0af", "eda080"].map(read), [
+      "A",
+      "\u00e9",
+      "\ufffd\ufffd",
+      "\ufffdA",
+      "\ufffd\ufffd",
+      "\ufffd\ufffd\ufffd"
+    ])
+  })
+
+  it("cleans paths", () => {
+    const cases = { "//a": "/a", "/a/": "/a/", "/a/../..": "/", "/a/./b": "/a/b", "//": "/", "/a//": "/a/" }
+    for (const [path, clean] of Object.entries(cases)) assert.strictEqual(cleanPath(path), clean)
+  })
+})
+
+describe("rules", () => {
+  it("matches topics", () => {
+    const cases: ReadonlyArray<readonly [string, string, boolean]> = [
+      ["*", "", true],
+      ["orders.*", "orders.a.b", true],
+      ["orders.*", "orders.", true],
+      ["orders.*", "orders", false],
+      ["a*", "ab", false],
+      ["a*", "a*", true],
+      ["", "", false],
+      ["T", "t", false],
+      [".*", ".x", true]
+    ]
+    for (const [pattern, topic, expected] of cases) assert.strictEqual(topicMatches(pattern, topic), expected)
+  })
+
+  it("fills a bucket with time, up to its burst", () => {
+    const bucket = new TokenBucket({ rps: 2, burst: 2 }, 0)
+    assert.deepStrictEqual([0, 0, 0, 500, 500, 9000, 9000, 9000].map((now) => bucket.take(now)), [
+      true,
+      true,
+      false,
+      true,
+      false,
+      true,
+      true,
+      false
+    ])
+  })
+
+  it("knows private addresses", () => {
+    const refused = [
+      "10.1.2.3",
+      "172.16.0.1",
+      "192.168.1.1",
+      "169.254.1.1",
+      "224.0.0.1",
+      "::",
+      "fd00::1",
+      "::ffff:7f00:1"
+    ]
+    assert.deepStrictEqual(refused.filter((address) => addressAllowed(strictUrlPolicy, address)), [])
+    assert.isTrue(addressAllowed(strictUrlPolicy, "93.184.216.34"))
+    assert.isTrue(addressAllowed({ allowHttp: true, allowCidrs: ["10.0.0.0/8"] }, "10.1.2.3"))
+  })
+})
+
+describe("server", () => {
+  /** Writes bytes to a new connection and gives what comes back until it is closed. */
+  const raw = (url: string, text: string): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(text))
+      let answer = ""
+      socket.setEncoding("utf8").on("data", (chunk: string) => answer += chunk)
+      socket.on("close", () => resolve(answer))
+    })
+
+  it("answers 400 to a body that does not come, and closes", async () => {
+    await using emulator = await startEmulator({ bodyTimeoutMs: 10 })
+    const answer = await raw(
+      emulator.url,
+      `POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${emulator.apiKey}\r\nContent-Length: 9\r\n\r\n{`
+    )
+    assert.match(answer, /^HTTP\/1.1 400 Bad Request\r\n/)
+    assert.include(answer, "expected {")
+    assert.match(answer, /\r\nConnection: close\r\n/)
+  })
+
+  it("answers what is no HTTP, and targets that are no paths", async () => {
+    await using emulator = await startEmulator()
+    assert.match(await raw(emulator.url, "nonsense\r\n\r\n"), /^HTTP\/1.1 400 Bad Request\r\n/)
+    assert.match(await raw(emulator.url, "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 400 Bad Request\r\n/)
+  })
+
+  it("asks for a body only when it wants it", async () => {
+    await using emulator = await startEmulator()
+    const head = (key: string): string =>
+      `POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Length: 2\r\n` +
+      "Expect: 100-continue\r\nConnection: close\r\n\r\n"
+    assert.match(await raw(emulator.url, head("hk_bad")), /^HTTP\/1.1 401 /)
+    assert.match(await raw(emulator.url, head(emulator.apiKey) + "{}"), /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 400 /)
+  })
+})
