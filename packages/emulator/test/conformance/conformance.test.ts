@@ -1,15 +1,15 @@
 import { assert, describe, it } from "vitest"
-import { adminCases } from "./admin.js"
-import { runCase } from "./case.js"
-import { deliveryCases } from "./delivery.js"
-import { idempotencyCases } from "./idempotency.js"
-import { ingestCases } from "./ingest.js"
-import { statusCases } from "./status.js"
+import { missing, nameOf, runCase, runExternal, targetOf } from "./case.js"
+import { cases } from "./cases.js"
 
-const cases = [...ingestCases, ...idempotencyCases, ...statusCases, ...deliveryCases, ...adminCases]
+const target = targetOf(process.env)
 
-describe("protocol section 8", () => {
-  for (const one of cases) it(`${one.id} (${one.section}): ${one.title}`, () => runCase(one))
+describe(`protocol section 8${target === undefined ? "" : ` against ${target.url}`}`, () => {
+  for (const one of cases) {
+    const reason = target === undefined ? undefined : missing(one, target)
+    if (reason !== undefined) it.skip(`${nameOf(one)} (skipped: ${reason})`, () => {})
+    else it(nameOf(one), () => target === undefined ? runCase(one) : runExternal(one, target))
+  }
 
   it("has no case twice", () => {
     assert.lengthOf(new Set(cases.map(({ id }) => id)), cases.length)

@@ -7,9 +7,8 @@ import { type Case, type World } from "./case.js"
 const manual = { clock: "manual", sweepIntervalMs: 30_000 } as const
 
 /** Sends one payload and gives the body that the receiver got. */
-const delivered = async ({ emulator, post, receiver }: World, payload: string): Promise<string | undefined> => {
-  await post(`{"topic":"t","payload":${payload}}`)
-  await emulator.idle()
+const delivered = async ({ accept, receiver, settled }: World, payload: string): Promise<string | undefined> => {
+  await settled((await accept(`{"topic":"t","payload":${payload}}`)).event_id)
   return receiver.received.at(-1)?.body
 }
 
@@ -18,8 +17,9 @@ const rendering = (id: string, title: string, pairs: ReadonlyArray<readonly [str
   id,
   section: "4.2",
   title,
+  needs: ["producer", "admin", "receiver"],
   run: async (world) => {
-    world.emulator.subscribe({ topic: "*", url: world.receiver.url })
+    await world.subscribe({ topic: "*", url: world.receiver.url })
     for (const [payload, body] of pairs) assert.strictEqual(await delivered(world, payload), body)
   }
 })
@@ -29,18 +29,20 @@ const classified = (
   id: string,
   title: string,
   replies: ReadonlyArray<readonly [Reply, state: string, status: string, errorClass: string | undefined]>,
-  attemptTimeouts: AttemptTimeouts = {}
+  attemptTimeouts?: AttemptTimeouts
 ): Case => ({
   id,
   section: "4.4",
   title,
+  needs: attemptTimeouts === undefined ? ["producer", "admin", "receiver"] : ["producer", "receiver", "options"],
   options: { ...manual, attemptTimeouts },
-  run: async ({ accept, emulator, receiver, status }) => {
-    emulator.subscribe({ topic: "*", url: receiver.url })
+  run: async ({ accept, receiver, settled, status, subscribe }) => {
+    // Waits so long that no second attempt comes in between.
+    await subscribe({ topic: "*", url: receiver.url, backoff: { baseMs: 21_600_000, capMs: 21_600_000 } })
     for (const [reply, state, attemptStatus, errorClass] of replies) {
       receiver.reply(reply)
       const { event_id: id } = await accept({ topic: "t", payload: {} })
-      await emulator.idle()
+      await settled(id)
       const [delivery] = (await status(id)).deliveries ?? []
       const [attempt] = delivery?.attempts ?? []
       assert.deepStrictEqual([delivery?.state, attempt?.["status"], attempt?.["error_class"]], [
@@ -73,11 +75,12 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E87",
     section: "4.1",
+    needs: ["producer", "admin", "receiver"],
     title: "the headers of a delivery",
-    run: async ({ accept, emulator, receiver }) => {
-      emulator.subscribe({ topic: "*", url: receiver.url })
+    run: async ({ accept, receiver, settled, subscribe }) => {
+      await subscribe({ topic: "*", url: receiver.url })
       const { delivery_ids: ids, event_id: id } = await accept({ topic: "caf\u00e9", payload: {} })
-      await emulator.idle()
+      await settled(id)
       const { headers, rawHeaders } = receiver.received[0]!
       assert.strictEqual(headers["content-type"], "application/json")
       assert.strictEqual(headers["user-agent"], "hookrail/0.1")
@@ -102,6 +105,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E88",
     section: "4.3",
+    needs: ["producer", "receiver", "clock", "directory"],
     title: "the signature covers the rendered body, with the whole secret as key",
     options: { ...manual, startAt: 1_781_092_800_999 },
     run: async ({ accept, emulator, receiver }) => {
@@ -116,6 +120,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E89",
     section: "4.3",
+    needs: ["producer", "receiver", "clock"],
     title: "the second attempt has the same id and another signature",
     options: manual,
     run: async ({ accept, emulator, receiver }) => {
@@ -146,6 +151,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E96",
     section: "4.5",
+    needs: ["producer", "receiver", "clock"],
     title: "Retry-After of a retryable answer is waited for",
     options: manual,
     run: async ({ accept, emulator, receiver }) => {
@@ -161,6 +167,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E97",
     section: "4.5",
+    needs: ["producer", "receiver", "clock"],
     title: "Retry-After of a permanent answer is not",
     options: manual,
     run: async ({ accept, emulator, receiver, status }) => {
@@ -175,6 +182,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X15",
     section: "4.5",
+    needs: ["producer", "receiver", "clock"],
     title: "Retry-After is clipped to the cap",
     options: { ...manual, sweepIntervalMs: 0 },
     run: async ({ accept, emulator, receiver }) => {
@@ -190,6 +198,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E99",
     section: "4.5",
+    needs: ["producer", "receiver", "clock"],
     title: "after the last attempt a delivery is dead",
     options: manual,
     run: async ({ accept, emulator, receiver, status }) => {
@@ -204,6 +213,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E100",
     section: "4.5",
+    needs: ["producer", "receiver", "clock"],
     title: "a delivery over the rate limit is put back without an attempt",
     options: { ...manual, sweepIntervalMs: 0 },
     run: async ({ accept, emulator, receiver, status }) => {
@@ -224,6 +234,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X16",
     section: "4.6",
+    needs: ["producer", "receiver", "admin", "clock"],
     title: "every attempt after a rotation signs with the new secret",
     options: manual,
     run: async ({ accept, emulator, receiver }) => {
@@ -242,6 +253,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E102",
     section: "4.6",
+    needs: ["producer", "receiver", "admin", "clock"],
     title: "changed settings hold for deliveries that exist",
     options: manual,
     run: async ({ accept, admin, emulator, receiver, status }) => {
@@ -260,6 +272,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X17",
     section: "4.5",
+    needs: ["producer", "receiver", "admin", "clock"],
     title: "a budget that was lowered below the attempts made ends without another",
     options: manual,
     run: async ({ accept, admin, emulator, receiver }) => {
@@ -276,6 +289,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E104",
     section: "4.6",
+    needs: ["producer", "receiver", "admin", "clock"],
     title: "deleting an endpoint cancels what is planned",
     options: manual,
     run: async ({ accept, admin, emulator, receiver, status }) => {
@@ -292,6 +306,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E105",
     section: "4.7",
+    needs: ["producer", "receiver", "clock"],
     title: "of an ordering key only the head is sent",
     options: manual,
     run: async ({ accept, emulator, receiver }) => {
@@ -313,6 +328,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "E106",
     section: "4.7",
+    needs: ["producer", "receiver", "admin", "clock", "ledger"],
     title: "a dead head blocks its key until it is skipped or replayed",
     options: manual,
     run: async ({ accept, admin, emulator, receiver }) => {
@@ -358,6 +374,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X18",
     section: "4.5",
+    needs: ["producer", "receiver", "faults", "clock"],
     title: "a crashed worker's delivery is sent again after its lease",
     options: manual,
     run: async ({ accept, emulator, receiver, status }) => {
@@ -375,6 +392,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X19",
     section: "4.1",
+    needs: ["producer", "receiver", "ledger"],
     title: "a topic that cannot stand in a header fails as a connection",
     options: manual,
     run: async ({ accept, emulator, receiver }) => {
@@ -388,6 +406,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X20",
     section: "6",
+    needs: ["producer", "receiver", "redis", "database", "clock"],
     title: "without Redis the first delivery waits for the sweeper; without the database nothing is taken up",
     options: manual,
     run: async ({ accept, emulator, receiver }) => {
@@ -407,6 +426,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X21",
     section: "4.6",
+    needs: ["producer", "receiver", "directory", "clock"],
     title: "a failure after the deletion of its target waits for the janitor",
     options: manual,
     run: async ({ accept, emulator, receiver, status }) => {
@@ -425,6 +445,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
   {
     id: "X22",
     section: "4.4",
+    needs: ["producer", "receiver", "options", "ledger"],
     title: "an address that policy refuses is a permanent failure",
     options: { ...manual, urlPolicy: { allowHttp: true, allowCidrs: [] } },
     run: async ({ accept, emulator, receiver }) => {

@@ -38,6 +38,7 @@ interface Table {
   readonly id: string
   readonly section: string
   readonly title: string
+  readonly needs: Case["needs"]
   readonly options?: EmulatorOptions
   readonly inputs: ReadonlyArray<{
     readonly body: string | Buffer | Record<string, unknown>
@@ -46,10 +47,11 @@ interface Table {
   }>
 }
 
-const fromTable = ({ id, inputs, options, section, title }: Table): Case => ({
+const fromTable = ({ id, inputs, needs, options, section, title }: Table): Case => ({
   id,
   section,
   title,
+  needs,
   options,
   run: async ({ accept, post, status }: World) => {
     for (const { body, expected, headers } of inputs) {
@@ -67,25 +69,35 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E4",
     section: "3",
+    needs: ["producer"],
     title: "the scheme is case-sensitive",
     inputs: [{ body: {}, headers: { Authorization: "bearer x" }, expected: "missing" }]
   },
   {
     id: "E8",
     section: "1.2",
+    needs: ["producer"],
     title: "a bad key is seen before a bad body",
     inputs: [{ body: "{", headers: { Authorization: "Bearer hk_no" }, expected: "invalid" }]
   },
   {
     id: "X1",
     section: "3",
+    needs: ["producer"],
     title: "Bearer with nothing after it is no credential",
     inputs: [{ body: {}, headers: { Authorization: "Bearer " }, expected: "missing" }]
   },
-  { id: "E10", section: "1.3", title: "an empty body", inputs: [{ body: "", expected: "expected" }] },
+  {
+    id: "E10",
+    section: "1.3",
+    needs: ["producer"],
+    title: "an empty body",
+    inputs: [{ body: "", expected: "expected" }]
+  },
   {
     id: "X2",
     section: "1.3",
+    needs: ["producer"],
     title: "a byte-order mark; null",
     inputs: [
       { body: "\ufeff{\"topic\":\"t\",\"payload\":1}", expected: "expected" },
@@ -95,49 +107,63 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E12",
     section: "1.3",
+    needs: ["producer"],
     title: "bodies that are no object",
     inputs: ["[]", "\"x\"", "1", "true"].map((body) => ({ body, expected: "expected" as const }))
   },
-  { id: "E13", section: "1.3", title: "no payload", inputs: [{ body: { topic: "t" }, expected: "required" }] },
+  {
+    id: "E13",
+    section: "1.3",
+    needs: ["producer"],
+    title: "no payload",
+    inputs: [{ body: { topic: "t" }, expected: "required" }]
+  },
   {
     id: "E15",
     section: "1.3",
+    needs: ["producer"],
     title: "payloads that are no object",
     inputs: [[1], "s", 3, true].map((payload) => ({ body: { topic: "t", payload }, expected: t }))
   },
   {
     id: "E16",
     section: "1.3",
+    needs: ["producer"],
     title: "an empty or null topic",
     inputs: ["", null].map((topic) => ({ body: { topic, payload: {} }, expected: "required" as const }))
   },
   {
     id: "E17",
     section: "1.3",
+    needs: ["producer"],
     title: "a topic that is no string",
     inputs: [5, [], {}, false].map((topic) => ({ body: { topic, payload: {} }, expected: "expected" as const }))
   },
   {
     id: "X3",
     section: "1.3",
+    needs: ["producer"],
     title: "envelope names in any case",
     inputs: [{ body: "{\"Topic\":\"t\",\"PAYLOAD\":{}}", expected: t }]
   },
   {
     id: "E19",
     section: "1.3",
+    needs: ["producer"],
     title: "of duplicate members the last wins",
     inputs: [{ body: "{\"topic\":\"a\",\"topic\":\"b\",\"payload\":{}}", expected: { topic: "b" } }]
   },
   {
     id: "E20",
     section: "1.3",
+    needs: ["producer"],
     title: "what follows the first value is ignored",
     inputs: ["garbage", "{}", " \n"].map((rest) => ({ body: `{"topic":"t","payload":{}}${rest}`, expected: t }))
   },
   {
     id: "E21",
     section: "1.3",
+    needs: ["producer"],
     title: "unknown members and wrong or absent content types",
     inputs: [
       { body: { topic: "t", payload: {}, more: 1 }, expected: t },
@@ -147,18 +173,21 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E22",
     section: "1.3",
+    needs: ["producer"],
     title: "a payload of exactly 262144 bytes, blanks around it not counted",
     inputs: [{ body: `{"topic":"t","payload":  "${"x".repeat(262_142)}"  }`, expected: t }]
   },
   {
     id: "E23",
     section: "1.3",
+    needs: ["producer"],
     title: "a payload of 262145 bytes",
     inputs: [{ body: `{"topic":"t","payload":"${"x".repeat(262_143)}"}`, expected: "tooLarge" }]
   },
   {
     id: "X4",
     section: "1.3",
+    needs: ["producer"],
     title: "padding after the value may be as long as it likes; bad JSON is seen before the cap",
     inputs: [
       { body: `{"topic":"t","payload":{}}${" ".repeat(280_000)}`, expected: t },
@@ -168,12 +197,14 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E25",
     section: "1.3",
+    needs: ["producer"],
     title: "a body over 266240 bytes for its topic",
     inputs: [{ body: { topic: "t".repeat(270_000), payload: {} }, expected: "tooLarge" }]
   },
   {
     id: "X5",
     section: "1.3",
+    needs: ["producer"],
     title: "bytes that are not UTF-8: replaced in the topic, refused in the payload",
     inputs: [
       {
@@ -186,6 +217,7 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E27",
     section: "1.8",
+    needs: ["producer"],
     title: "U+0000 in the payload or topic, every time",
     inputs: [
       { body: "{\"topic\":\"t\",\"payload\":{\"a\":\"\\u0000\"}}", expected: "notRecorded" },
@@ -196,12 +228,14 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E28",
     section: "1.8",
+    needs: ["producer"],
     title: "a lone surrogate escape",
     inputs: [{ body: "{\"topic\":\"t\",\"payload\":{\"a\":\"\\ud800\"}}", expected: "notRecorded" }]
   },
   {
     id: "E29",
     section: "1.8",
+    needs: ["producer"],
     title: "numbers at the limit of PostgreSQL",
     inputs: [
       { body: "{\"topic\":\"t\",\"payload\":1e131072}", expected: "notRecorded" },
@@ -213,6 +247,7 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E30",
     section: "1.3",
+    needs: ["producer"],
     title: "containers 10001 deep, the envelope counted",
     inputs: [
       { body: nested(10_000), expected: "expected" },
@@ -222,6 +257,7 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E31",
     section: "1.3",
+    needs: ["producer"],
     title: "a compressed body",
     inputs: [{
       body: Buffer.from("1f8b0800000000000003ab56ca2f", "hex"),
@@ -232,6 +268,7 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E35",
     section: "1.5",
+    needs: ["producer", "options"],
     title: "a prefix scope covers what is below it",
     options: scoped,
     inputs: [{ body: { topic: "orders.a.b", payload: {} }, expected: { topic: "orders.a.b" } }]
@@ -239,6 +276,7 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E36",
     section: "1.5",
+    needs: ["producer", "options"],
     title: "a prefix scope does not cover its stem",
     options: scoped,
     inputs: [{ body: { topic: "orders", payload: {} }, expected: "forbidden" }]
@@ -246,6 +284,7 @@ const tables: ReadonlyArray<Table> = [
   {
     id: "E37",
     section: "1.5",
+    needs: ["producer", "options"],
     title: "a prefix scope covers the empty rest",
     options: scoped,
     inputs: [{ body: { topic: "orders.", payload: {} }, expected: { topic: "orders." } }]
@@ -256,9 +295,10 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E1",
     section: "1.4",
+    needs: ["producer", "admin", "receiver"],
     title: "an event with one subscription",
-    run: async ({ emulator, post, receiver }) => {
-      emulator.subscribe({ topic: "orders.*", url: receiver.url })
+    run: async ({ post, receiver, subscribe }) => {
+      await subscribe({ topic: "orders.*", url: receiver.url })
       const reply = await post({ topic: "orders.created", payload: { a: 1 } })
       assert.strictEqual(reply.status, 202)
       assert.strictEqual(reply.headers["content-type"], "application/json")
@@ -270,6 +310,7 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E2",
     section: "1.5",
+    needs: ["producer"],
     title: "no subscription matches",
     run: async ({ post, status }) => {
       const reply = await post({ topic: "t", payload: {} })
@@ -281,20 +322,22 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E3",
     section: "3",
+    needs: ["producer"],
     title: "no Authorization",
-    run: async ({ emulator }) =>
-      assertRefused(await call("POST", `${emulator.url}/v1/events`, { body: "{}" }), "missing")
+    run: async ({ server }) => assertRefused(await call("POST", `${server.url}/v1/events`, { body: "{}" }), "missing")
   },
   {
     id: "E5",
     section: "3",
+    needs: ["producer"],
     title: "a second blank belongs to the credential",
-    run: async ({ emulator, post }) =>
-      assertRefused(await post({}, { Authorization: `Bearer  ${emulator.apiKey}` }), "invalid")
+    run: async ({ post, server }) =>
+      assertRefused(await post({}, { Authorization: `Bearer  ${server.apiKey}` }), "invalid")
   },
   {
     id: "E6",
     section: "3",
+    needs: ["producer", "keys"],
     title: "an unknown and a revoked key",
     run: async ({ emulator, post }) => {
       assertRefused(await post({}, { Authorization: "Bearer hk_unknown" }), "invalid")
@@ -305,6 +348,7 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E7",
     section: "3",
+    needs: ["producer", "database"],
     title: "a good key while the database is down",
     run: async ({ emulator, post }) => {
       emulator.setDatabase("down")
@@ -320,37 +364,39 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E14",
     section: "1.3",
+    needs: ["producer", "admin", "receiver"],
     title: "a null payload is accepted and delivered as null",
-    run: async ({ accept, emulator, receiver }) => {
-      emulator.subscribe({ topic: "t", url: receiver.url })
-      await accept({ topic: "t", payload: null })
-      await emulator.idle()
+    run: async ({ accept, receiver, settled, subscribe }) => {
+      await subscribe({ topic: "t", url: receiver.url })
+      await settled((await accept({ topic: "t", payload: null })).event_id)
       assert.deepStrictEqual(receiver.received.map(({ body }) => body), ["null"])
     }
   },
   {
     id: "E32",
     section: "1.1",
+    needs: ["producer"],
     title: "OPTIONS is 405 with or without a key",
-    run: async ({ emulator }) => {
-      for (const headers of [{}, { Authorization: `Bearer ${emulator.apiKey}` }]) {
-        const reply = await call("OPTIONS", `${emulator.url}/v1/events`, { headers })
+    run: async ({ server }) => {
+      for (const headers of [{}, { Authorization: `Bearer ${server.apiKey}` }]) {
+        const reply = await call("OPTIONS", `${server.url}/v1/events`, { headers })
         assert.strictEqual(reply.status, 405)
         assert.strictEqual(reply.body, "Method Not Allowed\n")
         assert.strictEqual(reply.headers["content-type"], "text/plain; charset=utf-8")
         assert.strictEqual(reply.headers["allow"], "POST")
         assert.isUndefined(reply.headers["access-control-allow-origin"])
       }
-      const other = await call("DELETE", `${emulator.url}/v1/events/x`)
+      const other = await call("DELETE", `${server.url}/v1/events/x`)
       assert.strictEqual(other.headers["allow"], "GET, HEAD")
     }
   },
   {
     id: "E33",
     section: "1.1",
+    needs: ["producer"],
     title: "an unknown path is 404 without a key",
-    run: async ({ emulator }) => {
-      const reply = await call("GET", `${emulator.url}/nope`)
+    run: async ({ server }) => {
+      const reply = await call("GET", `${server.url}/nope`)
       assert.strictEqual(reply.status, 404)
       assert.strictEqual(reply.body, "404 page not found\n")
       assert.strictEqual(reply.headers["content-type"], "text/plain; charset=utf-8")
@@ -359,13 +405,14 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "X6",
     section: "1.1",
+    needs: ["producer"],
     title: "a path with a double slash is redirected",
-    run: async ({ emulator }) => {
-      const reply = await call("POST", `${emulator.url}//v1/events?a=b`, { body: "{}" })
+    run: async ({ server }) => {
+      const reply = await call("POST", `${server.url}//v1/events?a=b`, { body: "{}" })
       assert.strictEqual(reply.status, 307)
       assert.strictEqual(reply.headers["location"], "/v1/events?a=b")
       assert.strictEqual(
-        (await call("GET", `${emulator.url}/v1/./events/../events/x`)).headers["location"],
+        (await call("GET", `${server.url}/v1/./events/../events/x`)).headers["location"],
         "/v1/events/x"
       )
     }
@@ -373,9 +420,10 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E38",
     section: "1.5",
+    needs: ["producer", "admin", "receiver"],
     title: "a star that is not a final segment is a letter",
-    run: async ({ accept, emulator, receiver }) => {
-      emulator.subscribe({ topic: "a*", url: receiver.url })
+    run: async ({ accept, receiver, subscribe }) => {
+      await subscribe({ topic: "a*", url: receiver.url })
       assert.isNull((await accept({ topic: "ab", payload: {} })).delivery_ids)
       assert.lengthOf((await accept({ topic: "a*", payload: {} })).delivery_ids ?? [], 1)
     }
@@ -383,6 +431,7 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "X7",
     section: "1.5",
+    needs: ["producer", "options"],
     title: "a key without scopes may publish nothing",
     options: { apiKeys: [{ key: "hk_none", scopes: [] }] },
     run: async ({ post }) => assertRefused(await post({ topic: "t", payload: {} }), "forbidden")
@@ -390,6 +439,7 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "E40",
     section: "1.2",
+    needs: ["producer", "keys"],
     title: "a replay outside of the scope is refused",
     run: async ({ emulator, post }) => {
       const key = { "Idempotency-Key": "k" }
@@ -401,6 +451,7 @@ const cases: ReadonlyArray<Case> = [
   {
     id: "X8",
     section: "1.2",
+    needs: ["producer", "options", "clock"],
     title: "the limit comes before the body, and a replay costs a token",
     options: { clock: "manual", ingestRateLimit: { rps: 1, burst: 2 } },
     run: async ({ emulator, post }) => {

@@ -25,7 +25,8 @@ export interface Receiver extends AsyncDisposable {
   readonly reply: (next: Reply | ((index: number, request: Received) => Reply)) => void
 }
 
-export const startReceiver = async (initial: Reply = 200): Promise<Receiver> => {
+/** With another name than the loopback's, all addresses are listened on: the caller is another machine or container. */
+export const startReceiver = async (initial: Reply = 200, host = "127.0.0.1"): Promise<Receiver> => {
   const received: Array<Received> = []
   let reply: (index: number, request: Received) => Reply = () => initial
   const server = createServer((request, response) => {
@@ -54,9 +55,9 @@ export const startReceiver = async (initial: Reply = 200): Promise<Receiver> => 
       else response.writeHead(answer.status, answer.headers).end()
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve) => server.listen(0, host === "127.0.0.1" ? host : "0.0.0.0", resolve))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}/hook`,
     received,
     reply: (next) => {
       reply = typeof next === "function" ? next : () => next

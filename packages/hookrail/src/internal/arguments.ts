@@ -52,8 +52,13 @@ export const checkOrderingKey = (key: unknown, payload: unknown): string | undef
 /** The ordering key that the server finds in a payload: a non-empty text at its top level. */
 export const orderingKeyIn = (payload: unknown): string | undefined => {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined
-  const key = (payload as { readonly ordering_key?: unknown }).ordering_key
-  return typeof key === "string" && key !== "" ? key : undefined
+  try {
+    const key = (payload as { readonly ordering_key?: unknown }).ordering_key
+    return typeof key === "string" && key !== "" ? key : undefined
+  } catch {
+    // A getter that throws only now: the payload is encoded already, so the server's check is the one that counts.
+    return undefined
+  }
 }
 
 export const checkPayloadOrderingKey = (payload: unknown): string | undefined => {

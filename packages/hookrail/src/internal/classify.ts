@@ -96,7 +96,7 @@ export const unexpectedBody = (
   })
 
 /** The error of an exchange that brought no answer. */
-export const errorOfTransport = (error: TransportError, context: CallContext): RetryableError =>
+export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError =>
   error.reason === "timeout"
     ? new Errors.HookrailTimeoutError({
       ...context,
@@ -107,6 +107,6 @@ export const errorOfTransport = (error: TransportError, context: CallContext): R
       ...context,
       phase: error.phase,
       code: error.code,
-      reason: redact(error.description),
+      reason: redact(error.description, apiKey),
       cause: error.cause
     })

@@ -94,7 +94,10 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
     options: SendOptions = {}
   ): Effect.Effect<EventAccepted, SendError> =>
     traced("HookrailClient.sendEvent", "hookrail.topic", typeof topic === "string" ? topic : topic?.name, () => {
-      if (typeof topic !== "object" || topic === null) return sendPayload(topic, payload, options)
+      // Callers without types may pass anything here; what is no Topic is refused as a topic name.
+      if (typeof topic !== "object" || typeof topic?.encode !== "function") {
+        return sendPayload(topic as string, payload, options)
+      }
       return Effect.matchEffect(topic.encode(payload as never), {
         onFailure: ({ path, reason }) => Effect.fail(invalidPayload(topic.name, options, path, reason)),
         onSuccess: (encoded) => sendPayload(topic.name, encoded, options)
@@ -299,7 +302,7 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
   const withoutAnswer = <A>(call: Call<A>, error: TransportError): RetryableError => {
     call.attempts++
     if (error.phase !== "connect") raise(call, "unknown")
-    return errorOfTransport(error, contextOf(call))
+    return errorOfTransport(error, contextOf(call), apiKey)
   }
 
   const classify = <A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, AttemptError> => {

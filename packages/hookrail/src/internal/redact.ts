@@ -12,6 +12,6 @@ export const redact = (text: string, known?: string): string => {
 /** The start of a body for an error message: at most 200 characters, one line, without secrets. */
 export const excerpt = (body: string, known: string): string => {
   // Redacted before it is cut: the cut could leave the first half of a secret that is no longer known as one.
-  const text = redact(body.slice(0, 4_096), known).replace(/[\u0000-\u001f\u007f\s]+/g, " ").trim()
+  const text = redact(body, known).replace(/[\u0000-\u001f\u007f\s]+/g, " ").trim()
   return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }

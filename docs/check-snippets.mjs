@@ -1,0 +1,158 @@
+// Type-checks every example of the documentation: the `ts` blocks of README.md, docs/*.md and packages/*/README.md, and
+// every `@example` in the sources. Each becomes a module of its own in docs/.snippets, and one `tsc` checks them all.
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { basename, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const target = join(root, "docs", ".snippets")
+const quickStartLines = 12
+
+const inFolder = (folder, end) =>
+  readdirSync(join(root, folder)).filter((name) => name.endsWith(end)).map((name) => join(folder, name))
+
+const sourcesIn = (folder) =>
+  !existsSync(join(root, folder)) ?
+    [] :
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory()
+        ? sourcesIn(join(folder, entry.name))
+        : entry.name.endsWith(".ts")
+        ? [join(folder, entry.name)]
+        : []
+    )
+
+/** The `ts` blocks among lines; `line` is the number, from 1, of a block's first line of code. */
+const fencedIn = (lines, file, offset = 0) => {
+  const blocks = []
+  let open
+  let heading = []
+  lines.forEach((text, index) => {
+    const fence = /^\s*(`{3,})\s*(\w*)/.exec(text)
+    if (open !== undefined) {
+      if (fence !== null && fence[2] === "" && fence[1].length >= open.ticks) {
+        if (open.language === "ts") blocks.push({ file, line: open.line, code: open.code, headings: open.headings })
+        open = undefined
+      } else open.code.push(text)
+    } else if (fence !== null) {
+      open = { ticks: fence[1].length, language: fence[2], line: offset + index + 2, code: [], headings: heading }
+    } else {
+      const title = /^(#+)\s+(.*)/.exec(text)
+      if (title !== null) {
+        heading = [...heading.filter(({ level }) => level < title[1].length), {
+          level: title[1].length,
+          text: title[2]
+        }]
+      }
+    }
+  })
+  if (open !== undefined) throw new Error(`${file}:${open.line - 1}: this code block has no end`)
+  return blocks
+}
+
+/** The examples in the doc comments of a source. */
+const examplesIn = (file, text) => {
+  const blocks = []
+  const lines = text.split("\n")
+  let example
+  const finish = () => {
+    if (example === undefined) return
+    const { code, line } = example
+    example = undefined
+    if (code.some((text) => /^\s*```/.test(text))) blocks.push(...fencedIn(code, file, line - 1))
+    else blocks.push({ file, line, code, headings: [] })
+  }
+  let inComment = false
+  lines.forEach((raw, index) => {
+    if (!inComment) {
+      if (/^\s*\/\*\*/.test(raw) && !raw.includes("*/")) inComment = true
+      return
+    }
+    if (raw.includes("*/")) {
+      finish()
+      inComment = false
+      return
+    }
+    const text = raw.replace(/^\s*\* ?/, "")
+    // A tag begins at the very start of a line; the code of an example may have decorators further in only.
+    if (/^@[a-z]+\b/.test(text)) {
+      finish()
+      if (text.startsWith("@example")) example = { line: index + 2, code: [] }
+    } else example?.code.push(text)
+  })
+  return blocks
+}
+
+const packages = readdirSync(join(root, "packages")).map((name) => join("packages", name))
+const documents = [
+  "README.md",
+  ...inFolder("docs", ".md"),
+  ...packages.map((folder) => join(folder, "README.md")).filter((file) => existsSync(join(root, file)))
+]
+const read = (file) => readFileSync(join(root, file), "utf8")
+const snippets = [
+  ...documents.flatMap((file) => fencedIn(read(file).split("\n"), file)),
+  ...packages.flatMap((folder) => sourcesIn(join(folder, "src"))).flatMap((file) => examplesIn(file, read(file)))
+]
+
+if (snippets.length === 0) {
+  console.error("no snippets found: something is wrong with this script")
+  process.exit(1)
+}
+
+const problems = []
+
+for (const { code, file, headings, line } of snippets) {
+  if (file !== "README.md" || !headings.some(({ text }) => /quick start/i.test(text))) continue
+  const length = code.length
+  if (length > quickStartLines) {
+    problems.push(`${file}:${line}: a quick start of ${length} lines; at most ${quickStartLines}`)
+  }
+}
+
+rmSync(target, { recursive: true, force: true })
+mkdirSync(target, { recursive: true })
+const byName = new Map()
+for (const snippet of snippets) {
+  const name = `${snippet.file.replace(/[^A-Za-z0-9]+/g, "_")}_${snippet.line}.ts`
+  byName.set(name, snippet)
+  // One line before the code: the line numbers of the compiler are then off by a constant.
+  writeFileSync(join(target, name), `// ${snippet.file}:${snippet.line}\n${snippet.code.join("\n")}\nexport {}\n`)
+}
+writeFileSync(
+  join(target, "tsconfig.json"),
+  `${
+    JSON.stringify(
+      {
+        extends: "../../tsconfig.base.json",
+        compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, plugins: [] },
+        include: ["*.ts"]
+      },
+      null,
+      2
+    )
+  }\n`
+)
+
+const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc")
+const run = spawnSync(process.execPath, [tsc, "--noEmit", "--pretty", "false", "-p", target], {
+  cwd: root,
+  encoding: "utf8",
+  maxBuffer: 64 * 1024 * 1024
+})
+if (run.error !== undefined) throw run.error
+
+for (const text of `${run.stdout}${run.stderr}`.split("\n")) {
+  if (text.trim() === "") continue
+  const place = /^(.*?)\((\d+),(\d+)\): (.*)$/.exec(text)
+  const snippet = place === null ? undefined : byName.get(basename(place[1]))
+  if (snippet === undefined) problems.push(text)
+  else problems.push(`${relative(".", snippet.file)}:${snippet.line + Number(place[2]) - 2}:${place[3]}: ${place[4]}`)
+}
+if (run.status !== 0 && problems.length === 0) problems.push(`tsc ended with ${run.status ?? run.signal}`)
+
+for (const problem of problems) console.error(problem)
+console.log(`${snippets.length} snippets checked, ${problems.length} lines of problems`)
+process.exit(problems.length === 0 ? 0 : 1)

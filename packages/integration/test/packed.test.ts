@@ -1,0 +1,167 @@
+import { type RunningEmulator, startEmulator } from "@hookrail/emulator"
+import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+const packages = {
+  hookrail: "hookrail",
+  node: "@hookrail/node",
+  promise: "@hookrail/promise",
+  emulator: "@hookrail/emulator"
+}
+const built = Object.keys(packages).every((name) => existsSync(join(root, "packages", name, "dist/index.js")))
+
+const exec = async (command: string, args: ReadonlyArray<string>, cwd: string, env: NodeJS.ProcessEnv = {}) =>
+  promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_OPTIONS: "", ...env } }).catch(
+    (error: { readonly stdout: string; readonly stderr: string }) => {
+      throw new Error(`${command} ${args.join(" ")}\n${error.stdout}\n${error.stderr}`)
+    }
+  )
+
+const pnpm = (args: ReadonlyArray<string>, cwd: string) => {
+  const cli = process.env["npm_execpath"] ?? ""
+  return /pnpm\.c?js$/.test(cli)
+    ? exec(process.execPath, [cli, ...args], cwd)
+    : exec("npm", ["exec", "--yes", "--package=pnpm@10.34.9", "--", "pnpm", ...args], cwd)
+}
+
+/** Links a dependency from where a package of the workspace has it. */
+const link = async (from: string, name: string, modules: string) => {
+  const target = join(modules, name)
+  await mkdir(dirname(target), { recursive: true })
+  await symlink(await realpath(join(root, from, "node_modules", name)), target)
+}
+
+const effectBody = `
+  const program = HookrailClient.HookrailClient.sendEvent("orders", { n: 1 }).pipe(
+    Effect.provide(NodeHookrail.layer({ apiKey: Redacted.make(process.env.KEY!), baseUrl: process.env.URL! }))
+  )
+  void Effect.runPromise(program).then((accepted) => {
+    if (accepted.eventId.length !== 26) throw new Error("no event id")
+    console.log("ok")
+  })
+`
+
+const promiseBody = `
+  const main = async () => {
+    const client = new Hookrail({ apiKey: process.env.KEY!, baseUrl: process.env.URL! })
+    const accepted = await client.sendEvent("orders", { n: 1 })
+    if (accepted.eventId.length !== 26) throw new Error("no event id")
+    await client.close()
+    const body = "{}"
+    const t = Math.floor(Date.now() / 1000)
+    const mac = createHmac("sha256", "whsec_1").update(t + ".d1." + body).digest("hex")
+    const signed = { secrets: "whsec_1", deliveryId: "d1", signature: "t=" + t + ",v1=" + mac }
+    const verified = await verifySignature({ ...signed, body })
+    if (verified.deliveryId !== "d1") throw new Error("not verified")
+    const forged = await verifySignature({ ...signed, body: "{ }" }).then(() => "verified", () => "refused")
+    if (forged !== "refused") throw new Error(forged)
+    console.log("ok")
+  }
+  void main()
+`
+
+const effectSource = `
+  import { NodeHookrail } from "@hookrail/node"
+  import { Effect, Redacted } from "effect"
+  import { HookrailClient } from "hookrail"
+  ${effectBody}
+`
+const promiseSource = `
+  import { Hookrail } from "@hookrail/promise"
+  import { verifySignature } from "@hookrail/promise/verify"
+  import { createHmac } from "node:crypto"
+  ${promiseBody}
+`
+
+const plain = (source: string) => source.replaceAll("!", (_, at: number) => /[=\s(]/.test(source[at + 1]!) ? "!" : "")
+const required = (source: string) => source.replace(/import (\{.*?\}) from (".*?")/g, "const $1 = require($2)")
+
+describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a build: pnpm run build)", () => {
+  let directory: string
+  let emulator: RunningEmulator
+
+  beforeAll(async () => {
+    emulator = await startEmulator()
+    directory = await mkdtemp(join(tmpdir(), "hookrail-packed-"))
+    const consumers = { effect: ["hookrail", "node", "emulator"], promise: ["promise"] }
+    for (const consumer of Object.keys(consumers)) {
+      const modules = join(directory, consumer, "node_modules")
+      await mkdir(modules, { recursive: true })
+      await link("packages/node", "undici", modules)
+      await link(".", "typescript", modules)
+      await link(".", "@types/node", modules)
+      if (consumer === "effect") {
+        await link("packages/hookrail", "effect", modules)
+        await link("packages/hookrail", "@effect/platform", modules)
+      }
+    }
+    await Promise.all(
+      Object.entries(packages).map(async ([name, published]) => {
+        const to = join(directory, `pack-${name}`)
+        await mkdir(to)
+        await pnpm(["pack", "--pack-destination", to], join(root, "packages", name))
+        const tarball = (await readdir(to)).find((file) => file.endsWith(".tgz"))!
+        const consumer = consumers.promise.includes(name) ? "promise" : "effect"
+        const target = join(directory, consumer, "node_modules", published)
+        await mkdir(target, { recursive: true })
+        await exec("tar", ["-xzf", join(to, tarball), "-C", target, "--strip-components=1"], to)
+      })
+    )
+  }, 60_000)
+
+  afterAll(async () => {
+    await emulator?.close()
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+  })
+
+  for (const [consumer, source] of [["effect", effectSource], ["promise", promiseSource]] as const) {
+    describe(`the ${consumer} consumer`, () => {
+      for (const extension of ["mjs", "cjs"]) {
+        it(`runs as .${extension}`, async () => {
+          const cwd = join(directory, consumer)
+          const file = `main.${extension}`
+          await writeFile(join(cwd, file), extension === "cjs" ? required(plain(source)) : plain(source))
+          const { stdout } = await exec(process.execPath, [file], cwd, { KEY: emulator.apiKey, URL: emulator.url })
+          assert.strictEqual(stdout, "ok\n")
+        })
+      }
+
+      it("type-checks as .mts and .cts", async () => {
+        const cwd = join(directory, consumer)
+        await writeFile(join(cwd, "types.mts"), source)
+        await writeFile(join(cwd, "types.cts"), source)
+        const compilerOptions = {
+          module: "nodenext",
+          target: "es2022",
+          lib: ["es2022", "dom", "dom.iterable", "esnext.disposable"],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          skipLibCheck: consumer === "effect",
+          noEmit: true,
+          types: ["node"]
+        }
+        await writeFile(
+          join(cwd, "tsconfig.json"),
+          JSON.stringify({ compilerOptions, files: ["types.mts", "types.cts"] })
+        )
+        await exec(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "."], cwd)
+      })
+    })
+  }
+
+  it("the declarations of @hookrail/promise name no effect", async () => {
+    const dist = join(directory, "promise/node_modules/@hookrail/promise/dist")
+    const files = (await readdir(dist, { recursive: true })).filter((file) => /\.d\.c?ts$/.test(file))
+    assert.isNotEmpty(files)
+    for (const file of files) {
+      assert.notMatch(await readFile(join(dist, file), "utf8"), /["'](effect|hookrail|@effect|@hookrail)(["'/])/, file)
+    }
+  })
+})
