@@ -6,6 +6,7 @@ import {
   Effect,
   Exit,
   Fiber,
+  Layer,
   Logger,
   Random,
   Redacted,

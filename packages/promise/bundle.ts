@@ -1,0 +1,31 @@
+/** How the client and what it runs on become one file. For the build, and for the test that weighs the result. */
+import { transformAsync } from "@babel/core"
+import type { BuildOptions, Plugin } from "esbuild"
+import { transform } from "esbuild"
+import { readFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+
+const { version } = createRequire(import.meta.url)("./package.json") as { readonly version: string }
+
+/** Marks the top-level calls in the sources of this workspace as pure, as in their builds: what nobody uses goes. */
+const markPureCalls: Plugin = {
+  name: "mark-pure-calls",
+  setup(build) {
+    build.onLoad({ filter: /[\\/](hookrail|node)[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "ts", format: "esm", target: "es2022" })
+      const result = await transformAsync(code, { plugins: ["annotate-pure-calls"], babelrc: false, configFile: false })
+      return { contents: result?.code ?? code, loader: "js" }
+    })
+  }
+}
+
+export const bundle = {
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "es2022",
+  conditions: ["@hookrail/source"],
+  define: { HOOKRAIL_VERSION: JSON.stringify(version) },
+  external: ["undici", "undici/*", "./verify.js"],
+  plugins: [markPureCalls]
+} satisfies BuildOptions

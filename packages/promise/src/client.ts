@@ -1,0 +1,108 @@
+/** The client over any transport: Promises outside, fibers inside. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type { HookrailClient } from "hookrail/HookrailClient"
+import * as HookrailConfig from "hookrail/HookrailConfig"
+import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
+import * as internal from "hookrail/internal/client"
+import { toMillis } from "hookrail/internal/duration"
+import type { Transport } from "hookrail/Transport"
+import { argumentError, closedError, configError, fromCore } from "./errors.js"
+import { sendEvents } from "./sendEvents.js"
+import type * as Types from "./types.js"
+
+type Open = (
+  config: HookrailConfig.HookrailConfig
+) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
+
+const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
+  const exit = Effect.runSyncExit(effect)
+  if (Exit.isSuccess(exit)) return exit.value
+  throw fromCore(Cause.squash(exit.cause))
+}
+
+/** @internal */
+export const define = (open: Open): Types.HookrailConstructor => {
+  class Hookrail implements Types.Hookrail {
+    static readonly name = "Hookrail"
+    readonly #client: HookrailClient.Service
+    readonly #scope: Scope.CloseableScope
+    readonly #cancels = new Set<() => void>()
+    #closing: Promise<void> | undefined
+
+    constructor({ apiKey, ...options }: Types.HookrailOptions = {}) {
+      if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a string")
+      const config = runSync(HookrailConfig.make({
+        ...options,
+        apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
+      }))
+      this.#scope = runSync(Scope.make())
+      const transport = runSync(Scope.extend(open(config), this.#scope))
+      this.#client = internal.make({ config, transport, keys: IdempotencyKeys.random })
+    }
+
+    sendEvent(topic: string, payload: {} | null, options: Types.SendOptions = {}): Promise<Types.EventAccepted> {
+      const { signal, ...sendOptions } = options
+      return this.#run(signal, () => this.#client.sendEvent(topic, payload as {}, sendOptions))
+    }
+
+    getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
+      const { signal, ...readOptions } = options
+      return this.#run(signal, () => this.#client.getEvent(eventId, readOptions))
+    }
+
+    awaitEvent(eventId: string, options: Types.AwaitOptions = {}): Promise<Types.EventStatus> {
+      const { pollInterval, signal, ...awaitOptions } = options
+      return this.#run(signal, () => {
+        if (pollInterval === undefined) return this.#client.awaitEvent(eventId, awaitOptions)
+        const millis = toMillis(pollInterval)
+        if (millis === undefined || millis <= 0) {
+          return Effect.fail(argumentError("pollInterval", "must be a finite duration above 0"))
+        }
+        return this.#client.awaitEvent(eventId, { ...awaitOptions, schedule: Schedule.spaced(millis) })
+      })
+    }
+
+    sendEvents(events: Types.Events, options?: Types.SendEventsOptions): AsyncIterableIterator<never> {
+      return sendEvents(this, events, options) as AsyncIterableIterator<never>
+    }
+
+    close(): Promise<void> {
+      if (this.#closing === undefined) {
+        this.#closing = Effect.runPromise(Scope.close(this.#scope, Exit.void))
+        for (const cancel of [...this.#cancels]) cancel()
+      }
+      return this.#closing
+    }
+
+    [Symbol.asyncDispose](): Promise<void> {
+      return this.close()
+    }
+
+    #run<A>(signal: AbortSignal | undefined, effect: () => Effect.Effect<A, unknown>): Promise<A> {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted === true) return reject(signal.reason)
+        if (this.#closing !== undefined) return reject(closedError())
+        let interrupt: (() => void) | undefined
+        const cancel = () => interrupt?.()
+        // Before the effect runs: it may end at once, and takes them away then.
+        this.#cancels.add(cancel)
+        signal?.addEventListener("abort", cancel)
+        interrupt = Effect.runCallback(Effect.suspend(effect), {
+          onExit: (exit) => {
+            this.#cancels.delete(cancel)
+            signal?.removeEventListener("abort", cancel)
+            if (Exit.isSuccess(exit)) resolve(exit.value)
+            else if (!Cause.isInterrupted(exit.cause)) reject(fromCore(Cause.squash(exit.cause)))
+            else reject(signal?.aborted === true ? signal.reason : closedError())
+          }
+        })
+      })
+    }
+  }
+  return Hookrail
+}

@@ -1,0 +1,41 @@
+/** What both entries export. */
+export {
+  AuthenticationError,
+  AwaitTimeoutError,
+  BadRequestError,
+  ConflictError,
+  ForbiddenError,
+  HookrailClosedError,
+  HookrailConfigError,
+  HookrailConnectionError,
+  HookrailError,
+  HookrailTimeoutError,
+  InvalidArgumentError,
+  InvalidPayloadError,
+  isRetryable,
+  NotFoundError,
+  PayloadTooLargeError,
+  RateLimitError,
+  RetryError,
+  ServerError,
+  UnexpectedResponseError,
+  UnmatchedEventError
+} from "./errors.js"
+export type { Outcome, Problem, RetryableError } from "./errors.js"
+export type {
+  Attempt,
+  AwaitOptions,
+  Delivery,
+  Duration,
+  EventAccepted,
+  EventInput,
+  Events,
+  EventStatus,
+  HookrailConstructor,
+  HookrailOptions,
+  ReadOptions,
+  RetryOptions,
+  SendEventsOptions,
+  SendOptions,
+  SendResult
+} from "./types.js"

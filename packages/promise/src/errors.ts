@@ -1,0 +1,391 @@
+/**
+ * What a call can reject with, one class per failure. None holds a key, a secret, a header or a payload.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import type * as Core from "hookrail/HookrailError"
+
+/**
+ * What is known about the event after a send failed. `"unknown"`: send it again with the same idempotency key.
+ *
+ * @since 0.1.0
+ */
+export type Outcome = "not-sent" | "refused" | "unknown"
+
+/**
+ * The problem document of the server.
+ *
+ * @since 0.1.0
+ */
+export interface Problem {
+  readonly type?: string | undefined
+  readonly title?: string | undefined
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+}
+
+/**
+ * What all errors of the client have in common.
+ *
+ * @since 0.1.0
+ */
+export abstract class HookrailError extends Error {
+  /** The name of the class. */
+  abstract readonly _tag: string
+  /** @internal */
+  constructor(tag: string, message: string, fields: object = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    Object.assign(this, { _tag: tag }, fields)
+  }
+  /** Without the raw causes of others. */
+  toJSON(): unknown {
+    const { cause } = this
+    return { ...this, message: this.message, ...(cause instanceof HookrailError ? { cause: cause.toJSON() } : {}) }
+  }
+}
+
+/**
+ * The client cannot be built: an option or an environment variable is missing or wrong.
+ *
+ * @since 0.1.0
+ */
+export class HookrailConfigError extends HookrailError {
+  declare readonly _tag: "HookrailConfigError"
+  declare readonly option: string
+  declare readonly reason: string
+}
+
+/**
+ * The payload cannot be sent. Found before anything is sent.
+ *
+ * @since 0.1.0
+ */
+export class InvalidPayloadError extends HookrailError {
+  declare readonly _tag: "InvalidPayloadError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly path: string
+  declare readonly reason: string
+}
+
+/**
+ * An argument other than the payload cannot be used. Found before anything is sent.
+ *
+ * @since 0.1.0
+ */
+export class InvalidArgumentError extends HookrailError {
+  declare readonly _tag: "InvalidArgumentError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly argument: string
+  declare readonly reason: string
+}
+
+/**
+ * No connection to the server, or it broke before the answer was complete. Retried.
+ *
+ * @since 0.1.0
+ */
+export class HookrailConnectionError extends HookrailError {
+  declare readonly _tag: "HookrailConnectionError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly phase: "connect" | "response" | "body"
+  declare readonly code?: string
+  declare readonly reason: string
+}
+
+/**
+ * The server did not connect, answer, or finish its answer within the limit. Retried.
+ *
+ * @since 0.1.0
+ */
+export class HookrailTimeoutError extends HookrailError {
+  declare readonly _tag: "HookrailTimeoutError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly phase: "connect" | "response" | "body"
+  declare readonly limitMs: number
+}
+
+/**
+ * An answer outside the protocol, often of a proxy.
+ *
+ * @since 0.1.0
+ */
+export class UnexpectedResponseError extends HookrailError {
+  declare readonly _tag: "UnexpectedResponseError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+  declare readonly reason: string
+  declare readonly body: string
+  declare readonly retryable: boolean
+  declare readonly retryAfterMs?: number
+}
+
+/**
+ * 400: the server cannot read the request.
+ *
+ * @since 0.1.0
+ */
+export class BadRequestError extends HookrailError {
+  declare readonly _tag: "BadRequestError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
+ * 401: the server does not know the key.
+ *
+ * @since 0.1.0
+ */
+export class AuthenticationError extends HookrailError {
+  declare readonly _tag: "AuthenticationError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
+ * 403: this producer key may not publish to this topic.
+ *
+ * @since 0.1.0
+ */
+export class ForbiddenError extends HookrailError {
+  declare readonly _tag: "ForbiddenError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
+ * 404: no event with that id, or a wrong base URL.
+ *
+ * @since 0.1.0
+ */
+export class NotFoundError extends HookrailError {
+  declare readonly _tag: "NotFoundError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
+ * 409: the idempotency key was used before with another event.
+ *
+ * @since 0.1.0
+ */
+export class ConflictError extends HookrailError {
+  declare readonly _tag: "ConflictError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
+ * 413: the payload is larger than the server takes.
+ *
+ * @since 0.1.0
+ */
+export class PayloadTooLargeError extends HookrailError {
+  declare readonly _tag: "PayloadTooLargeError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
+ * 429: the rate limit of the key, or the backlog of an ordering key. Retried.
+ *
+ * @since 0.1.0
+ */
+export class RateLimitError extends HookrailError {
+  declare readonly _tag: "RateLimitError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+  declare readonly retryAfterMs?: number
+}
+
+/**
+ * 5xx: the server or its database is in trouble. Retried.
+ *
+ * @since 0.1.0
+ */
+export class ServerError extends HookrailError {
+  declare readonly _tag: "ServerError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly status: number
+  declare readonly problem?: Problem
+  declare readonly retryAfterMs?: number
+  /** The 401 or 404 that hid an outage. */
+  declare readonly maskedStatus?: number
+}
+
+/**
+ * Retrying did not help. `cause` is the error of the last attempt.
+ *
+ * @since 0.1.0
+ */
+export class RetryError extends HookrailError {
+  declare readonly _tag: "RetryError"
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+  declare readonly cause: RetryableError
+  declare readonly attempts: number
+  declare readonly elapsedMs: number
+}
+
+/**
+ * The event is stored, but no subscription matches. Only with `onUnmatched: "fail"`.
+ *
+ * @since 0.1.0
+ */
+export class UnmatchedEventError extends HookrailError {
+  declare readonly _tag: "UnmatchedEventError"
+  declare readonly topic: string
+  declare readonly eventId: string
+  declare readonly idempotencyKey: string
+  declare readonly outcome: "accepted"
+}
+
+/**
+ * The event has not reached the awaited state in time.
+ *
+ * @since 0.1.0
+ */
+export class AwaitTimeoutError extends HookrailError {
+  declare readonly _tag: "AwaitTimeoutError"
+  declare readonly eventId: string
+  declare readonly limitMs: number
+  declare readonly states: ReadonlyArray<string>
+}
+
+/**
+ * The client was closed, before the call or during it.
+ *
+ * @since 0.1.0
+ */
+export class HookrailClosedError extends HookrailError {
+  declare readonly _tag: "HookrailClosedError"
+}
+
+/**
+ * The error of one attempt that was worth a retry.
+ *
+ * @since 0.1.0
+ */
+export type RetryableError =
+  | HookrailConnectionError
+  | HookrailTimeoutError
+  | RateLimitError
+  | ServerError
+  | UnexpectedResponseError
+
+/**
+ * Whether the same call may succeed later.
+ *
+ * @since 0.1.0
+ */
+export const isRetryable = (error: unknown): error is RetryableError | RetryError =>
+  error instanceof UnexpectedResponseError
+    ? error.retryable
+    : error instanceof HookrailConnectionError || error instanceof HookrailTimeoutError ||
+      error instanceof RateLimitError || error instanceof ServerError || error instanceof RetryError
+
+type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError>["_tag"]
+
+type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
+
+/** Each error of the core and its class here. */
+const classes: Record<Tag | "HookrailClosedError", ErrorClass> = {
+  HookrailConfigError,
+  InvalidPayloadError,
+  InvalidArgumentError,
+  HookrailConnectionError,
+  HookrailTimeoutError,
+  UnexpectedResponseError,
+  BadRequestError,
+  AuthenticationError,
+  ForbiddenError,
+  NotFoundError,
+  ConflictError,
+  PayloadTooLargeError,
+  RateLimitError,
+  ServerError,
+  RetryError,
+  UnmatchedEventError,
+  AwaitTimeoutError,
+  HookrailClosedError
+}
+
+// The build shortens the names of classes.
+for (const [name, type] of [...Object.entries(classes), ["HookrailError", HookrailError] as const]) {
+  Object.defineProperty(type, "name", { value: name, configurable: true })
+  Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })
+}
+
+/** @internal */
+export const fromCore = (error: unknown): unknown => {
+  if (!(error instanceof Error) || !("_tag" in error) || !Object.hasOwn(classes, error._tag as string)) return error
+  const fields: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(error)) {
+    if (name === "_tag" || name === "cause" || value === undefined) continue
+    if (Duration.isDuration(value)) fields[`${name}Ms`] = Duration.toMillis(value)
+    else fields[name] = value
+  }
+  const tag = error._tag as Tag
+  return new classes[tag](tag, error.message, fields, fromCore(error.cause))
+}
+
+/** @internal */
+export const configError = (option: string, reason: string): HookrailConfigError =>
+  new HookrailConfigError("HookrailConfigError", `hookrail is not configured: ${option}: ${reason}`, { option, reason })
+
+/** @internal */
+export const argumentError = (argument: string, reason: string): InvalidArgumentError =>
+  new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
+
+/** @internal */
+export const closedError = (): HookrailClosedError =>
+  new HookrailClosedError("HookrailClosedError", "the Hookrail client is closed: make a new one")

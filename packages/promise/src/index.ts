@@ -1,0 +1,41 @@
+/**
+ * Hookrail for plain TypeScript on Node, with a connection pool of undici.
+ *
+ * @since 0.1.0
+ */
+import * as NodeTransport from "@hookrail/node/NodeTransport"
+import { define } from "./client.js"
+import type * as Types from "./types.js"
+
+/**
+ * A client of a Hookrail server.
+ *
+ * @since 0.1.0
+ */
+export const Hookrail: Types.HookrailConstructor = define((config) =>
+  NodeTransport.make({ connections: config.maxInFlight })
+)
+
+/**
+ * @since 0.1.0
+ */
+export type Hookrail = Types.Hookrail
+
+export * from "./common.js"
+
+export {
+  MalformedSignatureError,
+  SignatureError,
+  SignatureTimestampError,
+  verifyRequest,
+  verifySignature,
+  WebhookVerificationError
+} from "./verify.js"
+export type {
+  VerifiedWebhook,
+  VerifyOptions,
+  VerifyRequestOptions,
+  VerifySignatureOptions,
+  WebhookBody,
+  WebhookHeaders
+} from "./verify.js"

@@ -1,0 +1,228 @@
+/**
+ * Verification of the webhooks that Hookrail delivers, alone: no dependency, and small enough for an edge function.
+ *
+ * It runs wherever there is `node:crypto` or WebCrypto. Verify the raw body, before any JSON parser: parsing it and
+ * writing it again gives other bytes.
+ *
+ * @example
+ * ```ts
+ * import { verifyRequest, WebhookVerificationError } from "@hookrail/promise/verify"
+ *
+ * export const receive = async (request: Request): Promise<Response> => {
+ *   try {
+ *     const webhook = await verifyRequest({
+ *       secrets: "whsec_...",
+ *       headers: request.headers,
+ *       body: await request.text()
+ *     })
+ *     console.log(`delivery ${webhook.deliveryId} on ${webhook.topic}`)
+ *     return new Response(null, { status: 204 })
+ *   } catch (error) {
+ *     // Hookrail gives a delivery up on most answers of 4xx: 503 has it try again, should the secret be changing.
+ *     return new Response(null, { status: error instanceof WebhookVerificationError ? 503 : 500 })
+ *   }
+ * }
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/internal/signature"
+
+// ---------------------------------------------------------------------------------------------------------------
+// errors
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * What the three errors of verification have in common.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export abstract class WebhookVerificationError extends Error {
+  /** The name of the class. */
+  abstract readonly _tag: "SignatureError" | "SignatureTimestampError" | "MalformedSignatureError"
+  constructor(tag: string, message: string, fields: object) {
+    // First, since the stack takes its first line from it; on the prototype, as JavaScript's own errors have it.
+    new.target.prototype.name = tag
+    super(message)
+    Object.assign(this, { _tag: tag }, fields)
+  }
+}
+
+/**
+ * The signature belongs to none of the secrets, or the body or delivery id is not what was signed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SignatureError extends WebhookVerificationError {
+  declare readonly _tag: "SignatureError"
+  declare readonly reason: string
+  constructor(fields: { readonly reason: string }) {
+    super("SignatureError", `webhook signature does not match: ${fields.reason}`, fields)
+  }
+}
+
+/**
+ * The signature was made too long ago, or in the future.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SignatureTimestampError extends WebhookVerificationError {
+  declare readonly _tag: "SignatureTimestampError"
+  /** Age of the signature; negative if it lies in the future. In seconds. */
+  declare readonly ageSeconds: number
+  declare readonly toleranceSeconds: number
+  constructor(fields: { readonly ageSeconds: number; readonly toleranceSeconds: number }) {
+    const { ageSeconds, toleranceSeconds } = fields
+    const where = `${Math.abs(ageSeconds)} s ${ageSeconds < 0 ? "in the future" : "old"}`
+    super(
+      "SignatureTimestampError",
+      `webhook signature is ${where}, tolerated are ${toleranceSeconds} s: check this machine's clock`,
+      fields
+    )
+  }
+}
+
+/**
+ * The request carries no usable Hookrail signature: a header is missing or not in the form `t=...,v1=...`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class MalformedSignatureError extends WebhookVerificationError {
+  declare readonly _tag: "MalformedSignatureError"
+  declare readonly reason: string
+  constructor(fields: { readonly reason: string }) {
+    super("MalformedSignatureError", `not a signed Hookrail webhook: ${fields.reason}`, fields)
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// models
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * The raw body of a request, as received. A string stands for its UTF-8.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhookBody = string | Uint8Array | ArrayBuffer
+
+/**
+ * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, or a record.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhookHeaders =
+  | { readonly get: (name: string) => string | null | undefined }
+  | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+
+/**
+ * What both functions take.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifyOptions {
+  /**
+   * The secret of the endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with
+   * one secret and changes it at once (protocol section 4.6).
+   */
+  readonly secrets: string | ReadonlyArray<string>
+  /** The raw body, as received. */
+  readonly body: WebhookBody
+  /** How far the time of the signature may be from `now`, inclusive, in seconds. Default: 300. */
+  readonly tolerance?: number | undefined
+  /** The present: a `Date`, or milliseconds since 1970. Default: this machine's clock. */
+  readonly now?: Date | number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifySignatureOptions extends VerifyOptions {
+  /** The value of `hookrail-signature`. */
+  readonly signature: string
+  /** The value of `hookrail-delivery-id`. */
+  readonly deliveryId: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifyRequestOptions extends VerifyOptions {
+  readonly headers: WebhookHeaders
+}
+
+declare const Verified: unique symbol
+
+/**
+ * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
+ * called with anything unverified.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifiedWebhook {
+  readonly [Verified]: true
+  /** The same for every attempt at this delivery: the key to find duplicates by. */
+  readonly deliveryId: string
+  /** The event; `undefined` from `verifySignature`. Not covered by the signature. */
+  readonly eventId?: string | undefined
+  /** The topic; `undefined` from `verifySignature`. Not covered by the signature. */
+  readonly topic?: string | undefined
+  /** The body as given (an `ArrayBuffer` as a view of it). */
+  readonly body: string | Uint8Array
+  /** When this attempt was signed, in seconds since 1970. */
+  readonly signedAtSeconds: number
+  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
+  readonly secretIndex: number
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// verification
+// ---------------------------------------------------------------------------------------------------------------
+
+const run = async (
+  { body, now = new Date(), secrets, tolerance = defaultToleranceSeconds }: VerifyOptions,
+  headers: Parameters<typeof verify>[1]
+): Promise<VerifiedWebhook> => {
+  const list = [secrets].flat()
+  if (!(list.length && list.every(isSecret) && tolerance >= 0 && tolerance < Infinity)) {
+    throw new TypeError("give secrets without white space or quotes around them, and tolerance in seconds")
+  }
+  const verdict = await verify(list.map(cachedKey), headers, body, Number(now), tolerance * 1000)
+  if (verdict.ok) return verdict.webhook as VerifiedWebhook
+  throw verdict.reason === "timestamp"
+    ? new SignatureTimestampError(verdict.fields)
+    : new (verdict.reason === "mismatch" ? SignatureError : MalformedSignatureError)(verdict.fields)
+}
+
+/**
+ * Verifies a signature over a delivery id and a raw body.
+ *
+ * Rejects with `MalformedSignatureError` if there is no usable signature, `SignatureTimestampError` if it is too old or
+ * from the future, `SignatureError` if none of the secrets made it; and with a `TypeError` for secrets or a tolerance
+ * that cannot work.
+ *
+ * @since 0.1.0
+ * @category verification
+ */
+export const verifySignature = (options: VerifySignatureOptions): Promise<VerifiedWebhook> =>
+  run(options, { signature: options.signature, deliveryId: options.deliveryId })
+
+/**
+ * Verifies a request by its headers and raw body. Rejects as `verifySignature` does; a missing header is a
+ * `MalformedSignatureError` that names it.
+ *
+ * @since 0.1.0
+ * @category verification
+ */
+export const verifyRequest = async (options: VerifyRequestOptions): Promise<VerifiedWebhook> =>
+  run(options, readHeaders(options.headers))

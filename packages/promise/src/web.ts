@@ -1,0 +1,40 @@
+/**
+ * Hookrail for plain TypeScript wherever there is `fetch`.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as fetchTransport from "hookrail/internal/fetchTransport"
+import { define } from "./client.js"
+import type * as Types from "./types.js"
+
+/**
+ * A client of a Hookrail server.
+ *
+ * @since 0.1.0
+ */
+export const Hookrail: Types.HookrailConstructor = define(() => Effect.succeed(fetchTransport.service))
+
+/**
+ * @since 0.1.0
+ */
+export type Hookrail = Types.Hookrail
+
+export * from "./common.js"
+
+export {
+  MalformedSignatureError,
+  SignatureError,
+  SignatureTimestampError,
+  verifyRequest,
+  verifySignature,
+  WebhookVerificationError
+} from "./verify.js"
+export type {
+  VerifiedWebhook,
+  VerifyOptions,
+  VerifyRequestOptions,
+  VerifySignatureOptions,
+  WebhookBody,
+  WebhookHeaders
+} from "./verify.js"

@@ -1,0 +1,314 @@
+import { type RunningEmulator, startEmulator } from "@hookrail/emulator"
+import { build } from "esbuild"
+import { fileURLToPath } from "node:url"
+import * as util from "node:util"
+import { gzipSync } from "node:zlib"
+import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
+import { bundle } from "../bundle.js"
+import * as Node from "../src/index.js"
+import * as Verify from "../src/verify.js"
+import * as Web from "../src/web.js"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+let emulator: RunningEmulator
+const open: Array<Node.Hookrail> = []
+
+const client = (options: Node.HookrailOptions = {}, Hookrail = Node.Hookrail): Node.Hookrail => {
+  const made = new Hookrail({ apiKey: emulator.apiKey, baseUrl: emulator.url, onUnmatched: "ignore", ...options })
+  open.push(made)
+  return made
+}
+
+beforeEach(async () => {
+  emulator = await startEmulator({ adminPort: false })
+})
+
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await Promise.all(open.splice(0).map((made) => made.close()))
+  await emulator.close()
+})
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(() => assert.fail("it did not fail"), (error: unknown) => error)
+
+const rejects = async <E extends Error>(
+  promise: Promise<unknown>,
+  type: abstract new(...args: Array<never>) => E
+): Promise<E> => {
+  const error = await failure(promise)
+  assert.isTrue(error instanceof type, util.inspect(error))
+  return error as E
+}
+
+const throws = <E extends Error>(run: () => unknown, type: abstract new(...args: Array<never>) => E): E => {
+  try {
+    run()
+  } catch (error) {
+    assert.isTrue(error instanceof type, util.inspect(error))
+    return error as E
+  }
+  return assert.fail("it did not throw")
+}
+
+const events = (count: number): Array<Node.EventInput> =>
+  Array.from({ length: count }, (_, n) => ({ topic: "orders.created", payload: { n }, idempotencyKey: `k${n}` }))
+
+const topic = "orders.created"
+
+/** Resolves once the emulator has seen so many requests. */
+const requests = (count: number) => vi.waitFor(() => assert.isAtLeast(emulator.ledger().requests.length, count))
+
+for (const [name, entry] of [["node", Node], ["web", Web]] as const) {
+  describe(`the ${name} entry`, () => {
+    it("sends, replays, reads and awaits", async () => {
+      const hookrail = client({}, entry.Hookrail)
+      const sent = await hookrail.sendEvent(topic, { n: 1 }, { idempotencyKey: "k" })
+      assert.isFalse(sent.replayed)
+      const again = await hookrail.sendEvent(topic, { n: 1 }, { idempotencyKey: "k" })
+      assert.deepStrictEqual(again, { ...sent, replayed: true })
+      const status = await hookrail.getEvent(sent.eventId)
+      assert.deepStrictEqual(status, { eventId: sent.eventId, topic, deliveries: [] })
+      assert.deepStrictEqual(await hookrail.awaitEvent(sent.eventId, { pollInterval: "10 millis" }), status)
+    })
+
+    it("gives up when the signal says so", async () => {
+      const hookrail = client({}, entry.Hookrail)
+      const reason = new Error("enough")
+      assert.strictEqual(await failure(hookrail.sendEvent(topic, {}, { signal: AbortSignal.abort(reason) })), reason)
+      assert.lengthOf(emulator.ledger().requests, 0)
+      const stall = emulator.fault({ kind: "stall" })
+      const controller = new AbortController()
+      const remove = vi.spyOn(controller.signal, "removeEventListener")
+      const sending = failure(hookrail.sendEvent(topic, {}, { signal: controller.signal }))
+      await requests(1)
+      controller.abort(reason)
+      assert.strictEqual(await sending, reason)
+      assert.strictEqual(remove.mock.calls.length, 1)
+      // undici may hold a fresh connection by now, in place of the one that was dropped.
+      await vi.waitFor(() => assert.isAtMost(emulator.openConnections(), 1))
+      await vi.waitFor(() => assert.notStrictEqual(emulator.ledger().requests[0]?.outcome, "open"))
+      stall.remove()
+      await hookrail.sendEvent(topic, {})
+    })
+  })
+}
+
+describe("errors", () => {
+  it("are instances of their classes", async () => {
+    const hookrail = client({ retry: false })
+    await rejects(hookrail.sendEvent("", {}), Node.InvalidArgumentError)
+    await rejects(hookrail.sendEvent(topic, { n: Number.NaN }), Node.InvalidPayloadError)
+    await hookrail.sendEvent(topic, 1, { idempotencyKey: "k" })
+    const conflict = await rejects(hookrail.sendEvent(topic, 2, { idempotencyKey: "k" }), Node.ConflictError)
+    assert.strictEqual(conflict.outcome, "refused")
+    assert.strictEqual(conflict.name, "ConflictError")
+    assert.isTrue(conflict instanceof Node.HookrailError)
+    assert.isFalse(Node.isRetryable(conflict))
+    await rejects(hookrail.getEvent("01ARZ3NDEKTSV4RRFFQ69G5FAV"), Node.NotFoundError)
+    const key = "hk_some_other_secret_key"
+    const auth = await rejects(client({ apiKey: key }).sendEvent(topic, {}), Node.AuthenticationError)
+    for (const text of [util.inspect(auth), JSON.stringify(auth), util.inspect(client({ apiKey: key }), true, 9)]) {
+      assert.notInclude(text, key)
+    }
+    await rejects(client({ onUnmatched: "fail" }).sendEvent(topic, {}), Node.UnmatchedEventError)
+    for (
+      const [status, type] of [
+        [400, Node.BadRequestError],
+        [403, Node.ForbiddenError],
+        [413, Node.PayloadTooLargeError],
+        [302, Node.UnexpectedResponseError]
+      ] as const
+    ) {
+      emulator.fault({ kind: "status", status, times: 1 })
+      await rejects<Node.HookrailError>(hookrail.sendEvent(topic, {}), type)
+    }
+  })
+
+  it("tell what retrying ended with", async () => {
+    const hookrail = client({ retry: { maxRetries: 1, base: 1 } })
+    const fault = emulator.fault({ kind: "status", status: 429, retryAfter: "0" })
+    const error = await rejects(hookrail.sendEvent(topic, {}), Node.RetryError)
+    assert.strictEqual(error.attempts, 2)
+    assert.isNumber(error.elapsedMs)
+    assert.isTrue(error.cause instanceof Node.RateLimitError)
+    assert.strictEqual((error.cause as Node.RateLimitError).retryAfterMs, 0)
+    assert.isTrue(Node.isRetryable(error))
+    assert.propertyVal((JSON.parse(JSON.stringify(error)) as { cause: object }).cause, "_tag", "RateLimitError")
+    fault.remove()
+    const single = { retry: false } as const
+    for (const [status, type] of [[503, Node.ServerError], [429, Node.RateLimitError]] as const) {
+      emulator.fault({ kind: "status", status, times: 1 })
+      assert.isTrue((await rejects(hookrail.sendEvent(topic, {}, single), Node.RetryError)).cause instanceof type)
+    }
+    emulator.fault({ kind: "reset", times: 1 })
+    const reset = await rejects(hookrail.sendEvent(topic, {}, single), Node.RetryError)
+    assert.isTrue(reset.cause instanceof Node.HookrailConnectionError)
+    emulator.fault({ kind: "stall", times: 1 })
+    const late = await rejects(hookrail.sendEvent(topic, {}, { ...single, timeout: "50 millis" }), Node.RetryError)
+    assert.strictEqual((late.cause as Node.HookrailTimeoutError).limitMs, 50)
+  })
+
+  it("tell that an awaited state did not come", async () => {
+    const hookrail = client()
+    const { eventId } = await hookrail.sendEvent(topic, {})
+    const error = await rejects(
+      hookrail.awaitEvent(eventId, { until: () => false, timeout: 30, pollInterval: 5 }),
+      Node.AwaitTimeoutError
+    )
+    assert.strictEqual(error.limitMs, 30)
+    await rejects(hookrail.awaitEvent(eventId, { pollInterval: -1 }), Node.InvalidArgumentError)
+  })
+
+  it("of verification are the same classes in each entry", () => {
+    assert.strictEqual(Node.SignatureError, Verify.SignatureError)
+    assert.strictEqual(Web.verifyRequest, Verify.verifyRequest)
+  })
+})
+
+describe("configuration", () => {
+  it("falls back to the environment", async () => {
+    vi.stubEnv("HOOKRAIL_API_KEY", emulator.apiKey)
+    vi.stubEnv("HOOKRAIL_BASE_URL", emulator.url)
+    await using hookrail = new Node.Hookrail({ onUnmatched: "ignore" })
+    await hookrail.sendEvent(topic, {})
+  })
+
+  it("throws at once", () => {
+    vi.stubEnv("HOOKRAIL_API_KEY", "")
+    assert.strictEqual(throws(() => new Node.Hookrail(), Node.HookrailConfigError).option, "apiKey")
+    for (const options of [{ apiKey: 1 as never }, { baseUrl: "nowhere" }, { timeout: -1 }, { retry: { base: 0 } }]) {
+      throws(() => new Node.Hookrail({ apiKey: "k", ...options }), Node.HookrailConfigError)
+    }
+  })
+})
+
+describe("sendEvents", () => {
+  it("gives results in order", async () => {
+    const hookrail = client()
+    emulator.fault({ kind: "delay", ms: 50, times: 1 })
+    const keys: Array<string> = []
+    for await (const { idempotencyKey } of hookrail.sendEvents(events(20), { concurrency: 8 })) {
+      keys.push(idempotencyKey)
+    }
+    assert.deepStrictEqual(keys, events(20).map((event) => event.idempotencyKey))
+  })
+
+  it("ends with the first error, or collects them", async () => {
+    const hookrail = client()
+    const inputs = events(5).map((event, n) => n === 2 ? { ...event, topic: "" } : event)
+    const tags: Array<string> = []
+    for await (const result of hookrail.sendEvents(inputs, { onError: "collect" })) tags.push(result._tag)
+    assert.deepStrictEqual(tags, ["Accepted", "Accepted", "Failed", "Accepted", "Accepted"])
+    let seen = 0
+    await rejects(
+      (async () => {
+        for await (const _ of hookrail.sendEvents(inputs)) seen++
+      })(),
+      Node.InvalidArgumentError
+    )
+    assert.strictEqual(seen, 2)
+  })
+
+  it("takes no more than is under way, and drops it when the reader leaves", async () => {
+    const hookrail = client()
+    emulator.fault({ kind: "stall", nth: 2, times: 100 })
+    let taken = 0
+    let closed = false
+    const source = async function*() {
+      try {
+        for (const event of events(100)) {
+          taken++
+          yield event
+        }
+      } finally {
+        closed = true
+      }
+    }
+    for await (const _ of hookrail.sendEvents(source(), { concurrency: 4 })) break
+    assert.isAtMost(taken, 6)
+    assert.isTrue(closed)
+    emulator.clearFaults()
+    await hookrail.sendEvent(topic, {})
+  })
+
+  it("stops by return() and by signal while it waits", async () => {
+    const hookrail = client()
+    emulator.fault({ kind: "stall" })
+    const results = hookrail.sendEvents(events(3))
+    const pending = results.next()
+    await requests(3)
+    await results.return?.()
+    assert.isTrue((await pending).done)
+    const controller = new AbortController()
+    const next = failure(hookrail.sendEvents(events(3), { signal: controller.signal }).next())
+    await requests(6)
+    controller.abort("enough")
+    assert.strictEqual(await next, "enough")
+  })
+
+  it("sends events of one ordering key one after the other", async () => {
+    const hookrail = client()
+    emulator.fault({ kind: "delay", ms: 20 })
+    const inputs = events(4).map((event) => ({ ...event, orderingKey: "o" }))
+    for await (const _ of hookrail.sendEvents(inputs)) {
+      assert.isAtMost(emulator.ledger().requests.filter((request) => request.outcome === "open").length, 1)
+    }
+    assert.deepStrictEqual(
+      emulator.ledger().events.map((event) => event.idempotencyKey),
+      inputs.map((event) => event.idempotencyKey)
+    )
+  })
+})
+
+describe("close", () => {
+  it("drops what is under way, and refuses what comes after", async () => {
+    const hookrail = client()
+    emulator.fault({ kind: "stall" })
+    const sending = rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
+    await requests(1)
+    await hookrail[Symbol.asyncDispose]()
+    await hookrail.close()
+    await sending
+    await rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
+    await vi.waitFor(() => assert.strictEqual(emulator.openConnections(), 0))
+  })
+})
+
+describe("a long-lived signal", () => {
+  it("keeps no listener of calls that are over, however soon they ended", async () => {
+    const { signal } = new AbortController()
+    let listeners = 0
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners++
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners--
+      remove(...args)
+    }
+    const hookrail = client()
+    await hookrail.sendEvent(topic, {}, { signal })
+    await rejects(hookrail.sendEvent(topic, { n: NaN }, { signal }), Node.InvalidPayloadError)
+    assert.strictEqual(listeners, 0)
+    await hookrail.close()
+  })
+})
+
+describe("the bundle", () => {
+  for (const [entry, limit] of [["index", 68], ["web", 60]] as const) {
+    it(`of ${entry} is at most ${limit} KB`, async () => {
+      const { outputFiles } = await build({
+        ...bundle,
+        absWorkingDir: root,
+        entryPoints: [`src/${entry}.ts`],
+        format: "esm",
+        write: false
+      })
+      assert.isAtMost(gzipSync(outputFiles[0]!.contents).length, limit * 1024)
+    })
+  }
+})

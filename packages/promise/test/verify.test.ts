@@ -1,0 +1,284 @@
+import { Effect, FastCheck as fc, Redacted } from "effect"
+import { build } from "esbuild"
+import * as HookrailError from "hookrail/HookrailError"
+import * as SignatureVerifier from "hookrail/SignatureVerifier"
+import { fileURLToPath } from "node:url"
+import * as util from "node:util"
+import * as vm from "node:vm"
+import { gzipSync } from "node:zlib"
+import { afterEach, assert, describe, it, vi } from "vitest"
+import * as Verify from "../src/verify.js"
+
+const secret = "whsec_test_secret"
+const deliveryId = "01JXAMPLEDELIVERYID0000000"
+const t = 1781092800
+
+/** Protocol section 4.3. */
+const vectors: ReadonlyArray<readonly [body: string, mac: string]> = [
+  [`{"order_id":"o_1","amount":42}`, "d270845b932d510270e3b7132b702de5b0c03c3781221badb79fe39c66672644"],
+  [`{"amount": 42, "order_id": "o_1"}`, "677d87835dacadc49aad7b3dbb29194298af6b74f285168962ee123200342c34"],
+  ["", "42632ca7c8af0bb35f2d50f4e98bbb536149826d386a5c46e4bde4164d97cbec"],
+  ["null", "aec4e823cfc753d2e49f7b12e1680d75fdb66bd14cb2c8537e153a5094dc124c"],
+  [`{"name": "é😀"}`, "7bbe25764262956eee43e16b08cf849fe8fa742968a3c7d52907c4edec73eb56"],
+  [
+    `{"a": 1.00, "b": 1, "n": 1000, "s": "/", "u": "é", "z": 0, "aa": 2}`,
+    "5a789c6d87e5dc1fd30731e9e5fea39a10024ff8dd5763be97ab288fbb7696c4"
+  ]
+]
+const [body, mac] = vectors[0]!
+const negativeMac = "d5f857cac2d5eeb3a62faa3b2aaac4eb1b476de2409ad42a7cba6aab44cd79a9"
+
+const valid: Verify.VerifySignatureOptions = {
+  secrets: secret,
+  signature: `t=${t},v1=${mac}`,
+  deliveryId,
+  body,
+  now: new Date(t * 1000)
+}
+const headers = {
+  "hookrail-signature": valid.signature,
+  "hookrail-delivery-id": deliveryId,
+  "hookrail-event-id": "e",
+  "hookrail-topic": "orders.created"
+}
+
+const failure = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(() => assert.fail("it was verified"), (error: unknown) => error)
+
+const refuses = async <E extends Error>(
+  options: Partial<Verify.VerifySignatureOptions>,
+  error: abstract new(...args: Array<never>) => E
+): Promise<E> => {
+  const actual = await failure(Verify.verifySignature({ ...valid, ...options }))
+  assert.isTrue(actual instanceof error, util.inspect(actual))
+  return actual as E
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
+
+describe.each(["node:crypto", "WebCrypto"])("verifySignature with %s", (backend) => {
+  // Keys are remembered: a secret of its own for each backend, where the test can choose one.
+  const useBackend = () => {
+    if (backend === "WebCrypto") vi.stubGlobal("process", undefined)
+  }
+  const fresh = () => vi.importActual<typeof Verify>("../src/verify.js")
+
+  it.each(vectors)("accepts the vector %s", async (body, mac) => {
+    vi.resetModules()
+    useBackend()
+    const { verifySignature } = await fresh()
+    const sign = vi.spyOn(crypto.subtle, "verify")
+    for (const form of [body, new TextEncoder().encode(body), new TextEncoder().encode(body).buffer]) {
+      const webhook = await verifySignature({ ...valid, signature: `t=${t},v1=${mac}`, body: form })
+      assert.strictEqual(webhook.signedAtSeconds, t)
+    }
+    assert.strictEqual(sign.mock.calls.length, backend === "WebCrypto" ? 3 : 0)
+  })
+
+  it("refuses the negative vector, and accepts any of several secrets", async () => {
+    vi.resetModules()
+    useBackend()
+    const { SignatureError, verifySignature } = await fresh()
+    const error = await failure(verifySignature({ ...valid, signature: `t=${t},v1=${negativeMac}` }))
+    assert.instanceOf(error, SignatureError)
+    const { secretIndex } = await verifySignature({ ...valid, secrets: ["whsec_new", secret] })
+    assert.strictEqual(secretIndex, 1)
+  })
+})
+
+describe("verifySignature", () => {
+  it("R1: gives back what was signed", async () => {
+    assert.deepStrictEqual<unknown>(await Verify.verifySignature(valid), {
+      deliveryId,
+      eventId: undefined,
+      topic: undefined,
+      body,
+      signedAtSeconds: t,
+      secretIndex: 0
+    })
+  })
+
+  it("R2, R3, R11, R12: refuses another key, body or delivery id", async () => {
+    await refuses({ secrets: "test_secret" }, Verify.SignatureError)
+    await refuses({ secrets: ["whsec_a", "whsec_b"] }, Verify.SignatureError)
+    await refuses({ deliveryId: "01JXAMPLEDELIVERYID0000001" }, Verify.SignatureError)
+    const [delivered, mac] = vectors[1]!
+    const signature = `t=${t},v1=${mac}`
+    await refuses({ signature, body: JSON.stringify(JSON.parse(delivered)) }, Verify.SignatureError)
+  })
+
+  it("R4: the tolerance is inclusive, in both directions", async () => {
+    for (const now of [t + 300, t - 300]) {
+      await Verify.verifySignature({ ...valid, now: now * 1000 })
+      await Verify.verifySignature({ ...valid, now: new Date(now * 1000) })
+    }
+    for (const seconds of [300.001, -300.001]) {
+      const error = await refuses({ now: (t + seconds) * 1000 }, Verify.SignatureTimestampError)
+      assert.deepStrictEqual([error.ageSeconds, error.toleranceSeconds], [seconds, 300])
+    }
+    await Verify.verifySignature({ ...valid, now: (t + 10) * 1000, tolerance: 10 })
+    await refuses({ now: (t + 11) * 1000, tolerance: 10 }, Verify.SignatureTimestampError)
+    await refuses({ now: new Date(NaN) }, Verify.SignatureTimestampError)
+  })
+
+  it("takes this machine's time unless told another", async () => {
+    vi.useFakeTimers({ now: (t + 300) * 1000 })
+    await Verify.verifySignature({ ...valid, now: undefined })
+    vi.setSystemTime((t + 301) * 1000)
+    await refuses({ now: undefined }, Verify.SignatureTimestampError)
+  })
+
+  it("R6, R9: accepts upper-case hex, blanks and unknown parts", async () => {
+    await Verify.verifySignature({ ...valid, signature: `t=${t}, v0=x, v1=${mac.toUpperCase()} ` })
+  })
+
+  it("R7: malformed signatures", async () => {
+    for (const signature of ["", "x", `v1=${mac}`, `t=${t}`, `t=abc,v1=${mac}`, `t=-1,v1=${mac}`, `t=${t},v1=00`]) {
+      await refuses({ signature }, Verify.MalformedSignatureError)
+    }
+  })
+
+  it("asks for the raw body if it gets a parsed one", async () => {
+    const error = await refuses({ body: JSON.parse(body) }, Verify.MalformedSignatureError)
+    assert.match(error.message, /raw body.*JSON\.stringify/)
+  })
+
+  it("rejects with a TypeError for secrets or a tolerance that cannot work, and shows no secret", async () => {
+    const canaries = ["whsec_canary\n", " whsec_canary", "\"whsec_canary\"", [secret, "'whsec_canary'"]]
+    for (const secrets of ["", [], [""], undefined, null, 1, ...canaries] as ReadonlyArray<string>) {
+      const error = await refuses({ secrets }, TypeError)
+      assert.include(error.message, "secrets")
+      assert.notInclude(util.inspect(error), "canary")
+    }
+    for (const tolerance of [-1, NaN, Infinity, "5 minutes" as never]) {
+      assert.include((await refuses({ tolerance }, TypeError)).message, "tolerance")
+    }
+  })
+
+  it("property: what the core signs verifies, and not under another secret", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/),
+        fc.uint8Array(),
+        fc.nat(),
+        async (deliveryId, body, timestamp) => {
+          const signature = await Effect.runPromise(
+            SignatureVerifier.sign({ secret: Redacted.make(secret), deliveryId, body, timestamp })
+          )
+          const now = timestamp * 1000
+          await Verify.verifySignature({ secrets: secret, signature, deliveryId, body, now })
+          await refuses({ secrets: "whsec_other", signature, deliveryId, body, now }, Verify.SignatureError)
+        }
+      ),
+      { seed: 6, numRuns: 100 }
+    ))
+
+  it("property: rejects anything else with one of its errors", () =>
+    fc.assert(
+      fc.asyncProperty(fc.string({ unit: "binary" }), fc.string(), fc.uint8Array(), (signature, deliveryId, body) =>
+        refuses({ signature, deliveryId, body }, Verify.WebhookVerificationError).then(() => {})),
+      { seed: 7, numRuns: 300 }
+    ))
+})
+
+describe("verifyRequest", () => {
+  const request: Verify.VerifyRequestOptions = { secrets: secret, headers, body, now: t * 1000 }
+
+  it("takes headers of any kind, and gives event id and topic", async () => {
+    const upper = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toUpperCase(), value]))
+    for (const given of [headers, upper, new Headers(headers)]) {
+      const webhook = await Verify.verifyRequest({ ...request, headers: given })
+      assert.deepStrictEqual<unknown>(webhook, {
+        deliveryId,
+        eventId: "e",
+        topic: "orders.created",
+        body,
+        signedAtSeconds: t,
+        secretIndex: 0
+      })
+    }
+  })
+
+  it("names the header that is missing", async () => {
+    for (const name of ["hookrail-signature", "hookrail-delivery-id"]) {
+      const error = await failure(Verify.verifyRequest({ ...request, headers: { ...headers, [name]: undefined } }))
+      assert.instanceOf(error, Verify.MalformedSignatureError)
+      assert.include((error as Error).message, name)
+    }
+  })
+
+  it("decodes a topic outside ASCII", async () => {
+    const topic = "订单.créée"
+    const bytes = Buffer.from(topic).toString("latin1")
+    const webhook = await Verify.verifyRequest({ ...request, headers: { ...headers, "hookrail-topic": bytes } })
+    assert.strictEqual(webhook.topic, topic)
+  })
+})
+
+describe("errors", () => {
+  const pairs = [
+    [new Verify.SignatureError({ reason: "r" }), new HookrailError.SignatureError({ reason: "r" })],
+    [new Verify.MalformedSignatureError({ reason: "r" }), new HookrailError.MalformedSignatureError({ reason: "r" })],
+    ...[301.5, -301.5].map((ageSeconds) => {
+      const fields = { ageSeconds, toleranceSeconds: 300 }
+      return [new Verify.SignatureTimestampError(fields), new HookrailError.SignatureTimestampError(fields)] as const
+    })
+  ] as const
+
+  it.each(pairs)("%s is as in the core", (error, core) => {
+    assert.instanceOf(error, Error)
+    assert.isTrue(error instanceof Verify.WebhookVerificationError)
+    assert.strictEqual(error.name, core.name)
+    assert.strictEqual(error.message, core.message)
+    assert.isTrue(error.stack?.startsWith(`${error.name}: ${error.message}\n`))
+    const { message: _, ...json } = core.toJSON() as { readonly message: string }
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(error)), json)
+    assert.strictEqual(error._tag, core._tag)
+  })
+
+  it("can be told apart by _tag and by class", () => {
+    assert.deepStrictEqual(pairs.map(([error]) => error._tag), [
+      "SignatureError",
+      "MalformedSignatureError",
+      "SignatureTimestampError",
+      "SignatureTimestampError"
+    ])
+    assert.notInstanceOf(pairs[0][0], Verify.MalformedSignatureError)
+  })
+})
+
+describe("the bundle", () => {
+  const bundle = async (format: "esm" | "iife"): Promise<string> => {
+    const { outputFiles } = await build({
+      entryPoints: [fileURLToPath(new URL("../src/verify.ts", import.meta.url))],
+      bundle: true,
+      minify: true,
+      write: false,
+      format,
+      globalName: "verify",
+      target: "es2022",
+      conditions: ["@hookrail/source"]
+    })
+    return outputFiles[0]!.text
+  }
+
+  it("is at most 2 KB, minified and compressed, and imports nothing", async () => {
+    const code = await bundle("esm")
+    assert.isAtMost(gzipSync(code, { level: 9 }).length, 2048)
+    assert.notMatch(code, /\bimport\b|\brequire\b|effect/)
+  })
+
+  it("runs where there is nothing of Node", async () => {
+    const context = vm.createContext({ crypto, TextEncoder, Uint8Array, ArrayBuffer })
+    vm.runInContext(await bundle("iife"), context)
+    const isolated = (context as { readonly verify: typeof Verify }).verify
+    assert.strictEqual(vm.runInContext("typeof process + typeof Buffer", context), "undefinedundefined")
+    assert.strictEqual((await isolated.verifySignature(valid)).deliveryId, deliveryId)
+    const error = await failure(isolated.verifySignature({ ...valid, secrets: "whsec_other" }))
+    assert.instanceOf(error, isolated.SignatureError)
+  })
+})
