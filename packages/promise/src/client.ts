@@ -87,8 +87,8 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return new Promise((resolve, reject) => {
         if (signal?.aborted === true) return reject(signal.reason)
         if (this.#closing !== undefined) return reject(closedError())
-        let interrupt: (() => void) | undefined
-        const cancel = () => interrupt?.()
+        let interrupt = (): void => undefined
+        const cancel = () => interrupt()
         // Before the effect runs: it may end at once, and takes them away then.
         this.#cancels.add(cancel)
         signal?.addEventListener("abort", cancel)
