@@ -40,7 +40,7 @@ const link = async (from: string, name: string, modules: string) => {
 
 const effectBody = `
   const program = HookrailClient.HookrailClient.sendEvent("orders", { n: 1 }).pipe(
-    Effect.provide(NodeHookrail.layer({ apiKey: Redacted.make(process.env.KEY!), baseUrl: process.env.URL! }))
+    Effect.provide(NodeHookrail.layer({ apiKey: Redacted.make(String(process.env.KEY)), baseUrl: String(process.env.URL), onUnmatched: "ignore" }))
   )
   void Effect.runPromise(program).then((accepted) => {
     if (accepted.eventId.length !== 26) throw new Error("no event id")
@@ -50,7 +50,7 @@ const effectBody = `
 
 const promiseBody = `
   const main = async () => {
-    const client = new Hookrail({ apiKey: process.env.KEY!, baseUrl: process.env.URL! })
+    const client = new Hookrail({ apiKey: String(process.env.KEY), baseUrl: String(process.env.URL), onUnmatched: "ignore" })
     const accepted = await client.sendEvent("orders", { n: 1 })
     if (accepted.eventId.length !== 26) throw new Error("no event id")
     await client.close()
@@ -80,7 +80,7 @@ const promiseSource = `
   ${promiseBody}
 `
 
-const plain = (source: string) => source.replaceAll("!", (_, at: number) => /[=\s(]/.test(source[at + 1]!) ? "!" : "")
+// The sources are plain JavaScript that also type-checks: the same text runs and is compiled.
 const required = (source: string) => source.replace(/import (\{.*?\}) from (".*?")/g, "const $1 = require($2)")
 
 describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a build: pnpm run build)", () => {
@@ -127,7 +127,7 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
         it(`runs as .${extension}`, async () => {
           const cwd = join(directory, consumer)
           const file = `main.${extension}`
-          await writeFile(join(cwd, file), extension === "cjs" ? required(plain(source)) : plain(source))
+          await writeFile(join(cwd, file), extension === "cjs" ? required(source) : source)
           const { stdout } = await exec(process.execPath, [file], cwd, { KEY: emulator.apiKey, URL: emulator.url })
           assert.strictEqual(stdout, "ok\n")
         })
