@@ -39,3 +39,19 @@ export type {
   SendOptions,
   SendResult
 } from "./types.js"
+export {
+  MalformedSignatureError,
+  SignatureError,
+  SignatureTimestampError,
+  verifyRequest,
+  verifySignature,
+  WebhookVerificationError
+} from "./verify.js"
+export type {
+  VerifiedWebhook,
+  VerifyOptions,
+  VerifyRequestOptions,
+  VerifySignatureOptions,
+  WebhookBody,
+  WebhookHeaders
+} from "./verify.js"

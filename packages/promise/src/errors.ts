@@ -46,6 +46,28 @@ export abstract class HookrailError extends Error {
 }
 
 /**
+ * An error of one call. A send has a topic, a key and an outcome; a read has an event id.
+ *
+ * @since 0.1.0
+ */
+export abstract class CallError extends HookrailError {
+  declare readonly topic?: string
+  declare readonly idempotencyKey?: string
+  declare readonly outcome?: Outcome
+  declare readonly eventId?: string
+}
+
+/**
+ * An error of a call that the server answered.
+ *
+ * @since 0.1.0
+ */
+export abstract class ResponseError extends CallError {
+  declare readonly status: number
+  declare readonly problem?: Problem
+}
+
+/**
  * The client cannot be built: an option or an environment variable is missing or wrong.
  *
  * @since 0.1.0
@@ -61,12 +83,8 @@ export class HookrailConfigError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class InvalidPayloadError extends HookrailError {
+export class InvalidPayloadError extends CallError {
   declare readonly _tag: "InvalidPayloadError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
   declare readonly path: string
   declare readonly reason: string
 }
@@ -76,12 +94,8 @@ export class InvalidPayloadError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class InvalidArgumentError extends HookrailError {
+export class InvalidArgumentError extends CallError {
   declare readonly _tag: "InvalidArgumentError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
   declare readonly argument: string
   declare readonly reason: string
 }
@@ -91,12 +105,8 @@ export class InvalidArgumentError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class HookrailConnectionError extends HookrailError {
+export class HookrailConnectionError extends CallError {
   declare readonly _tag: "HookrailConnectionError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
   declare readonly phase: "connect" | "response" | "body"
   declare readonly code?: string
   declare readonly reason: string
@@ -107,12 +117,8 @@ export class HookrailConnectionError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class HookrailTimeoutError extends HookrailError {
+export class HookrailTimeoutError extends CallError {
   declare readonly _tag: "HookrailTimeoutError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
   declare readonly phase: "connect" | "response" | "body"
   declare readonly limitMs: number
 }
@@ -122,14 +128,8 @@ export class HookrailTimeoutError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class UnexpectedResponseError extends HookrailError {
+export class UnexpectedResponseError extends ResponseError {
   declare readonly _tag: "UnexpectedResponseError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
   declare readonly reason: string
   declare readonly body: string
   declare readonly retryable: boolean
@@ -141,14 +141,8 @@ export class UnexpectedResponseError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class BadRequestError extends HookrailError {
+export class BadRequestError extends ResponseError {
   declare readonly _tag: "BadRequestError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
 }
 
 /**
@@ -156,14 +150,8 @@ export class BadRequestError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class AuthenticationError extends HookrailError {
+export class AuthenticationError extends ResponseError {
   declare readonly _tag: "AuthenticationError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
 }
 
 /**
@@ -171,14 +159,8 @@ export class AuthenticationError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class ForbiddenError extends HookrailError {
+export class ForbiddenError extends ResponseError {
   declare readonly _tag: "ForbiddenError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
 }
 
 /**
@@ -186,14 +168,8 @@ export class ForbiddenError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class NotFoundError extends HookrailError {
+export class NotFoundError extends ResponseError {
   declare readonly _tag: "NotFoundError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
 }
 
 /**
@@ -201,14 +177,8 @@ export class NotFoundError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class ConflictError extends HookrailError {
+export class ConflictError extends ResponseError {
   declare readonly _tag: "ConflictError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
 }
 
 /**
@@ -216,14 +186,8 @@ export class ConflictError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class PayloadTooLargeError extends HookrailError {
+export class PayloadTooLargeError extends ResponseError {
   declare readonly _tag: "PayloadTooLargeError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
 }
 
 /**
@@ -231,14 +195,8 @@ export class PayloadTooLargeError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class RateLimitError extends HookrailError {
+export class RateLimitError extends ResponseError {
   declare readonly _tag: "RateLimitError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
   declare readonly retryAfterMs?: number
 }
 
@@ -247,14 +205,8 @@ export class RateLimitError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class ServerError extends HookrailError {
+export class ServerError extends ResponseError {
   declare readonly _tag: "ServerError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
-  declare readonly status: number
-  declare readonly problem?: Problem
   declare readonly retryAfterMs?: number
   /** The 401 or 404 that hid an outage. */
   declare readonly maskedStatus?: number
@@ -265,12 +217,8 @@ export class ServerError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class RetryError extends HookrailError {
+export class RetryError extends CallError {
   declare readonly _tag: "RetryError"
-  declare readonly topic?: string
-  declare readonly idempotencyKey?: string
-  declare readonly outcome?: Outcome
-  declare readonly eventId?: string
   declare readonly cause: RetryableError
   declare readonly attempts: number
   declare readonly elapsedMs: number

@@ -21,20 +21,3 @@ export const Hookrail: Types.HookrailConstructor = define(() => Effect.succeed(f
 export type Hookrail = Types.Hookrail
 
 export * from "./common.js"
-
-export {
-  MalformedSignatureError,
-  SignatureError,
-  SignatureTimestampError,
-  verifyRequest,
-  verifySignature,
-  WebhookVerificationError
-} from "./verify.js"
-export type {
-  VerifiedWebhook,
-  VerifyOptions,
-  VerifyRequestOptions,
-  VerifySignatureOptions,
-  WebhookBody,
-  WebhookHeaders
-} from "./verify.js"

@@ -159,14 +159,13 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
   }
 
   const reportUnmatched = (topic: string, accepted: EventAccepted): Effect.Effect<EventAccepted, SendError> => {
-    const error = new UnmatchedEventError({
-      topic,
-      eventId: accepted.eventId,
-      idempotencyKey: accepted.idempotencyKey,
-      outcome: "accepted"
-    })
+    // A topic that is known by now costs no error.
+    if (config.onUnmatched === "log" && (unmatched.has(topic) || unmatched.size >= maxTopics)) {
+      return Effect.succeed(accepted)
+    }
+    const { eventId, idempotencyKey } = accepted
+    const error = new UnmatchedEventError({ topic, eventId, idempotencyKey, outcome: "accepted" })
     if (config.onUnmatched === "fail") return Effect.fail(error)
-    if (unmatched.has(topic) || unmatched.size >= maxTopics) return Effect.succeed(accepted)
     unmatched.add(topic)
     return Effect.as(
       Effect.annotateLogs(Effect.logWarning(error.message), {
