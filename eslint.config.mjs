@@ -70,5 +70,9 @@ export default defineConfig(
     files: ["docs/**", "scratchpad/**", "**/bench/**", "**/bin/**", "**/*.mjs"],
     rules: { "no-console": "off" },
     languageOptions: { globals: nodeGlobals }
+  },
+  {
+    files: ["packages/integration/test/runtimes/*.mjs"],
+    languageOptions: { globals: { Bun: "readonly", Deno: "readonly", Response: "readonly" } }
   }
 )

@@ -14,7 +14,7 @@ const declarations = async (): Promise<void> => {
 }
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/web.ts", "src/verify.ts"],
+  entry: ["src/index.ts", "src/web.ts", "src/webhooks.ts", "src/verify.ts", "src/errors.ts"],
   format: ["esm", "cjs"],
   target,
   platform: "node",
@@ -33,10 +33,17 @@ export default defineConfig({
   },
   esbuildPlugins: [
     {
-      name: "one-verify",
+      // One copy of each class, whichever entries a program imports: `instanceof` has to hold.
+      name: "shared-modules",
       setup: (build) => {
         const extension = build.initialOptions.format === "cjs" ? ".cjs" : ".js"
-        build.onResolve({ filter: /^\.\/verify\.js$/ }, () => ({ path: `./verify${extension}`, external: true }))
+        build.onResolve(
+          { filter: /^\.\/(verify|errors)\.js$/ },
+          ({ importer, path }) =>
+            importer.replaceAll("\\", "/").includes("/promise/src/")
+              ? { path: path.replace(/\.js$/, extension), external: true }
+              : undefined
+        )
       }
     },
     ...plugins

@@ -30,5 +30,6 @@ export type {
   SubscribeOptions,
   SubscriptionSettings
 } from "./options.js"
+export { type SignedWebhook, signWebhook, type SignWebhookOptions } from "./signWebhook.js"
 export type { AttemptStatus, DeliveryState } from "./store.js"
 export { openPolicy, strictUrlPolicy, type UrlPolicy } from "./urlPolicy.js"

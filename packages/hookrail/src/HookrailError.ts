@@ -487,11 +487,39 @@ export class AwaitTimeoutError extends TaggedError("AwaitTimeoutError")<{
  * @since 0.1.0
  * @category errors
  */
-export class SignatureError extends TaggedError("SignatureError")<{ readonly reason: string }> {
+export class SignatureError extends TaggedError("SignatureError")<{
+  /** What probably went wrong, and what to do about it. */
+  readonly reason: string
+  /** The mistake that was found, if one was looked for and found. */
+  readonly mistake?: Mistake | undefined
+}> {
   override get message(): string {
     return `webhook signature does not match: ${this.reason}`
   }
 }
+
+/**
+ * A mistake that keeps a genuine signature from matching.
+ *
+ * - `"body-empty"`, `"body-parsed"`, `"body-base64"`, `"body-compressed"`, `"body-encoding"`, `"body-trimmed"`: the body
+ *   is not the bytes that came; something read, parsed, encoded or changed it on the way.
+ * - `"secret-prefix"`: the secret has lost its `whsec_`, or has it twice.
+ * - `"secret-decoded"`: signed with a secret that was decoded first, as Standard Webhooks does.
+ * - `"secret-other"`: the body is as Hookrail writes it, so the secret is that of another endpoint, or no longer in use.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Mistake =
+  | "body-empty"
+  | "body-parsed"
+  | "body-base64"
+  | "body-compressed"
+  | "body-encoding"
+  | "body-trimmed"
+  | "secret-prefix"
+  | "secret-decoded"
+  | "secret-other"
 
 /**
  * The signature was made too long ago, or in the future.
@@ -519,6 +547,28 @@ export class SignatureTimestampError extends TaggedError("SignatureTimestampErro
 export class MalformedSignatureError extends TaggedError("MalformedSignatureError")<{ readonly reason: string }> {
   override get message(): string {
     return `not a signed Hookrail webhook: ${this.reason}`
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// receiving
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * The store of a `DeliveryLog` could not do what it was asked. Nothing is handled without it: the delivery is answered
+ * with 503, and comes again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
+  readonly operation: "claim" | "done" | "release"
+  readonly deliveryId: string
+  /** What the store said. Kept out of the JSON form. */
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `delivery log: ${this.operation} of delivery ${this.deliveryId} failed: check the store`
   }
 }
 
@@ -588,6 +638,7 @@ export type HookrailError =
   | UnmatchedEventError
   | AwaitTimeoutError
   | WebhookVerificationError
+  | DeliveryLogError
 
 /**
  * Whether a value is an error of this library. Works across the ESM and CJS copies, where `instanceof` does not.

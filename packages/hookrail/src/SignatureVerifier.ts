@@ -42,6 +42,7 @@ import {
   SignatureError,
   SignatureTimestampError
 } from "./HookrailError.js"
+import { advice, findMistake, otherProduct } from "./internal/mistakes.js"
 import * as kernel from "./internal/signature.js"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -108,15 +109,24 @@ export interface VerifiedWebhook {
 }
 
 /**
+ * The secret of an endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with one
+ * secret and changes it at once (protocol section 4.6).
+ *
  * @since 0.1.0
  * @category models
  */
-export interface SignatureVerifierOptions {
+export type Secrets = Redacted.Redacted<string> | NonEmptyReadonlyArray<Redacted.Redacted<string>>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SignatureVerifierOptions<out E = never, out R = never> {
   /**
-   * The secret of the endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with
-   * one secret and changes it at once (protocol section 4.6).
+   * The secrets, or an effect that reads them, from a secret store, say. It runs when the verifier is made, and again when
+   * a signature does not match, at most every 5 seconds: a secret that has just been rotated is met without a restart.
    */
-  readonly secrets: Redacted.Redacted<string> | NonEmptyReadonlyArray<Redacted.Redacted<string>>
+  readonly secrets: Secrets | Effect.Effect<Secrets, E, R>
   /**
    * How far the time of the signature may be from this machine's, inclusive, in the past and in the future. Every
    * attempt is signed anew, so this needs to cover the transport and wrong clocks only. Default: 5 minutes.
@@ -218,17 +228,18 @@ const faultOf = (secret: unknown): string =>
 
 interface Settings {
   readonly keys: ReadonlyArray<kernel.Key>
+  /** For finding mistakes. */
+  readonly secrets: ReadonlyArray<Redacted.Redacted<string>>
   readonly toleranceMillis: number
 }
 
-/** Checks the options. The secrets are unwrapped here and go into the keys only. */
+/** Checks the options. The secrets are unwrapped here, into the keys, and to look for a mistake. */
 const settingsOf = (
-  options: Omit<SignatureVerifierOptions, "secrets"> & {
-    readonly secrets: Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>
-  },
+  given: Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>,
+  tolerance: Duration.DurationInput | undefined,
   keyOf: (secret: string) => kernel.Key
 ): Effect.Effect<Settings, HookrailConfigError> => {
-  const secrets = Redacted.isRedacted(options.secrets) ? [options.secrets] : options.secrets
+  const secrets = Redacted.isRedacted(given) ? [given] : given
   if (!Array.isArray(secrets) || secrets.length === 0) return configError("secrets", "give at least one secret")
   const keys: Array<kernel.Key> = []
   for (const [index, redacted] of secrets.entries()) {
@@ -240,13 +251,15 @@ const settingsOf = (
     keys.push(keyOf(secret))
   }
   if (!keys.every(kernel.isUsable)) return configError("secrets", "there is neither node:crypto nor WebCrypto here")
-  const toleranceMillis = toleranceMillisOf(options.tolerance)
+  const toleranceMillis = toleranceMillisOf(tolerance)
   return toleranceMillis === undefined
     ? configError("tolerance", "give a finite duration that is not negative, such as \"5 minutes\"")
-    : Effect.succeed({ keys, toleranceMillis })
+    : Effect.succeed({ keys, secrets, toleranceMillis })
 }
 
-const settle = (verdict: kernel.Verdict): Effect.Effect<VerifiedWebhook, WebhookVerificationError> => {
+type Verdict = Effect.Effect<VerifiedWebhook, WebhookVerificationError>
+
+const settle = (verdict: kernel.Verdict, mismatch: () => Verdict): Verdict => {
   if (verdict.ok) return Effect.succeed(verdict.webhook as VerifiedWebhook)
   switch (verdict.reason) {
     case "malformed":
@@ -254,7 +267,7 @@ const settle = (verdict: kernel.Verdict): Effect.Effect<VerifiedWebhook, Webhook
     case "timestamp":
       return Effect.fail(new SignatureTimestampError(verdict.fields))
     case "mismatch":
-      return Effect.fail(new SignatureError(verdict.fields))
+      return mismatch()
   }
 }
 
@@ -265,35 +278,127 @@ const headersOf = ({ deliveryId, signature }: SignedWebhook): kernel.WebhookHead
 const verifyWith = (
   { keys, toleranceMillis }: Settings,
   headers: kernel.WebhookHeaders,
-  body: WebhookBody
-): Effect.Effect<VerifiedWebhook, WebhookVerificationError> =>
+  body: WebhookBody,
+  mismatch: () => Verdict
+): Verdict =>
   Effect.clockWith((clock) => {
     const verdict = kernel.verify(keys, headers, body, clock.unsafeCurrentTimeMillis(), toleranceMillis)
-    return "then" in verdict ? Effect.flatMap(Effect.promise(() => verdict), settle) : settle(verdict)
+    return "then" in verdict
+      ? Effect.flatMap(Effect.promise(() => verdict), (verdict) => settle(verdict, mismatch))
+      : settle(verdict, mismatch)
   })
+
+/** Between two looks for the mistake behind a mismatch: each costs several MACs, and a flood of forgeries is cheap. */
+const explainInterval = 10_000
+
+/** Between two readings of the secrets for the same reason. */
+const reloadInterval = 5_000
+
+/** How long a mismatch waits for the secrets to be read again: the answer is due within 10 seconds. */
+const reloadTimeout = "3 seconds"
+
+/** Turns mismatches into errors, now and then with the mistake behind them. */
+const makeExplainer = () => {
+  let explainedAt = -Infinity
+  return ({ secrets }: Settings, headers: kernel.WebhookHeaders, body: WebhookBody): Verdict =>
+    Effect.clockWith((clock) => {
+      const now = clock.unsafeCurrentTimeMillis()
+      if (Math.abs(now - explainedAt) < explainInterval) {
+        return Effect.fail(new SignatureError({ reason: generalAdvice }))
+      }
+      explainedAt = now
+      const mac = new Uint8Array(32)
+      const mismatch = {
+        secrets: secrets.map(Redacted.value),
+        timestamp: kernel.parseSignature(headers.signature ?? "", mac),
+        mac,
+        deliveryId: headers.deliveryId ?? "",
+        body: body instanceof ArrayBuffer ? new Uint8Array(body) : body
+      }
+      return Effect.flatMap(
+        // It may fail where there is no WebCrypto; the mismatch remains one.
+        Effect.catchAll(Effect.tryPromise(() => findMistake(mismatch)), () => Effect.succeed(undefined)),
+        (mistake) =>
+          Effect.fail(
+            mistake === undefined
+              ? new SignatureError({ reason: generalAdvice })
+              : new SignatureError({ reason: advice[mistake], mistake })
+          )
+      )
+    })
+}
+
+const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw body, as it came, before any parser"
 
 /**
  * The bare service, to bind to a tag of your own: for several endpoints with secrets of their own, say.
  *
  * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one with white space or quotes
- * around it, a tolerance that is negative or infinite.
+ * around it, a tolerance that is negative or infinite; and with what reading the secrets fails with.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: SignatureVerifierOptions
-): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => makeUnchecked(options)
+export const make = <E = never, R = never>(
+  options: SignatureVerifierOptions<E, R>
+): Effect.Effect<SignatureVerifier.Service, HookrailConfigError | E, R> =>
+  Effect.gen(function*() {
+    const { secrets, tolerance } = options
+    if (!Effect.isEffect(secrets)) {
+      const settings = yield* settingsOf(secrets, tolerance, kernel.importKey)
+      return serviceOf({ settings }, () => Effect.void)
+    }
+    const context = yield* Effect.context<R>()
+    const read = Effect.flatMap(
+      Effect.provide(secrets, context),
+      (secrets) => settingsOf(secrets, tolerance, kernel.importKey)
+    )
+    const state = { settings: yield* read, readAt: -Infinity }
+    const oneAtATime = (yield* Effect.makeSemaphore(1)).withPermits(1)
+    return serviceOf(state, (used) =>
+      oneAtATime(Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeMillis()
+        // Who waited for its turn finds that they have just been read.
+        if (state.settings !== used || now - state.readAt < reloadInterval) return Effect.void
+        state.readAt = now
+        return read.pipe(
+          Effect.timeout(reloadTimeout),
+          Effect.map((settings) => void (state.settings = settings)),
+          Effect.catchAllCause((cause) =>
+            Effect.logWarning("the webhook secrets could not be read again: the last ones stay", cause)
+          )
+        )
+      })))
+  })
 
-const makeUnchecked = (
-  options: Parameters<typeof settingsOf>[0]
-): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> =>
-  Effect.suspend(() =>
-    Effect.map(settingsOf(options, kernel.importKey), (settings): SignatureVerifier.Service => ({
-      verify: (signed) => verifyWith(settings, headersOf(signed), signed.body),
-      verifyRequest: (headers, body) => Effect.suspend(() => verifyWith(settings, kernel.readHeaders(headers), body))
-    }))
-  )
+/** @param reload Reads the secrets again, after these have not matched, and puts them into the state. */
+const serviceOf = (
+  state: { readonly settings: Settings },
+  reload: (used: Settings) => Effect.Effect<void>
+): SignatureVerifier.Service => {
+  const explain = makeExplainer()
+  const verifyHeaders = (headers: kernel.WebhookHeaders, body: WebhookBody): Verdict => {
+    const used = state.settings
+    return verifyWith(used, headers, body, () =>
+      Effect.flatMap(reload(used), () => {
+        const newer = state.settings
+        const unexplained = () => explain(newer, headers, body)
+        return newer === used ? unexplained() : verifyWith(newer, headers, body, unexplained)
+      }))
+  }
+  return {
+    verify: (signed) => Effect.suspend(() => verifyHeaders(headersOf(signed), signed.body)),
+    verifyRequest: (headers, body) =>
+      Effect.suspend(() => {
+        const known = kernel.readHeaders(headers)
+        if (known.signature !== undefined) return verifyHeaders(known, body)
+        const product = otherProduct((name) => kernel.header(headers, name) !== undefined)
+        return product === undefined
+          ? verifyHeaders(known, body)
+          : Effect.fail(new MalformedSignatureError({ reason: `its headers are those of a webhook of ${product}` }))
+      })
+  }
+}
 
 /**
  * Verifies one webhook without a service. As `verify`, and `HookrailConfigError` for options that cannot work.
@@ -317,14 +422,16 @@ const makeUnchecked = (
  * @category constructors
  */
 export const verifySignature = (
-  options: SignatureVerifierOptions & SignedWebhook
+  options: SignatureVerifierOptions & SignedWebhook & { readonly secrets: Secrets }
 ): Effect.Effect<VerifiedWebhook, WebhookVerificationError | HookrailConfigError> =>
   Effect.suspend(() =>
-    Effect.flatMap(
-      settingsOf(options, kernel.cachedKey),
-      (settings) => verifyWith(settings, headersOf(options), options.body)
-    )
+    Effect.flatMap(settingsOf(options.secrets, options.tolerance, kernel.cachedKey), (settings) => {
+      const headers = headersOf(options)
+      return verifyWith(settings, headers, options.body, () => explainOne(settings, headers, options.body))
+    })
   )
+
+const explainOne = makeExplainer()
 
 /**
  * The `hookrail-signature` that Hookrail would send with a delivery: for tests of receivers.
@@ -373,8 +480,9 @@ export const sign = (options: {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: SignatureVerifierOptions): Layer.Layer<SignatureVerifier, HookrailConfigError> =>
-  Layer.effect(SignatureVerifier, make(options))
+export const layer = <E = never, R = never>(
+  options: SignatureVerifierOptions<E, R>
+): Layer.Layer<SignatureVerifier, HookrailConfigError | E, R> => Layer.effect(SignatureVerifier, make(options))
 
 /**
  * A verifier configured by `Config`.
@@ -401,6 +509,6 @@ export const layerConfig = (options: {
     SignatureVerifier,
     Effect.flatMap(
       Config.all({ secrets: options.secrets, tolerance: options.tolerance ?? Config.succeed(undefined) }),
-      makeUnchecked
+      ({ secrets, tolerance }) => make({ secrets: secrets as Secrets, tolerance })
     )
   )

@@ -25,7 +25,7 @@ export type TypeId = "~hookrail/Topic"
  * @since 0.1.0
  * @category models
  */
-export interface EncodeFailure {
+export interface PayloadFault {
   /** As in `$.items[3].price`. */
   readonly path: string
   readonly reason: string
@@ -39,7 +39,8 @@ export interface EncodeFailure {
  */
 export interface Topic<in out A, in out I = A> extends Any {
   readonly schema: Schema.Schema<A, I>
-  readonly encode: (payload: A) => Effect.Effect<I, EncodeFailure>
+  readonly encode: (payload: A) => Effect.Effect<I, PayloadFault>
+  readonly decode: (payload: unknown) => Effect.Effect<A, PayloadFault>
 }
 
 /**
@@ -51,7 +52,8 @@ export interface Topic<in out A, in out I = A> extends Any {
 export interface Any {
   readonly [TypeId]: TypeId
   readonly name: string
-  readonly encode: (payload: never) => Effect.Effect<unknown, EncodeFailure>
+  readonly encode: (payload: never) => Effect.Effect<unknown, PayloadFault>
+  readonly decode: (payload: unknown) => Effect.Effect<unknown, PayloadFault>
 }
 
 /**
@@ -70,11 +72,13 @@ export interface Any {
  */
 export const make = <A, I>(name: string, schema: Schema.Schema<A, I>): Topic<A, I> => {
   const encode = ParseResult.encodeUnknown(schema, { onExcessProperty: "ignore" })
+  const decode = ParseResult.decodeUnknown(schema, { onExcessProperty: "ignore" })
   return {
     [TypeId]: TypeId,
     name,
     schema,
-    encode: (payload) => Effect.mapError(encode(payload), failureOf)
+    encode: (payload) => Effect.mapError(encode(payload), faultOf),
+    decode: (payload) => Effect.mapError(decode(payload), faultOf)
   }
 }
 
@@ -85,7 +89,7 @@ export const make = <A, I>(name: string, schema: Schema.Schema<A, I>): Topic<A, 
 export const isTopic = (u: unknown): u is Any => typeof u === "object" && u !== null && TypeId in u
 
 /** The first issue, without the actual value: payloads hold what does not belong in a log. */
-const failureOf = (issue: ParseResult.ParseIssue): EncodeFailure => {
+const faultOf = (issue: ParseResult.ParseIssue): PayloadFault => {
   const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
   const path = first?.path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("") ?? ""
   const message = first?.message ?? "it does not fit the topic's Schema"

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Delivery from "./Delivery.js"
+export * as DeliveryLog from "./DeliveryLog.js"
 export * as Event from "./Event.js"
 export * as HookrailClient from "./HookrailClient.js"
 export * as HookrailConfig from "./HookrailConfig.js"
@@ -13,3 +14,4 @@ export * as RetryPolicy from "./RetryPolicy.js"
 export * as SignatureVerifier from "./SignatureVerifier.js"
 export * as Topic from "./Topic.js"
 export * as Transport from "./Transport.js"
+export * as Webhooks from "./Webhooks.js"

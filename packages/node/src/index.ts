@@ -5,3 +5,4 @@
  */
 export * as NodeHookrail from "./NodeHookrail.js"
 export * as NodeTransport from "./NodeTransport.js"
+export * as NodeWebhooks from "./NodeWebhooks.js"

@@ -281,7 +281,8 @@ export const isRetryable = (error: unknown): error is RetryableError | RetryErro
     : error instanceof HookrailConnectionError || error instanceof HookrailTimeoutError ||
       error instanceof RateLimitError || error instanceof ServerError || error instanceof RetryError
 
-type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError>["_tag"]
+/** Those of receiving are `verify`'s own, or end in the log. */
+type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
 type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
 

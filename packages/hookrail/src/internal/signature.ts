@@ -300,7 +300,8 @@ export type HeaderBag =
   | { readonly get: (name: string) => string | null | undefined }
   | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
 
-const header = (headers: HeaderBag, name: string): string | undefined => {
+/** One header. */
+export const header = (headers: HeaderBag, name: string): string | undefined => {
   const bag = Object(headers)
   const value: unknown = typeof bag.get === "function"
     ? bag.get(name)

@@ -1,0 +1,89 @@
+import { IncomingMessage } from "node:http"
+import { Socket } from "node:net"
+import { ulid } from "./ids.js"
+import { renderJsonb } from "./jsonb.js"
+import { systemRandom } from "./random.js"
+import { signature } from "./signing.js"
+
+/** What `signWebhook` takes. */
+export interface SignWebhookOptions {
+  /** The endpoint's secret, its `whsec_` included. */
+  readonly secret: string
+  readonly topic: string
+  /** Anything that has a JSON form. It is delivered as Hookrail's database writes it (protocol section 4.2). */
+  readonly payload: unknown
+  /** Default: a new one. */
+  readonly eventId?: string | undefined
+  /** Give the same one again for a retry or a duplicate. Default: a new one. */
+  readonly deliveryId?: string | undefined
+  /** When it is signed. Default: now. */
+  readonly signedAt?: Date | undefined
+}
+
+/** A request as Hookrail sends it, in the shapes that receivers take. */
+export interface SignedWebhook {
+  readonly eventId: string
+  readonly deliveryId: string
+  /** Names in lower case. */
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+  /** For handlers of fetch's kind. The URL is `http://localhost/webhooks` if none is given. */
+  readonly toRequest: (url?: string | URL) => Request
+  /** For listeners of Node's kind. */
+  readonly toIncomingMessage: (path?: string) => IncomingMessage
+}
+
+/**
+ * A genuine webhook, as Hookrail would send it, for tests of receivers without a server. Throws a `TypeError` for a
+ * payload that has no JSON form or that Hookrail refuses.
+ *
+ * @example
+ * import { signWebhook } from "@hookrail/emulator"
+ *
+ * declare const handler: (request: Request) => Promise<Response>
+ *
+ * const webhook = signWebhook({
+ *   secret: "whsec_test_secret",
+ *   topic: "orders.created",
+ *   payload: { order_id: "o_1" }
+ * })
+ * const response = await handler(webhook.toRequest())
+ *
+ * @since 0.1.0
+ */
+export const signWebhook = (options: SignWebhookOptions): SignedWebhook => {
+  const text = JSON.stringify(options.payload) as string | undefined
+  if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
+  const rendered = renderJsonb(text)
+  if (!rendered.ok) throw new TypeError(`Hookrail refuses this payload: ${rendered.reason}`)
+  const body = rendered.text
+  const signedAt = options.signedAt?.getTime() ?? Date.now()
+  const deliveryId = options.deliveryId ?? ulid(signedAt, systemRandom)
+  const eventId = options.eventId ?? ulid(signedAt, systemRandom)
+  const bytes = Buffer.from(body, "utf8")
+  const headers = {
+    "user-agent": "hookrail/0.1",
+    "content-length": String(bytes.length),
+    "content-type": "application/json",
+    "hookrail-delivery-id": deliveryId,
+    "hookrail-event-id": eventId,
+    "hookrail-signature": signature(options.secret, Math.floor(signedAt / 1000), deliveryId, body),
+    // Headers are bytes: one character stands for one byte of the topic's UTF-8.
+    "hookrail-topic": Buffer.from(options.topic, "utf8").toString("latin1"),
+    "accept-encoding": "gzip"
+  }
+  return {
+    eventId,
+    deliveryId,
+    headers,
+    body,
+    toRequest: (url = "http://localhost/webhooks") => new Request(url, { method: "POST", headers, body: bytes }),
+    toIncomingMessage: (path = "/webhooks") => {
+      const message = new IncomingMessage(new Socket())
+      Object.assign(message, { method: "POST", url: path, headers: { host: "localhost", ...headers }, complete: true })
+      message.push(bytes)
+      message.push(null)
+      return message
+    }
+  }
+}

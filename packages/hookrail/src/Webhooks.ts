@@ -1,0 +1,449 @@
+/**
+ * Receiving: from the raw request to the answer that makes Hookrail do the right thing.
+ *
+ * Handlers are effects, one for each topic or pattern. Around them, `Webhooks` reads the raw body, verifies it, keeps
+ * duplicates out, decodes the payload by the topic's Schema, and answers as Hookrail classifies answers (protocol section
+ * 4.4): 2xx only after the work is done, a retryable status for what may go well later, 422 for what never will.
+ *
+ * @example
+ * import { DeliveryLog, SignatureVerifier, Topic, Webhooks } from "hookrail"
+ * import { Effect, Layer, ManagedRuntime, Redacted, Schema } from "effect"
+ *
+ * const OrderCreated = Topic.make("orders.created", Schema.Struct({ order_id: Schema.String }))
+ *
+ * const WebhooksLive = Webhooks.layer([
+ *   Webhooks.on(OrderCreated, ({ payload }) => Effect.log(`order ${payload.order_id}`)),
+ *   Webhooks.on("invoices.*", ({ topic }) => Webhooks.reject(`no invoices here, least of all ${topic}`))
+ * ]).pipe(Layer.provide([
+ *   SignatureVerifier.layer({ secrets: Redacted.make("whsec_...") }),
+ *   DeliveryLog.layerMemory()
+ * ]))
+ *
+ * // Hono, Next.js, Bun, Deno, Cloudflare Workers: whatever takes (Request) => Promise<Response>
+ * export const POST = Webhooks.toWebHandler(ManagedRuntime.make(WebhooksLive))
+ *
+ * @since 0.1.0
+ */
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as ManagedRuntime from "effect/ManagedRuntime"
+import type * as Runtime from "effect/Runtime"
+import { DeliveryLog } from "./DeliveryLog.js"
+import { HookrailConfigError } from "./HookrailError.js"
+import { toMillis } from "./internal/duration.js"
+import * as lambda from "./internal/lambdaRequest.js"
+import * as internal from "./internal/receive.js"
+import { handleWith } from "./internal/runtime.js"
+import * as web from "./internal/webRequest.js"
+import { SignatureVerifier, type VerifiedWebhook, type WebhookHeaders } from "./SignatureVerifier.js"
+import type * as Topic from "./Topic.js"
+
+// ---------------------------------------------------------------------------------------------------------------
+// models
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * What a handler gets. Only a verified request becomes one: `webhook` is made by verification and by nothing else.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookEvent<out A = unknown> {
+  readonly topic: string
+  readonly eventId: string
+  /** The same for every attempt at this delivery, and other ones for the event's other subscribers. */
+  readonly deliveryId: string
+  /** Decoded by the topic's Schema; as parsed from JSON, if the handler is for a name or a pattern. */
+  readonly payload: A
+  readonly receivedAt: Date
+  /** The body as it came. */
+  readonly rawBody: Uint8Array
+  /** What was verified: when it was signed, and with which secret. Topic and event id are not covered by the signature. */
+  readonly webhook: VerifiedWebhook
+}
+
+/**
+ * A handler and what it is for. Made by `on` and `otherwise`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Handler<out R = never> {
+  /** A topic, a prefix followed by `.*`, or `*`. */
+  readonly pattern: string
+  readonly decode: Topic.Any["decode"] | undefined
+  /**
+   * Handles an event. `done` marks the delivery as handled before the end: for adapters to code that cannot be interrupted,
+   * and may succeed after its time is over.
+   */
+  readonly handle: (event: WebhookEvent<never>, done: Effect.Effect<void>) => Effect.Effect<unknown, unknown, R>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * How long a handler may run. After that the delivery is answered with 503, and the handler interrupted, so that the
+   * delivery can be handled when it comes again. Hookrail waits 10 seconds for an answer. Default 8 seconds.
+   */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** The largest body that is read, in bytes; a larger one is answered with 413. Default 1 MiB. */
+  readonly maxBodyBytes?: number | undefined
+  /**
+   * A signature that does not match, or is too old or from the future: `"retry"` (503, the default) loses no genuine
+   * delivery while a secret is changed or a clock is wrong; `"reject"` (401) has Hookrail give the delivery up at once.
+   */
+  readonly onUnverified?: "retry" | "reject" | undefined
+  /** A payload that does not fit the topic's Schema: `"reject"` (422, the default) or `"retry"` (503). */
+  readonly onInvalidPayload?: "reject" | "retry" | undefined
+  /**
+   * A topic without a handler: `"reject"` (422, the default: it is dead-lettered, from where it can be replayed once there
+   * is a handler), `"retry"` (503) or `"acknowledge"` (200, and it is gone). `otherwise` handles such topics itself.
+   */
+  readonly onUnhandled?: "reject" | "retry" | "acknowledge" | undefined
+}
+
+/**
+ * A request, in whatever form it came. For adapters to servers that have none here.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookRequest {
+  readonly method: string
+  readonly headers: WebhookHeaders
+  /** Reads the raw body, at most `limit` bytes of it. */
+  readonly body: (limit: number) => Effect.Effect<Uint8Array, UnreadableBody>
+  /** For the log, if the body is not the raw one: the line that hands it over in this framework. */
+  readonly advice: string
+}
+
+/**
+ * A raw body that cannot be had: too large, gone because something has read it before, or cut off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UnreadableBody {
+  readonly reason: "too-large" | "consumed" | "aborted"
+  /** What to change, where it was consumed. */
+  readonly advice: string
+}
+
+/**
+ * What became of a request: a label of the metric `hookrail.webhooks`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome =
+  | "handled"
+  | "duplicate"
+  | "running"
+  | "retry"
+  | "rejected"
+  | "failed"
+  | "timeout"
+  | "interrupted"
+  | "invalid"
+  | "unhandled"
+  | "unverified"
+  | "refused"
+  | "aborted"
+
+/**
+ * The answer to a request: a status and headers. It has no body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookAnswer {
+  readonly status: number
+  readonly headers: { readonly [name: string]: string }
+  readonly outcome: Outcome
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** Handles one request. Never fails: every failure is an answer. */
+  readonly handle: (request: WebhookRequest) => Effect.Effect<WebhookAnswer>
+}
+
+/**
+ * Receives webhooks.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Webhooks extends Context.Tag("hookrail/Webhooks")<Webhooks, Service>() {}
+
+// ---------------------------------------------------------------------------------------------------------------
+// handlers
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * A handler for a topic with a Schema, for a topic by its name, or for a pattern (`orders.*`, matched as the server does).
+ * A name counts before a pattern, a longer pattern before a shorter one.
+ *
+ * If the handler succeeds, the delivery is done. `retryLater` and `reject` end it otherwise; any other failure, and a
+ * defect, is answered with 500 and comes again.
+ *
+ * @example
+ * import { Webhooks } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * declare const isBusy: Effect.Effect<boolean>
+ *
+ * const handler = Webhooks.on("orders.*", ({ deliveryId, payload }) =>
+ *   Effect.gen(function*() {
+ *     if (yield* isBusy) return yield* Webhooks.retryLater({ after: "1 minute" })
+ *     yield* Effect.log(`delivery ${deliveryId}`, payload)
+ *   }))
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export const on: {
+  <A, I, E, R>(
+    topic: Topic.Topic<A, I>,
+    handle: (event: WebhookEvent<A>) => Effect.Effect<unknown, E, R>
+  ): Handler<R>
+  <E, R>(pattern: string, handle: (event: WebhookEvent) => Effect.Effect<unknown, E, R>): Handler<R>
+} = <R>(
+  topic: string | Topic.Any,
+  handle: (event: WebhookEvent<never>) => Effect.Effect<unknown, unknown, R>
+): Handler<R> =>
+  typeof topic === "string"
+    ? { pattern: topic, decode: undefined, handle: (event) => handle(event) }
+    : { pattern: topic.name, decode: topic.decode, handle: (event) => handle(event) }
+
+/**
+ * A handler for every topic that has no other.
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export const otherwise = <E, R>(
+  handle: (event: WebhookEvent) => Effect.Effect<unknown, E, R>
+): Handler<R> => on("*", handle)
+
+/**
+ * The failure that `retryLater` gives.
+ *
+ * @since 0.1.0
+ * @category outcomes
+ */
+export class RetryLater extends Data.TaggedError("RetryLater")<{
+  readonly after?: Duration.DurationInput | undefined
+  readonly reason?: string | undefined
+}> {}
+
+/**
+ * The failure that `reject` gives.
+ *
+ * @since 0.1.0
+ * @category outcomes
+ */
+export class Rejected extends Data.TaggedError("Rejected")<{ readonly reason: string }> {}
+
+/**
+ * Ends a handler: the delivery cannot be handled now. Answered with 503, and `Retry-After` if `after` is given: Hookrail
+ * waits at least that long (rounded up to seconds), and its own back-off if that is longer (protocol section 4.5).
+ *
+ * @since 0.1.0
+ * @category outcomes
+ */
+export const retryLater = (options?: {
+  readonly after?: Duration.DurationInput | undefined
+  /** For the log. */
+  readonly reason?: string | undefined
+}): Effect.Effect<never, RetryLater> => Effect.fail(new RetryLater(options ?? {}))
+
+/**
+ * Ends a handler: the delivery can never be handled. Answered with 422: Hookrail puts it to the dead letters at once.
+ *
+ * @param reason For the log.
+ * @since 0.1.0
+ * @category outcomes
+ */
+export const reject = (reason: string): Effect.Effect<never, Rejected> => Effect.fail(new Rejected({ reason }))
+
+// ---------------------------------------------------------------------------------------------------------------
+// constructors and layers
+// ---------------------------------------------------------------------------------------------------------------
+
+const configError = (option: string, reason: string) => Effect.fail(new HookrailConfigError({ option, reason }))
+
+const settingsOf = (options: Options): Effect.Effect<internal.Settings, HookrailConfigError> => {
+  const timeout = toMillis(options.timeout ?? "8 seconds")
+  if (timeout === undefined || timeout <= 0) return configError("timeout", "must be a finite duration above 0")
+  const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024
+  if (!(maxBodyBytes > 0)) return configError("maxBodyBytes", "must be a number above 0")
+  return Effect.succeed({
+    timeout,
+    maxBodyBytes,
+    onUnverified: options.onUnverified ?? "retry",
+    onInvalidPayload: options.onInvalidPayload ?? "reject",
+    onUnhandled: options.onUnhandled ?? "reject"
+  })
+}
+
+/** Two handlers for the same topic: which one is meant cannot be told. */
+const repeated = (handlers: ReadonlyArray<Handler<unknown>>): string | undefined =>
+  handlers.map(({ pattern }) => pattern).find((pattern, index, all) => all.indexOf(pattern) !== index)
+
+/**
+ * Makes the bare service. What the handlers need is taken from where this runs.
+ *
+ * Fails with `HookrailConfigError` for options that cannot work, and for two handlers of one topic.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
+  handlers: Handlers,
+  options: Options = {}
+): Effect.Effect<Service, HookrailConfigError, DeliveryLog | SignatureVerifier | Requirements<Handlers>> =>
+  Effect.gen(function*() {
+    const pattern = repeated(handlers)
+    if (pattern !== undefined) {
+      return yield* configError("handlers", `two of them are for ${JSON.stringify(pattern)}: give one`)
+    }
+    return internal.make({
+      settings: yield* settingsOf(options),
+      handlers,
+      context: yield* Effect.context<Requirements<Handlers>>(),
+      verifier: yield* SignatureVerifier,
+      log: yield* DeliveryLog
+    })
+  })
+
+/**
+ * What handlers need.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Requirements<Handlers extends ReadonlyArray<Handler<unknown>>> = Handlers[number] extends Handler<infer R>
+  ? R
+  : never
+
+/**
+ * `Webhooks` with these handlers. Fails as `make` does.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
+  handlers: Handlers,
+  options?: Options
+): Layer.Layer<Webhooks, HookrailConfigError, DeliveryLog | SignatureVerifier | Requirements<Handlers>> =>
+  Layer.effect(Webhooks, make(handlers, options))
+
+// ---------------------------------------------------------------------------------------------------------------
+// ways in
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * What runs the handlers outside of Effect: `ManagedRuntime.make(layer)`, or the `Effect.runtime<Webhooks>()` of a program.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhooksRuntime = Runtime.Runtime<Webhooks> | ManagedRuntime.ManagedRuntime<Webhooks, unknown>
+
+/**
+ * `Service.handle` outside of Effect, for adapters to servers that have none here. Never rejects: if the layer cannot be
+ * built, that is logged, and the answer is 500.
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const toPromise = (runtime: WebhooksRuntime): (request: WebhookRequest) => Promise<WebhookAnswer> =>
+  handleWith(runtime, Webhooks)
+
+/**
+ * A handler for everything that speaks fetch: Hono (`c.req.raw`), Next.js route handlers, SvelteKit, Remix, Bun, Deno,
+ * Cloudflare Workers. Never rejects.
+ *
+ * @example
+ * import { Webhooks } from "hookrail"
+ * import type { ManagedRuntime } from "effect"
+ *
+ * declare const runtime: ManagedRuntime.ManagedRuntime<Webhooks.Webhooks, never>
+ *
+ * // app/api/webhooks/route.ts of Next.js
+ * export const POST = Webhooks.toWebHandler(runtime)
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const toWebHandler: (runtime: WebhooksRuntime) => (request: Request) => Promise<Response> = (runtime) =>
+  web.toWebHandler(toPromise(runtime))
+
+/**
+ * A handler for AWS Lambda behind API Gateway (payload versions 1.0 and 2.0) or a function URL.
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const toLambdaHandler: (runtime: WebhooksRuntime) => (event: LambdaEvent) => Promise<LambdaResult> = (runtime) =>
+  lambda.toLambdaHandler(toPromise(runtime))
+
+/**
+ * The parts of a Lambda event that are read, of either payload version.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LambdaEvent {
+  /** Version 1.0. */
+  readonly httpMethod?: string | undefined
+  /** Version 2.0 and function URLs. */
+  readonly requestContext?: object | undefined
+  readonly headers?: { readonly [name: string]: string | undefined } | null | undefined
+  readonly body?: string | null | undefined
+  readonly isBase64Encoded?: boolean | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LambdaResult {
+  readonly statusCode: number
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+}
+
+/**
+ * An `HttpApp` of `@effect/platform`, to mount in an `HttpRouter` or to serve alone.
+ *
+ * @example
+ * import { HttpRouter } from "@effect/platform"
+ * import { Webhooks } from "hookrail"
+ *
+ * const router = HttpRouter.empty.pipe(HttpRouter.post("/webhooks", Webhooks.toHttpApp))
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const toHttpApp: Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  never,
+  Webhooks | HttpServerRequest.HttpServerRequest
+> = Effect.flatMap(
+  // Only who uses it loads the platform.
+  Effect.promise(() => import("./internal/platformRequest.js")),
+  (platform) => Effect.flatMap(Webhooks, platform.handle)
+)

@@ -1,0 +1,46 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Service, UnreadableBody, WebhookRequest } from "../Webhooks.js"
+import { concat } from "./webRequest.js"
+
+const advice = "read the body nowhere else, and mount the app before what does"
+
+const read = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number
+): Effect.Effect<Uint8Array, UnreadableBody> =>
+  Effect.suspend(() => {
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    return request.stream.pipe(
+      Stream.runForEachWhile((chunk) =>
+        Effect.sync(() => {
+          size += chunk.length
+          if (size <= limit) chunks.push(chunk)
+          return size <= limit
+        })
+      ),
+      Effect.matchEffect({
+        onFailure: () => Effect.fail<UnreadableBody>({ reason: "aborted", advice }),
+        onSuccess: () =>
+          size > limit
+            ? Effect.fail<UnreadableBody>({ reason: "too-large", advice })
+            : Effect.succeed(concat(chunks, size))
+      })
+    )
+  })
+
+export const handle = (
+  webhooks: Service
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const webhook: WebhookRequest = {
+      method: request.method,
+      headers: request.headers,
+      body: (limit) => read(request, limit),
+      advice
+    }
+    return Effect.map(webhooks.handle(webhook), ({ headers, status }) => HttpServerResponse.empty({ status, headers }))
+  })

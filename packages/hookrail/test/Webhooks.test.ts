@@ -1,0 +1,500 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import {
+  Cause,
+  Context,
+  Deferred,
+  Effect,
+  Fiber,
+  HashMap,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Redacted,
+  Ref,
+  Schema,
+  TestClock,
+  Tracer
+} from "effect"
+import { DeliveryLog, HookrailError, SignatureVerifier, Topic, Webhooks } from "hookrail"
+
+const secret = "whsec_0123456789abcdef0123456789abcdef0123456789abcdef"
+
+interface Given {
+  readonly topic?: string
+  readonly deliveryId?: string
+  readonly body?: string
+  readonly secret?: string
+  readonly timestamp?: number
+  readonly headers?: Record<string, string>
+  readonly method?: string
+}
+
+/** A request as Hookrail sends it, or nearly so. */
+const request = (given: Given = {}): Effect.Effect<Webhooks.WebhookRequest> => {
+  const { body = `{"order_id": "o_1"}`, deliveryId = "01DELIVERY", topic = "orders.created" } = given
+  return Effect.map(
+    SignatureVerifier.sign({
+      secret: Redacted.make(given.secret ?? secret),
+      deliveryId,
+      body,
+      timestamp: given.timestamp
+    }),
+    (signature) => ({
+      method: given.method ?? "POST",
+      headers: {
+        "hookrail-topic": topic,
+        "hookrail-event-id": "01EVENT",
+        "hookrail-delivery-id": deliveryId,
+        "hookrail-signature": signature,
+        ...given.headers
+      },
+      body: () => Effect.succeed(new TextEncoder().encode(body)),
+      advice: "the line to change"
+    })
+  )
+}
+
+const verifier = SignatureVerifier.layer({ secrets: Redacted.make(secret) })
+
+const webhooks = (
+  handlers: ReadonlyArray<Webhooks.Handler>,
+  options?: Webhooks.Options
+) => Effect.provide(Webhooks.make(handlers, options), Layer.merge(verifier, DeliveryLog.layerMemory()))
+
+const statusOf = (service: Webhooks.Service, given?: Given) =>
+  Effect.map(Effect.flatMap(request(given), service.handle), ({ status }) => status)
+
+const OrderCreated = Topic.make(
+  "orders.created",
+  Schema.Struct({ order_id: Schema.String, placed: Schema.optional(Schema.Date) })
+)
+
+const webhooksMetric = Metric.counter("hookrail.webhooks", {
+  description: "Webhook requests received, by outcome",
+  incremental: true
+})
+
+/** What was logged meanwhile, as text. */
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, string], E, R> =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
+      const notes = JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))
+      lines.push(`${logLevel.label} ${String(message)} ${notes} ${Cause.isEmpty(cause) ? "" : Cause.pretty(cause)}`)
+    })
+    return effect.pipe(
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+      Logger.withMinimumLogLevel(LogLevel.All),
+      Effect.map((value) => [value, lines.join("\n")] as const)
+    )
+  })
+
+describe("handlers", () => {
+  it.effect("one of a typed topic gets the decoded payload and what was verified", () =>
+    Effect.gen(function*() {
+      const events: Array<Webhooks.WebhookEvent<{ readonly order_id: string; readonly placed?: Date | undefined }>> = []
+      const service = yield* webhooks([Webhooks.on(OrderCreated, (event) => Effect.sync(() => events.push(event)))])
+      yield* TestClock.setTime(1_781_092_800_123)
+      const body = `{"placed": "2026-11-23T00:00:00.000Z", "order_id": "o_1"}`
+      const answer = yield* Effect.flatMap(request({ body }), service.handle)
+      deepStrictEqual(answer, { status: 204, headers: {}, outcome: "handled" })
+      strictEqual(events.length, 1)
+      const event = events[0]!
+      deepStrictEqual(event.payload, { order_id: "o_1", placed: new Date("2026-11-23T00:00:00.000Z") })
+      strictEqual(event.topic, "orders.created")
+      strictEqual(event.eventId, "01EVENT")
+      strictEqual(event.deliveryId, "01DELIVERY")
+      strictEqual(event.receivedAt.getTime(), 1_781_092_800_123)
+      strictEqual(new TextDecoder().decode(event.rawBody), body)
+      strictEqual(event.webhook.secretIndex, 0)
+      strictEqual(event.webhook.signedAtSeconds, 1_781_092_800)
+    }))
+
+  it.effect("the most exact one is taken, whatever the order", () =>
+    Effect.gen(function*() {
+      const taken: Array<string> = []
+      const note = (name: string) => () => Effect.sync(() => void taken.push(name))
+      const service = yield* webhooks([
+        Webhooks.otherwise(note("otherwise")),
+        Webhooks.on("orders.*", note("orders.*")),
+        Webhooks.on("orders.eu.*", note("orders.eu.*")),
+        Webhooks.on(OrderCreated, note("orders.created"))
+      ])
+      for (const [index, topic] of ["orders.created", "orders.eu.paid", "orders.paid", "orders", "x"].entries()) {
+        strictEqual(yield* statusOf(service, { topic, deliveryId: `d${index}` }), 204)
+      }
+      deepStrictEqual(taken, ["orders.created", "orders.eu.*", "orders.*", "otherwise", "otherwise"])
+    }))
+
+  it.effect("a pattern that the server reads literally is literal here too", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.on("a*", () => Effect.void)])
+      strictEqual(yield* statusOf(service, { topic: "ab", deliveryId: "1" }), 422)
+      strictEqual(yield* statusOf(service, { topic: "a*", deliveryId: "2" }), 204)
+    }))
+
+  it.effect("two of one topic are refused", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(webhooks([
+        Webhooks.on(OrderCreated, () => Effect.void),
+        Webhooks.on("orders.created", () => Effect.void)
+      ]))
+      assertTrue(error.message.includes("orders.created"))
+    }))
+
+  it.effect("what they need is taken from where the service is made", () =>
+    Effect.gen(function*() {
+      class Shop extends Context.Tag("Shop")<Shop, { readonly name: string }>() {}
+      const seen: Array<string> = []
+      const service = yield* Effect.provide(
+        Webhooks.make([
+          Webhooks.on("a", () => Effect.map(Shop, ({ name }) => seen.push(name))),
+          Webhooks.on("b", () => Effect.void)
+        ]),
+        Layer.mergeAll(Layer.succeed(Shop, { name: "corner" }), verifier, DeliveryLog.layerMemory())
+      )
+      strictEqual(yield* statusOf(service, { topic: "a" }), 204)
+      deepStrictEqual(seen, ["corner"])
+    }))
+})
+
+describe("answers", () => {
+  const cases: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>, Partial<Webhooks.WebhookAnswer>]> = [
+    ["success", Effect.succeed("anything"), { status: 204, outcome: "handled" }],
+    ["retryLater", Webhooks.retryLater(), { status: 503, headers: {}, outcome: "retry" }],
+    [
+      "retryLater with a time, rounded up",
+      Webhooks.retryLater({ after: "1500 millis", reason: "busy" }),
+      { status: 503, headers: { "retry-after": "2" }, outcome: "retry" }
+    ],
+    ["reject", Webhooks.reject("no such order"), { status: 422, headers: {}, outcome: "rejected" }],
+    ["a failure", Effect.fail(new Error("down")), { status: 500, outcome: "failed" }],
+    ["a defect", Effect.die("bug"), { status: 500, outcome: "failed" }],
+    [
+      "a throw",
+      Effect.sync(() => {
+        throw new Error("bug")
+      }),
+      { status: 500, outcome: "failed" }
+    ],
+    ["its own interruption", Effect.interrupt, { status: 503, outcome: "interrupted" }]
+  ]
+  for (const [name, effect, expected] of cases) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const service = yield* webhooks([Webhooks.on("orders.created", () => effect)])
+        const [answer] = yield* logged(Effect.flatMap(request(), service.handle))
+        deepStrictEqual({ headers: {}, ...expected }, answer)
+      }))
+  }
+
+  it.effect("a payload that does not fit: 422, or 503 if so configured, and no value of it in the log", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const handlers = [Webhooks.on(OrderCreated, () => Effect.sync(() => runs++))]
+      for (const [onInvalidPayload, status] of [[undefined, 422], ["reject", 422], ["retry", 503]] as const) {
+        const service = yield* webhooks(handlers, { onInvalidPayload })
+        for (const [index, body] of [`{"order_id": 4711}`, "4711", "{", "\ud800"].entries()) {
+          const [answer, log] = yield* logged(statusOf(service, { body, deliveryId: `d${index}` }))
+          strictEqual(answer, status)
+          assertTrue(log.includes("payload") && !log.includes("4711"), log)
+        }
+      }
+      strictEqual(runs, 0)
+    }))
+
+  it.effect("a topic without a handler: 422, 503 or 200", () =>
+    Effect.gen(function*() {
+      for (
+        const [onUnhandled, status] of [[undefined, 422], ["reject", 422], ["retry", 503], [
+          "acknowledge",
+          200
+        ]] as const
+      ) {
+        const service = yield* webhooks([], { onUnhandled })
+        const [answer] = yield* logged(statusOf(service))
+        strictEqual(answer, status)
+      }
+    }))
+
+  it.effect("what is no POST: 405", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([])
+      const answer = yield* Effect.flatMap(request({ method: "GET" }), service.handle)
+      deepStrictEqual(answer, { status: 405, headers: { allow: "POST" }, outcome: "refused" })
+    }))
+
+  it.effect("a body that cannot be read: 413, 408, and 500 with the line to change in the log", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([])
+      for (const [reason, status] of [["too-large", 413], ["aborted", 408], ["consumed", 500]] as const) {
+        const unreadable = Effect.map(request(), (good): Webhooks.WebhookRequest => ({
+          ...good,
+          body: () => Effect.fail({ reason, advice: "move it up" })
+        }))
+        const [answer, log] = yield* logged(Effect.flatMap(unreadable, service.handle))
+        strictEqual(answer.status, status)
+        strictEqual(log.includes("move it up"), reason === "consumed")
+      }
+    }))
+})
+
+describe("verification", () => {
+  const ran = () => Effect.dieMessage("a handler must not run")
+
+  it.effect("refuses forged, stale and altered requests, and runs nothing", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_781_092_800_000)
+      const good = yield* request()
+      const headers = good.headers as Record<string, string>
+      const change = (changed: Record<string, string | undefined>, body?: string): Webhooks.WebhookRequest => ({
+        ...good,
+        headers: { ...headers, ...changed },
+        ...(body === undefined ? {} : { body: () => Effect.succeed(new TextEncoder().encode(body)) })
+      })
+      const cases: ReadonlyArray<readonly [Webhooks.WebhookRequest, retry: number, reject: number]> = [
+        [change({ "hookrail-signature": headers["hookrail-signature"]!.replace(/.$/, "x") }), 400, 400],
+        [change({ "hookrail-signature": undefined }), 400, 400],
+        [change({ "hookrail-delivery-id": undefined }), 400, 400],
+        [change({ "hookrail-delivery-id": "01DELIVERY.x" }), 400, 400],
+        [change({ "hookrail-topic": undefined }), 400, 400],
+        [change({ "hookrail-event-id": undefined }), 400, 400],
+        [change({ "hookrail-delivery-id": "01DELIVERY, 01OTHER" }), 503, 401],
+        [change({}, `{"order_id": "o_2"}`), 503, 401],
+        [change({}, ""), 503, 401],
+        [change({}, `{"order_id": "o_1"`), 503, 401],
+        [yield* request({ timestamp: 1_781_092_800 - 301 }), 503, 401],
+        [yield* request({ timestamp: 1_781_092_800 + 301 }), 503, 401],
+        [yield* request({ secret: "whsec_another" }), 503, 401]
+      ]
+      const retrying = yield* webhooks([Webhooks.otherwise(ran)])
+      const rejecting = yield* webhooks([Webhooks.otherwise(ran)], { onUnverified: "reject" })
+      for (const [index, [bad, retry, reject]] of cases.entries()) {
+        const [answer, log] = yield* logged(Effect.all([retrying.handle(bad), rejecting.handle(bad)]))
+        deepStrictEqual([index, ...answer.map(({ status }) => status)], [index, retry, reject])
+        assertTrue(!/whsec_[0-9a-z]|o_1|o_2/.test(log), log)
+      }
+    }))
+
+  it.effect("explains a mismatch in the log, now and then, with the line to change, and not in the answer", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const good = yield* request()
+      const parsed = { ...good, body: () => Effect.succeed(new TextEncoder().encode(`{"order_id":"o_1"}`)) }
+      const [answer, log] = yield* logged(service.handle(parsed))
+      deepStrictEqual(answer, { status: 503, headers: {}, outcome: "unverified" })
+      assertTrue(/WARN.*parsed and written again.*the line to change/.test(log), log)
+      const [, second] = yield* logged(service.handle(parsed))
+      assertTrue(!second.includes("WARN"), second)
+      yield* TestClock.adjust("10 seconds")
+      const [, third] = yield* logged(service.handle(parsed))
+      assertTrue(third.includes("WARN"), third)
+    }))
+})
+
+describe("duplicates", () => {
+  it.effect("a delivery that is done is acknowledged and not handled again; another id is", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const service = yield* webhooks([Webhooks.otherwise(() => Effect.sync(() => runs++))])
+      strictEqual(yield* statusOf(service), 204)
+      deepStrictEqual(yield* Effect.flatMap(request(), service.handle), {
+        status: 200,
+        headers: {},
+        outcome: "duplicate"
+      })
+      strictEqual(runs, 1)
+      strictEqual(yield* statusOf(service, { deliveryId: "other" }), 204)
+      strictEqual(runs, 2)
+    }))
+
+  it.effect("200 at once: one runs, the others are told to come back", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const go = yield* Deferred.make<void>()
+      const service = yield* webhooks([
+        Webhooks.otherwise(() => Effect.zipRight(Effect.sync(() => runs++), Deferred.await(go)))
+      ])
+      const fiber = yield* Effect.fork(
+        Effect.forEach(Array.from({ length: 200 }), () => Effect.flatMap(request(), service.handle), {
+          concurrency: "unbounded"
+        })
+      )
+      yield* TestClock.adjust(1)
+      yield* Deferred.succeed(go, undefined)
+      const answers = yield* Fiber.join(fiber)
+      strictEqual(runs, 1)
+      strictEqual(answers.filter(({ status }) => status === 204).length, 1)
+      const twins = answers.filter(({ status }) => status === 425)
+      strictEqual(twins.length, 199)
+      deepStrictEqual(twins[0], { status: 425, headers: { "retry-after": "2" }, outcome: "running" })
+    }))
+
+  for (
+    const [name, effect] of [
+      ["failure", Effect.fail("down")],
+      ["crash", Effect.die("bug")],
+      ["retryLater", Webhooks.retryLater()],
+      ["reject", Webhooks.reject("no")]
+    ] as ReadonlyArray<readonly [string, Effect.Effect<never, unknown>]>
+  ) {
+    it.effect(`after a ${name} it runs again`, () =>
+      Effect.gen(function*() {
+        let runs = 0
+        const service = yield* webhooks([
+          Webhooks.otherwise(() => Effect.suspend(() => ++runs === 1 ? effect : Effect.void))
+        ])
+        const [first] = yield* logged(statusOf(service))
+        assertTrue(first >= 400)
+        strictEqual(yield* statusOf(service), 204)
+        strictEqual(runs, 2)
+      }))
+  }
+
+  it.effect("a log that fails: 503, and nothing runs", () =>
+    Effect.gen(function*() {
+      const broken: DeliveryLog.Service = {
+        claim: (deliveryId) =>
+          Effect.fail(
+            new HookrailError.DeliveryLogError({ operation: "claim", deliveryId, cause: "connection refused" })
+          ),
+        done: () => Effect.void,
+        release: () => Effect.void
+      }
+      const service = yield* Effect.provide(
+        Webhooks.make([Webhooks.otherwise(() => Effect.dieMessage("must not run"))]),
+        Layer.merge(verifier, Layer.succeed(DeliveryLog.DeliveryLog, broken))
+      )
+      const [answer, log] = yield* logged(statusOf(service))
+      strictEqual(answer, 503)
+      assertTrue(log.includes("claim of delivery 01DELIVERY failed"), log)
+    }))
+
+  it.effect("work that is done is acknowledged, even if the log cannot note it", () =>
+    Effect.gen(function*() {
+      const forgetful: DeliveryLog.Service = {
+        claim: () => Effect.succeed({ _tag: "Claimed", token: "1" }),
+        done: () => Effect.dieMessage("disk full"),
+        release: () => Effect.void
+      }
+      const service = yield* Effect.provide(
+        Webhooks.make([Webhooks.otherwise(() => Effect.void)]),
+        Layer.merge(verifier, Layer.succeed(DeliveryLog.DeliveryLog, forgetful))
+      )
+      const [answer, log] = yield* logged(statusOf(service))
+      strictEqual(answer, 204)
+      assertTrue(log.includes("disk full"), log)
+    }))
+})
+
+describe("time", () => {
+  it.effect("a handler that runs for 8 seconds is interrupted, answered with 503, and may run again", () =>
+    Effect.gen(function*() {
+      const interrupted = yield* Ref.make(0)
+      let runs = 0
+      const service = yield* webhooks([
+        Webhooks.otherwise(() =>
+          Effect.suspend(() =>
+            ++runs === 1 ? Effect.onInterrupt(Effect.never, () => Ref.update(interrupted, (n) => n + 1)) : Effect.void
+          )
+        )
+      ])
+      const fiber = yield* Effect.fork(logged(Effect.flatMap(request(), service.handle)))
+      yield* TestClock.adjust("7999 millis")
+      strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+      yield* TestClock.adjust("1 millis")
+      const [answer] = yield* Fiber.join(fiber)
+      deepStrictEqual(answer, { status: 503, headers: { "retry-after": "10" }, outcome: "timeout" })
+      yield* TestClock.adjust(0)
+      strictEqual(yield* Ref.get(interrupted), 1)
+      strictEqual(yield* statusOf(service), 204)
+    }))
+
+  it.effect("one that cannot be interrupted is answered in time, and keeps its claim until it has ended", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const service = yield* webhooks([
+        Webhooks.otherwise(() =>
+          Effect.suspend(() => ++runs === 1 ? Effect.uninterruptible(Effect.sleep("20 seconds")) : Effect.void)
+        )
+      ])
+      const fiber = yield* Effect.fork(logged(statusOf(service)))
+      yield* TestClock.adjust("8 seconds")
+      strictEqual((yield* Fiber.join(fiber))[0], 503)
+      strictEqual(yield* statusOf(service), 425)
+      yield* TestClock.adjust("12 seconds")
+      strictEqual(yield* statusOf(service), 204)
+      strictEqual(runs, 2)
+    }))
+
+  it.effect("one that has marked its delivery as done is not run again, though it was interrupted", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([{
+        pattern: "*",
+        decode: undefined,
+        handle: (_: Webhooks.WebhookEvent, done: Effect.Effect<void>) => Effect.zipRight(done, Effect.never)
+      }])
+      const fiber = yield* Effect.fork(logged(statusOf(service)))
+      yield* TestClock.adjust("8 seconds")
+      strictEqual((yield* Fiber.join(fiber))[0], 503)
+      strictEqual(yield* statusOf(service), 200)
+    }))
+
+  it.effect("interrupting the request interrupts the handler and gives the claim back", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const service = yield* webhooks([
+        Webhooks.otherwise(() => Effect.suspend(() => ++runs === 1 ? Effect.never : Effect.void))
+      ])
+      const fiber = yield* Effect.fork(statusOf(service))
+      yield* TestClock.adjust(1)
+      yield* Fiber.interrupt(fiber)
+      strictEqual(yield* statusOf(service), 204)
+      strictEqual(runs, 2)
+    }))
+})
+
+describe("what is seen from outside", () => {
+  it.effect("logs carry the ids, metrics count the outcomes and the use of each secret", () =>
+    Effect.gen(function*() {
+      const counted = (outcome: string) =>
+        Effect.map(
+          Metric.value(Metric.tagged(webhooksMetric, "outcome", outcome)),
+          ({ count }) => count
+        )
+      const before = yield* counted("rejected")
+      const service = yield* webhooks([Webhooks.otherwise(() => Webhooks.reject("no such order"))])
+      const [, log] = yield* logged(statusOf(service))
+      strictEqual(yield* counted("rejected"), before + 1)
+      for (const part of ["no such order", "orders.created", "01EVENT", "01DELIVERY", "WARN"]) {
+        assertTrue(log.includes(part), log)
+      }
+    }))
+
+  it.effect("the span of a request has what was in it, and the handler's spans are its children", () =>
+    Effect.gen(function*() {
+      const parents: Array<string> = []
+      const attributes: Array<ReadonlyMap<string, unknown>> = []
+      const service = yield* Effect.withSpan(
+        webhooks([
+          Webhooks.otherwise(() =>
+            Effect.flatMap(Effect.currentSpan, (span) =>
+              Effect.sync(() => {
+                parents.push(span.name)
+                attributes.push(span.attributes)
+              }))
+          )
+        ]),
+        "start-up"
+      )
+      const { context, span } = yield* Effect.tracer
+      yield* Effect.withTracer(statusOf(service), Tracer.make({ context, span }))
+      deepStrictEqual(parents, ["hookrail.webhook"])
+      strictEqual(attributes[0]!.get("hookrail.topic"), "orders.created")
+      strictEqual(attributes[0]!.get("hookrail.delivery_id"), "01DELIVERY")
+      strictEqual(attributes[0]!.get("hookrail.outcome"), "handled")
+      strictEqual(attributes[0]!.get("http.response.status_code"), 204)
+    }))
+})

@@ -1,0 +1,248 @@
+import { type RunningEmulator, signWebhook, startEmulator } from "@hookrail/emulator"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { HookrailConfigError } from "../src/errors.js"
+import {
+  type Claim,
+  createWebhookHandler,
+  type DeliveryLog,
+  type LogEntry,
+  reject,
+  retryLater,
+  type WebhookEvent,
+  type WebhookHandler
+} from "../src/webhooks.js"
+
+const secret = "whsec_0123456789abcdef0123456789abcdef0123456789abcdef"
+const topic = "orders.created"
+
+const webhook = (given: Partial<Parameters<typeof signWebhook>[0]> = {}) =>
+  signWebhook({ secret, topic, payload: { order_id: "o_1" }, ...given })
+
+const status = async (handler: WebhookHandler, signed = webhook()): Promise<number> =>
+  (await handler(signed.toRequest())).status
+
+const silent = (): void => undefined
+
+describe("createWebhookHandler", () => {
+  it("gives the handler the event, and answers 204 when it is done", async () => {
+    const events: Array<WebhookEvent<{ readonly order_id: string }>> = []
+    const handler = createWebhookHandler<{ "orders.created": { readonly order_id: string } }>({
+      secrets: secret,
+      on: { "orders.created": (event) => void events.push(event) }
+    })
+    const signed = webhook()
+    const response = await handler(signed.toRequest())
+    assert.strictEqual(response.status, 204)
+    assert.strictEqual(await response.text(), "")
+    assert.lengthOf(events, 1)
+    const event = events[0]!
+    assert.strictEqual(event.payload.order_id, "o_1")
+    assert.strictEqual(event.topic, topic)
+    assert.strictEqual(event.deliveryId, signed.deliveryId)
+    assert.strictEqual(event.eventId, signed.eventId)
+    assert.strictEqual(Buffer.from(event.rawBody).toString(), signed.body)
+    assert.strictEqual(event.webhook.secretIndex, 0)
+    assert.isFalse(event.signal.aborted)
+    assert.strictEqual(await status(handler, signed), 200, "a duplicate")
+    assert.lengthOf(events, 1)
+  })
+
+  it("does as the handler says", async () => {
+    const log: Array<LogEntry> = []
+    const thrown = new Error("no luck")
+    const handler = createWebhookHandler({
+      secrets: [secret, "whsec_old"],
+      log: (entry) => log.push(entry),
+      on: {
+        "retry.*": () => {
+          throw retryLater({ after: "1500 millis" })
+        },
+        "reject.now": async () => {
+          throw reject("no such order")
+        }
+      },
+      otherwise: () => Promise.reject(thrown)
+    })
+    const later = await handler(webhook({ topic: "retry.a" }).toRequest())
+    assert.deepStrictEqual([later.status, later.headers.get("retry-after")], [503, "2"])
+    assert.strictEqual(await status(handler, webhook({ topic: "reject.now" })), 422)
+    const failing = webhook()
+    assert.strictEqual(await status(handler, failing), 500)
+    const error = log.find(({ level }) => level === "error")
+    assert.strictEqual(error?.error, thrown)
+    assert.strictEqual(error?.annotations["hookrail.delivery_id"], failing.deliveryId)
+    assert.isTrue(log.some(({ level, message }) => level === "warning" && message.includes("no such order")))
+  })
+
+  it("has no handler for it: rejected, so that it is not lost", async () => {
+    assert.strictEqual(await status(createWebhookHandler({ secrets: secret, log: silent })), 422)
+  })
+
+  it("tells a handler that its time is over, and counts what it still achieves", async () => {
+    let runs = 0
+    let release = silent
+    const aborted: Array<unknown> = []
+    const handler = createWebhookHandler({
+      secrets: secret,
+      timeout: "20 millis",
+      log: silent,
+      otherwise: ({ signal }) => {
+        runs++
+        signal.addEventListener("abort", () => aborted.push(signal.reason))
+        return new Promise<void>((resolve) => release = resolve)
+      }
+    })
+    const signed = webhook()
+    assert.strictEqual(await status(handler, signed), 503)
+    assert.lengthOf(aborted, 1)
+    assert.strictEqual(await status(handler, signed), 425, "it still runs")
+    release()
+    await new Promise(setImmediate)
+    assert.strictEqual(await status(handler, signed), 200, "it was done after all")
+    assert.strictEqual(runs, 1)
+  })
+
+  it("reads secrets from a function, again after a mismatch, and again after a failure", async () => {
+    const answers = [new Error("vault is sealed"), "whsec_first", [secret]]
+    let reads = 0
+    const handler = createWebhookHandler({
+      secrets: async () => {
+        const answer = answers[reads++]
+        if (answer instanceof Error) throw answer
+        return answer!
+      },
+      log: silent,
+      otherwise: silent
+    })
+    assert.strictEqual(await status(handler), 500)
+    assert.strictEqual(await status(handler), 204)
+    assert.strictEqual(reads, 3)
+  })
+
+  it("keeps to a delivery log of one's own", async () => {
+    const calls: Array<string> = []
+    const claims: Array<Claim | Error> = [
+      { status: "claimed", token: "t" },
+      { status: "running" },
+      { status: "done" },
+      { status: "claimed", token: "u" },
+      new Error("down")
+    ]
+    const deliveryLog: DeliveryLog = {
+      claim: async (id, leaseMs) => {
+        calls.push(`claim ${id} ${leaseMs}`)
+        const claim = claims.shift()!
+        if (claim instanceof Error) throw claim
+        return claim
+      },
+      done: async (id, token) => calls.push(`done ${id} ${token}`),
+      release: async (id, token) => calls.push(`release ${id} ${token}`)
+    }
+    let fails = false
+    const handler = createWebhookHandler({
+      secrets: secret,
+      deliveryLog,
+      log: silent,
+      otherwise: () => {
+        if (fails) throw new Error("no luck")
+      }
+    })
+    const signed = webhook({ deliveryId: "01D" })
+    const statuses = [await status(handler, signed), await status(handler, signed), await status(handler, signed)]
+    fails = true
+    statuses.push(await status(handler, signed), await status(handler, signed))
+    assert.deepStrictEqual(statuses, [204, 425, 200, 500, 503])
+    assert.deepStrictEqual(calls.filter((call) => !call.startsWith("claim")), ["done 01D t", "release 01D u"])
+    assert.strictEqual(calls[0], "claim 01D 38000")
+  })
+
+  it("handles duplicates too, if so told", async () => {
+    let runs = 0
+    const handler = createWebhookHandler({ secrets: secret, deliveryLog: false, otherwise: () => runs++ })
+    const signed = webhook()
+    assert.deepStrictEqual([await status(handler, signed), await status(handler, signed), runs], [204, 204, 2])
+  })
+
+  it("throws for options that cannot work", () => {
+    for (
+      const options of [
+        { secrets: "" },
+        { secrets: " whsec_x" },
+        { secrets: [] },
+        { secrets: undefined as unknown as string },
+        { secrets: secret, timeout: -1 },
+        { secrets: secret, tolerance: Number.NaN },
+        { secrets: secret, maxBodyBytes: 0 },
+        { secrets: secret, on: { "*": silent }, otherwise: silent }
+      ]
+    ) {
+      assert.throws(() => createWebhookHandler(options), HookrailConfigError)
+    }
+  })
+
+  it("speaks Lambda", async () => {
+    let runs = 0
+    const { lambda } = createWebhookHandler({ secrets: secret, otherwise: () => runs++ })
+    const signed = webhook()
+    const headers = { ...signed.headers }
+    const body = Buffer.from(signed.body).toString("base64")
+    assert.deepStrictEqual(
+      await lambda({ requestContext: { http: { method: "POST" } }, headers, body, isBase64Encoded: true }),
+      { statusCode: 204, headers: {}, body: "" }
+    )
+    assert.strictEqual((await lambda({ httpMethod: "POST", headers, body: signed.body })).statusCode, 200)
+    assert.strictEqual(runs, 1)
+  })
+})
+
+describe("with an emulator", () => {
+  let emulator: RunningEmulator
+  const servers: Array<ReturnType<typeof createServer>> = []
+
+  beforeEach(async () => {
+    emulator = await startEmulator({ clock: "manual" })
+  })
+
+  afterEach(async () => {
+    await emulator.close()
+    for (const server of servers.splice(0)) server.close()
+  })
+
+  it("a failed delivery comes again, and is done", async () => {
+    let runs = 0
+    const endpoint = { secret: "" }
+    const handler = createWebhookHandler({
+      secrets: () => endpoint.secret,
+      log: silent,
+      on: {
+        "orders.*": () => {
+          if (++runs === 1) throw new Error("no luck")
+        }
+      }
+    })
+    const server = createServer(handler.node)
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { id, secret } = emulator.addEndpoint({ url })
+    endpoint.secret = secret
+    emulator.subscribe({ endpointId: id, topic: "orders.*" })
+    const sent = await fetch(`${emulator.url}/v1/events`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${emulator.apiKey}`,
+        "idempotency-key": "k",
+        "content-type": "application/json"
+      },
+      body: JSON.stringify({ topic, payload: { n: 1 } })
+    })
+    assert.strictEqual(sent.status, 202)
+    await emulator.idle()
+    await emulator.advance(60_000)
+    await emulator.idle()
+    assert.strictEqual(runs, 2)
+    assert.deepStrictEqual(emulator.ledger().attempts.map(({ httpStatus }) => httpStatus), [500, 204])
+  })
+})
