@@ -348,9 +348,10 @@ export const make = <E = never, R = never>(
       const settings = yield* settingsOf(secrets, tolerance, kernel.importKey)
       return serviceOf({ settings }, () => Effect.void)
     }
-    const context = yield* Effect.context<R>()
+    // What is in force now, also when it is read again, in the middle of some request.
+    const runtime = yield* Effect.runtime<R>()
     const read = Effect.flatMap(
-      Effect.provide(secrets, context),
+      Effect.provide(secrets, runtime),
       (secrets) => settingsOf(secrets, tolerance, kernel.importKey)
     )
     const state = { settings: yield* read, readAt: -Infinity }
@@ -358,15 +359,19 @@ export const make = <E = never, R = never>(
     return serviceOf(state, (used) =>
       oneAtATime(Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
+        const { readAt } = state
         // Who waited for its turn finds that they have just been read.
-        if (state.settings !== used || now - state.readAt < reloadInterval) return Effect.void
+        if (state.settings !== used || Math.abs(now - readAt) < reloadInterval) return Effect.void
         state.readAt = now
         return read.pipe(
+          Effect.disconnect,
           Effect.timeout(reloadTimeout),
           Effect.map((settings) => void (state.settings = settings)),
           Effect.catchAllCause((cause) =>
             Effect.logWarning("the webhook secrets could not be read again: the last ones stay", cause)
-          )
+          ),
+          // Whose request is gone leaves the reading to the next one.
+          Effect.onInterrupt(() => Effect.sync(() => void (state.readAt = readAt)))
         )
       })))
   })

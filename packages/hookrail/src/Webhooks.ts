@@ -334,9 +334,9 @@ export const make = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
  * @since 0.1.0
  * @category models
  */
-export type Requirements<Handlers extends ReadonlyArray<Handler<unknown>>> = Handlers[number] extends Handler<infer R>
-  ? R
-  : never
+export type Requirements<Handlers extends ReadonlyArray<Handler<unknown>>> = RequirementOf<Handlers[number]>
+
+type RequirementOf<H> = H extends Handler<infer R> ? R : never
 
 /**
  * `Webhooks` with these handlers. Fails as `make` does.
