@@ -43,7 +43,7 @@ export interface FastifyReply {
 }
 
 /**
- * Handles a request and answers it. The promise is fulfilled when the answer has been written, and never rejects.
+ * Handles a request and answers it. The promise is fulfilled when the answer has been given, and never rejects.
  *
  * @since 0.1.0
  * @category models
@@ -110,13 +110,9 @@ const requestOf = (request: NodeRequest, parsed: unknown): Webhooks.WebhookReque
   advice
 })
 
-const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.WebhookAnswer): Promise<void> =>
-  new Promise((resolve) => {
-    if (outcome === "aborted" || response.destroyed || response.headersSent) return resolve()
-    response.on("close", resolve)
-    // The rest of a body that was too large is not waited for: the connection ends with the answer.
-    response.writeHead(status, status === 413 ? { ...headers, connection: "close" } : headers).end()
-  })
+const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.WebhookAnswer): void => {
+  if (outcome !== "aborted" && !response.destroyed && !response.headersSent) response.writeHead(status, headers).end()
+}
 
 /**
  * A listener for `node:http`, Express 4 and 5, Fastify 5, Koa and Nest. It reads the raw body itself, so nothing may have

@@ -1,17 +1,21 @@
 import * as Effect from "effect/Effect"
 import type { LambdaEvent, LambdaResult, UnreadableBody, WebhookRequest } from "../Webhooks.js"
+import { fromBase64 } from "./base64.js"
 import type { Handle } from "./runtime.js"
 
 const advice = "pass the event of the Lambda on as it is, its isBase64Encoded too"
 
-const bytesOf = ({ body, isBase64Encoded }: LambdaEvent): Uint8Array | undefined => {
-  if (typeof body !== "string") return body === null || body === undefined ? new Uint8Array(0) : undefined
-  if (isBase64Encoded !== true) return new TextEncoder().encode(body)
-  try {
-    return Uint8Array.from(atob(body), (character) => character.charCodeAt(0))
-  } catch {
-    return undefined
-  }
+const fail = (reason: UnreadableBody["reason"]): Effect.Effect<never, UnreadableBody> => Effect.fail({ reason, advice })
+
+const read = ({ body, isBase64Encoded }: LambdaEvent, limit: number): Effect.Effect<Uint8Array, UnreadableBody> => {
+  if (body === null || body === undefined) return Effect.succeed(new Uint8Array(0))
+  // A middleware that parses the body leaves an object.
+  if (typeof body !== "string") return fail("consumed")
+  // Four characters for three bytes: what is far too large need not be decoded first.
+  if (isBase64Encoded === true && body.length * 3 / 4 - 2 > limit) return fail("too-large")
+  const bytes = isBase64Encoded === true ? fromBase64(body) : new TextEncoder().encode(body)
+  if (bytes === undefined) return fail("consumed")
+  return bytes.length > limit ? fail("too-large") : Effect.succeed(bytes)
 }
 
 const methodOf = ({ httpMethod, requestContext }: LambdaEvent): string => {
@@ -22,13 +26,7 @@ const methodOf = ({ httpMethod, requestContext }: LambdaEvent): string => {
 const requestOf = (event: LambdaEvent): WebhookRequest => ({
   method: methodOf(event),
   headers: event.headers ?? {},
-  body: (limit) =>
-    Effect.suspend((): Effect.Effect<Uint8Array, UnreadableBody> => {
-      const bytes = bytesOf(event)
-      // A middleware that parses the body leaves an object.
-      if (bytes === undefined) return Effect.fail({ reason: "consumed", advice })
-      return bytes.length > limit ? Effect.fail({ reason: "too-large", advice }) : Effect.succeed(bytes)
-    }),
+  body: (limit) => Effect.suspend(() => read(event, limit)),
   advice
 })
 

@@ -3,6 +3,7 @@
  * makes a request pass.
  */
 import type { Mistake } from "../HookrailError.js"
+import { fromBase64 } from "./base64.js"
 
 /** A request whose signature matched none of the secrets. */
 export interface Mismatch {
@@ -38,15 +39,10 @@ export const withBlanks = (text: string): string | undefined => {
 const foreignEscape = /(?<!\\)(?:\\\\)*\\(?:\/|u(?!00[01]))/
 
 /** Base64, standard or for URLs; `undefined` for anything else. */
-const fromBase64 = (text: string): Bytes | undefined => {
-  if (!/^[A-Za-z0-9+/_-]+={0,2}\s*$/.test(text)) return undefined
-  try {
-    const binary = atob(text.trim().replaceAll("-", "+").replaceAll("_", "/"))
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0))
-  } catch {
-    return undefined
-  }
-}
+const fromAnyBase64 = (text: string): Bytes | undefined =>
+  /^[A-Za-z0-9+/_-]+={0,2}\s*$/.test(text)
+    ? fromBase64(text.trim().replaceAll("-", "+").replaceAll("_", "/"))
+    : undefined
 
 /** Windows-1252 from 0x80 to 0x9f, where it is not Latin-1, for which browsers take it. */
 const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
@@ -70,7 +66,7 @@ const originals = function*(text: string): Generator<readonly [Mistake, Bytes]> 
   if (trimmed !== text) yield ["body-trimmed", utf8(trimmed)]
   const rendered = withBlanks(text)
   if (rendered !== undefined && rendered !== text) yield ["body-parsed", utf8(rendered)]
-  const decoded = fromBase64(text)
+  const decoded = fromAnyBase64(text)
   if (decoded !== undefined) yield ["body-base64", decoded]
   const misread = fromLatin1(text)
   if (misread !== undefined) yield ["body-encoding", misread]
@@ -82,7 +78,7 @@ const variants = function*(secret: string): Generator<readonly [Mistake, Bytes]>
   if (bare === "") return
   if (secret !== `whsec_${bare}`) yield ["secret-prefix", utf8(`whsec_${bare}`)]
   if (secret !== bare) yield ["secret-prefix", utf8(bare)]
-  const decoded = fromBase64(bare)
+  const decoded = fromAnyBase64(bare)
   if (decoded !== undefined && decoded.length > 0) yield ["secret-decoded", decoded]
 }
 

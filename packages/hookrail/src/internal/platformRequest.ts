@@ -7,11 +7,19 @@ import { concat } from "./webRequest.js"
 
 const advice = "read the body nowhere else, and mount the app before what does"
 
+/**
+ * How much more than the limit is read and dropped: to leave a stream before its end would cut the connection, and with
+ * it the answer.
+ */
+const drained = 8
+
 const read = (
   request: HttpServerRequest.HttpServerRequest,
   limit: number
 ): Effect.Effect<Uint8Array, UnreadableBody> =>
   Effect.suspend(() => {
+    const promised = Number(request.headers["content-length"])
+    if (promised > limit) return Effect.fail<UnreadableBody>({ reason: "too-large", advice })
     const chunks: Array<Uint8Array> = []
     let size = 0
     return request.stream.pipe(
@@ -19,7 +27,7 @@ const read = (
         Effect.sync(() => {
           size += chunk.length
           if (size <= limit) chunks.push(chunk)
-          return size <= limit
+          return size <= limit * drained
         })
       ),
       Effect.matchEffect({
@@ -27,6 +35,8 @@ const read = (
         onSuccess: () =>
           size > limit
             ? Effect.fail<UnreadableBody>({ reason: "too-large", advice })
+            : size === 0 && promised > 0
+            ? Effect.fail<UnreadableBody>({ reason: "consumed", advice })
             : Effect.succeed(concat(chunks, size))
       })
     )

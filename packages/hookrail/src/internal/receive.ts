@@ -120,7 +120,8 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
       case "too-large":
         return Effect.as(
           Effect.logWarning(`webhook not read: its body is over ${settings.maxBodyBytes} bytes (maxBodyBytes)`),
-          answer("refused", 413)
+          // The rest of it is not waited for: the connection ends with the answer.
+          answer("refused", 413, { connection: "close" })
         )
       case "consumed":
         return Effect.as(

@@ -6,7 +6,7 @@ const advice = "give the handler the Request itself, and read its body nowhere e
 
 /** The body of a fetch Request, read with a limit. Interruption cancels it. */
 const read = (request: Request, limit: number): Effect.Effect<Uint8Array, UnreadableBody> => {
-  if (request.bodyUsed) return Effect.fail({ reason: "consumed", advice })
+  if (request.bodyUsed || request.body?.locked === true) return Effect.fail({ reason: "consumed", advice })
   if (request.body === null) return Effect.succeed(new Uint8Array(0))
   if (Number(request.headers.get("content-length")) > limit) return Effect.fail({ reason: "too-large", advice })
   const reader = request.body.getReader()
