@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { EventAccepted, EventInput, EventStatus } from "./Event.js"
@@ -16,6 +17,7 @@ import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./Ho
 import { IdempotencyKeys } from "./IdempotencyKeys.js"
 import * as internal from "./internal/client.js"
 import * as SendEvents from "./internal/sendEvents.js"
+import { SendGate } from "./SendGate.js"
 import type * as Topic from "./Topic.js"
 import { Transport } from "./Transport.js"
 
@@ -223,7 +225,8 @@ export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<Hookr
 }
 
 /**
- * Makes a client. A program that needs two of them gives each a `Context.Tag` of its own.
+ * Makes a client. A program that needs two of them gives each a `Context.Tag` of its own. It takes the `SendGate` that is
+ * provided, or else makes its own.
  *
  * @since 0.1.0
  * @category constructors
@@ -235,7 +238,8 @@ export const make = (
     const config = yield* HookrailConfig.make(options)
     const transport = yield* Transport
     const keys = yield* IdempotencyKeys
-    return internal.make({ config, transport, keys })
+    const gate = Option.getOrUndefined(yield* Effect.serviceOption(SendGate))
+    return internal.make({ config, transport, keys, gate })
   })
 
 /**

@@ -20,12 +20,14 @@ import {
   InvalidArgumentError,
   InvalidPayloadError,
   isRetryable,
+  RateLimitError,
   RetryError,
   ServerError,
   UnmatchedEventError
 } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import * as RetryPolicy from "../RetryPolicy.js"
+import type { GateTimeoutError, SendGate } from "../SendGate.js"
 import type * as Topic from "../Topic.js"
 import type { Transport, TransportRequest, TransportResponse } from "../Transport.js"
 import * as Arguments from "./arguments.js"
@@ -43,6 +45,8 @@ import { acceptedBody, statusBody } from "./decode.js"
 import { isTerminal } from "./deliveryState.js"
 import { toMillis } from "./duration.js"
 import * as Gate from "./gate.js"
+import { noOverload, overloadOf } from "./overload.js"
+import { defaults } from "./pace.js"
 import { encode, type TopicText, topicText } from "./payload.js"
 import type { TransportError } from "./transportError.js"
 
@@ -54,6 +58,8 @@ interface Call<A> {
   readonly retry: Retry
   /** When the call began, by the `Clock`. */
   readonly start: number
+  /** When the policy's time is used up: no attempt begins later. */
+  readonly deadline: number
   readonly context: CallContext
   readonly decode: (response: TransportResponse) => A | undefined
   /** The statuses that an outage of the server's database hides behind. */
@@ -67,6 +73,8 @@ export interface Dependencies {
   readonly config: HookrailConfig
   readonly transport: Transport.Service
   readonly keys: IdempotencyKeys.Service
+  /** Default: one of the client's own. */
+  readonly gate?: SendGate.Service | undefined
 }
 
 /** Topics met before, so that each is checked and encoded once. Bounded: a topic may be made of user input. */
@@ -75,12 +83,13 @@ const maxTopics = 1_000
 /** The tracer of a program that has none: its spans go nowhere, so none is made. */
 const noTracer = Context.get(liveServices, Tracer.Tracer)
 
-export const make = ({ config, keys, transport }: Dependencies): HookrailClient.Service => {
+export const make = (dependencies: Dependencies): HookrailClient.Service => {
+  const { config, keys, transport } = dependencies
+  const gate = dependencies.gate ?? Gate.make({ ...defaults, maxInFlight: config.maxInFlight })
   const apiKey = Redacted.value(config.apiKey)
   const headers = { authorization: `Bearer ${apiKey}`, "user-agent": config.userAgent, accept: "application/json" }
   const sendHeaders = { ...headers, "content-type": "application/json" }
   const eventsPath = `${config.prefix}/v1/events`
-  const gate = Gate.make(config.maxInFlight)
   const topics = new Map<string, TopicText>()
   const unmatched = new Set<string>()
 
@@ -269,13 +278,17 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
           },
           retry,
           start,
+          deadline: RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity,
           context,
           decode: read.decode,
           masks: read.masks,
           attempts: 0,
           outcome: "not-sent"
         }
-        return Effect.catchAll(attempt(call), (error) => afterFailure(call, error))
+        return Effect.catchAll(attempt(call), (error) =>
+          error._tag === "GateTimeoutError"
+            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            : afterFailure(call, error))
       })
 
     const timeout = options.timeout === undefined ? config.timeout : toMillis(options.timeout)
@@ -292,9 +305,9 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
   }
 
   /** One request and its answer. */
-  const attempt = <A>(call: Call<A>): Effect.Effect<A, AttemptError> =>
-    Effect.matchEffect(gate.run(transport.request(call.request)), {
-      onFailure: (error) => Effect.fail(withoutAnswer(call, error)),
+  const attempt = <A>(call: Call<A>): Effect.Effect<A, AttemptError | GateTimeoutError> =>
+    Effect.matchEffect(gate.run(transport.request(call.request), call, overloadOf), {
+      onFailure: (error) => Effect.fail(error._tag === "TransportError" ? withoutAnswer(call, error) : error),
       onSuccess: (response) => classify(call, response)
     })
 
@@ -303,6 +316,12 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
     if (error.phase !== "connect") raise(call, "unknown")
     return errorOfTransport(error, contextOf(call), apiKey)
   }
+
+  /** The answer that keeps this call waiting stands for one of its own. */
+  const neverSent = <A>(call: Call<A>, { status }: GateTimeoutError): RetryableError =>
+    status === 429
+      ? new RateLimitError({ ...contextOf(call), status })
+      : new ServerError({ ...contextOf(call), status })
 
   const classify = <A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, AttemptError> => {
     call.attempts++
@@ -321,26 +340,29 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
       (now) => errorOfResponse(response, problem, context, apiKey, now)
     )
     if (!config.probeOutages || !call.masks(status)) return Effect.flip(answered)
-    return Effect.flatMap(databaseIsDown, (down) =>
+    return Effect.flatMap(databaseIsDown(call), (down) =>
       down
         ? Effect.fail(new ServerError({ ...context, status: 503, problem, maskedStatus: status }))
         : Effect.flip(answered))
   }
 
   /** Asks the server once whether its database is down. Whatever else comes back proves nothing. */
-  const databaseIsDown: Effect.Effect<boolean> = Effect.match(
-    gate.run(transport.request({
-      method: "GET",
-      origin: config.origin,
-      path: `${config.prefix}/readyz`,
-      // No credentials: it needs none.
-      headers: { "user-agent": config.userAgent },
-      body: undefined,
-      responseTimeout: config.responseTimeout,
-      timeout: config.timeout
-    })),
-    { onFailure: () => false, onSuccess: (response) => response.status === 503 }
-  )
+  const databaseIsDown = (call: Call<unknown>): Effect.Effect<boolean> =>
+    Effect.match(gate.run(probe, call, noOverload), {
+      onFailure: () => false,
+      onSuccess: (response) => response.status === 503
+    })
+
+  const probe = transport.request({
+    method: "GET",
+    origin: config.origin,
+    path: `${config.prefix}/readyz`,
+    // No credentials: it needs none.
+    headers: { "user-agent": config.userAgent },
+    body: undefined,
+    responseTimeout: config.responseTimeout,
+    timeout: config.timeout
+  })
 
   const afterFailure = <A>(call: Call<A>, error: AttemptError): Effect.Effect<A, AttemptError | RetryError> => {
     if (!isRetryable(error)) return Effect.fail(error)
@@ -353,7 +375,12 @@ export const make = ({ config, keys, transport }: Dependencies): HookrailClient.
         Effect.matchEffect(driver.next(error), {
           onFailure: () => Effect.flip(gaveUp(call, error)),
           onSuccess: () =>
-            Effect.catchAll(attempt(call), (error) => isRetryable(error) ? next(error) : Effect.fail(error))
+            Effect.catchAll(attempt(call), (latest) =>
+              latest._tag === "GateTimeoutError"
+                ? Effect.flip(gaveUp(call, error))
+                : isRetryable(latest)
+                ? next(latest)
+                : Effect.fail(latest))
         })
       return next(error)
     })

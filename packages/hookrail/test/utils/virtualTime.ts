@@ -1,6 +1,6 @@
 /**
  * Runs a program on a clock that jumps to the next timer as soon as all fibers wait. TestClock does the same, but asks the
- * real event loop at each step whether they do, which takes minutes for a simulation of many thousand timers.
+ * real event loop at each step whether they do.
  */
 import { Clock, Duration, Effect, Exit, Fiber, Hash, Random, type Scheduler, Utils } from "effect"
 

@@ -1,0 +1,24 @@
+/** What the contenders that are Effect programs have in common. */
+import type { Layer } from "effect"
+import { Effect, ManagedRuntime, Redacted } from "effect"
+import { HookrailClient } from "hookrail"
+import { contend, url } from "./contend.js"
+import { apiKey, payload, topic } from "./payload.js"
+
+export const clientOptions = { apiKey: Redacted.make(apiKey), baseUrl: url }
+
+const sendEvent = Effect.map(HookrailClient.sendEvent(topic, payload), ({ eventId }) => {
+  if (eventId.length !== 26) throw new Error(`unexpected event id ${eventId}`)
+})
+
+/** The fibers that send live within the program, as those of a user do. */
+export const contendWithEffect = (layer: Layer.Layer<HookrailClient.HookrailClient, unknown>): Promise<never> => {
+  const runtime = ManagedRuntime.make(layer)
+  return contend(({ concurrency, requests }) => {
+    let left = requests
+    const worker = Effect.whileLoop({ while: () => left-- > 0, body: () => sendEvent, step: () => {} })
+    return runtime.runPromise(
+      Effect.all(Array.from({ length: concurrency }, () => worker), { concurrency: "unbounded", discard: true })
+    )
+  })
+}

@@ -1,0 +1,4 @@
+import { NodeHookrail } from "@hookrail/node"
+import { clientOptions, contendWithEffect } from "../contendWithEffect.js"
+
+await contendWithEffect(NodeHookrail.layer(clientOptions))

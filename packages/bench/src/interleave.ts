@@ -1,0 +1,55 @@
+/** Rounds of several operations within one process, each in turn. */
+import type { Rounds } from "./protocol.js"
+import { costOf } from "./protocol.js"
+
+/** One operation, or its promise. */
+export type Operation = () => unknown
+
+export type Operations = Readonly<Record<string, Operation>>
+
+interface Effort {
+  readonly rounds: number
+  readonly batchMicros: number
+}
+
+const repeat = async (operation: Operation, times: number): Promise<void> => {
+  for (let i = 0; i < times; i++) {
+    const result = operation()
+    // Waiting for what is there already would cost the synchronous ones a turn of the event loop's queue.
+    if (result instanceof Promise) await result
+  }
+}
+
+/** Repeats an operation for about that much CPU time, and says what one took. */
+const microsOf = async (operation: Operation, micros: number): Promise<number> => {
+  let times = 0
+  let spent = 0
+  let portion = 1
+  while (spent < micros) {
+    const { cpuMicros } = await costOf(() => repeat(operation, portion))
+    times += portion
+    spent += cpuMicros
+    portion = Math.max(1, Math.ceil(micros / 10 / Math.max(1, spent) * times))
+  }
+  return spent / times
+}
+
+/** So many that the compiler is through with it, even where it has to share the core. */
+const warmUpTimes = 20_000
+
+export const warmUp = async (operations: Operations): Promise<void> => {
+  for (const operation of Object.values(operations)) await repeat(operation, warmUpTimes)
+}
+
+/** CPU microseconds per operation and round. */
+export const interleave = async (operations: Operations, { batchMicros, rounds }: Effort): Promise<Rounds> => {
+  const results: Record<string, Array<number>> = {}
+  // The first round is for the caches.
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, operation] of Object.entries(operations)) {
+      const micros = await microsOf(operation, batchMicros)
+      if (round >= 0) (results[name] ??= []).push(micros)
+    }
+  }
+  return results
+}

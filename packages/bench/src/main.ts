@@ -1,0 +1,76 @@
+/** The benchmark: runs the sections one after the other, prints their tables and writes the figures. */
+import { writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { stopAll } from "./children.js"
+import { goalsOf } from "./goals.js"
+import { machine } from "./machine.js"
+import type { Results } from "./report.js"
+import { goalsTable, tables } from "./report.js"
+import { coldstart } from "./sections/coldstart.js"
+import { keys } from "./sections/keys.js"
+import { send } from "./sections/send.js"
+import { size } from "./sections/size.js"
+import { stream } from "./sections/stream.js"
+import { verify } from "./sections/verify.js"
+
+const usage = `pnpm bench [options]
+
+  --quick           fewer rounds, sizes of load and events: about three minutes, more noise
+  --only <section>  only this one (may be repeated): send, verify, coldstart, size, keys, stream
+  --events <n>      how many events the stream has (default 200000; with --quick 50000)
+  --out <file>      where the figures go (default results.json in this package)
+`
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+    events: { type: "string" },
+    out: { type: "string", default: fileURLToPath(new URL("../results.json", import.meta.url)) },
+    help: { type: "boolean", default: false }
+  }
+})
+
+const { quick } = options
+const events = Number(options.events ?? (quick ? 50_000 : 200_000))
+
+type Section = keyof Results
+
+const run = async (): Promise<void> => {
+  const about = machine()
+  const results: Results = {}
+  const sections: Readonly<Record<Section, (progress: (text: string) => void) => Promise<unknown>>> = {
+    size: async () => results.size = await size(),
+    keys: async () => results.keys = await keys(quick),
+    coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
+    verify: async () => results.verify = await verify(quick),
+    send: async (progress) => results.send = await send(quick, progress),
+    stream: async (progress) => results.stream = await stream(events, progress)
+  }
+  const names = options.only ?? Object.keys(sections)
+  if (!names.every((name) => name in sections) || !(Number.isSafeInteger(events) && events >= 1_000)) {
+    console.error(usage)
+    process.exit(2)
+  }
+  for (const name of names as ReadonlyArray<Section>) {
+    process.stderr.write(`${name}\n`)
+    await sections[name]((text) => process.stderr.write(`  ${text}\n`))
+  }
+  const goals = goalsOf(results)
+  const { cores, loadBefore, node, processor } = about
+  console.log(`Node ${node} on ${cores} cores of ${processor}, load before the run ${loadBefore.toFixed(2)}`)
+  console.log(tables(results))
+  if (goals.length > 0) console.log(goalsTable(goals))
+  writeFileSync(
+    options.out,
+    `${JSON.stringify({ machine: about, options: { quick, events }, results, goals }, null, 2)}\n`
+  )
+  console.log(`\nFigures: ${options.out}`)
+}
+
+process.on("exit", stopAll)
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130))
+
+if (options.help) console.log(usage)
+else await run()

@@ -1,0 +1,132 @@
+/** The results, as tables to read and as one JSON file. */
+import type { ColdstartRow } from "./sections/coldstart.js"
+import type { KeysRow } from "./sections/keys.js"
+import type { SendResult } from "./sections/send.js"
+import type { SizeRow } from "./sections/size.js"
+import type { StreamResult } from "./sections/stream.js"
+import type { VerifyRow } from "./sections/verify.js"
+import type { Summary } from "./stats.js"
+
+export interface Results {
+  send?: SendResult
+  verify?: ReadonlyArray<VerifyRow>
+  coldstart?: ReadonlyArray<ColdstartRow>
+  size?: ReadonlyArray<SizeRow>
+  keys?: ReadonlyArray<KeysRow>
+  stream?: StreamResult
+}
+
+type Cell = string | number
+
+/** The first column is text and stands left, the others are figures and stand right. */
+const table = (title: string, head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>): string => {
+  const lines = [head, ...rows.map((row) => row.map(String))]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
+  const format = (line: ReadonlyArray<string>): string =>
+    line.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join("  ")
+  const [first, ...rest] = lines.map(format)
+  return [`\n${title}`, first!, "-".repeat(first!.length), ...rest].join("\n")
+}
+
+const figure = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
+
+/** The middle, and the noise around it. */
+const range = ({ max, median, min }: Summary): [string, string] => [figure(median), `${figure(min)}..${figure(max)}`]
+
+const sendTables = ({ notes, rows }: SendResult): ReadonlyArray<string> => {
+  const concurrencies = [...new Set(rows.map(({ concurrency }) => concurrency))]
+  return [
+    ...concurrencies.map((concurrency) =>
+      table(
+        `send, ${concurrency} at a time: CPU time per request`,
+        ["", "µs", "min..max", "ratio", "min..max", "requests/s"],
+        rows.filter((row) => row.concurrency === concurrency).map((row) => [
+          row.contender,
+          ...range(row.cpuMicros),
+          ...range(row.ratio),
+          figure(row.requestsPerSecond.median)
+        ])
+      )
+    ),
+    ...notes
+  ]
+}
+
+const verifyTables = (rows: ReadonlyArray<VerifyRow>): ReadonlyArray<string> =>
+  [...new Set(rows.map(({ bodyBytes }) => bodyBytes))].map((bodyBytes) =>
+    table(
+      `verify, ${bodyBytes} bytes: CPU time per webhook`,
+      ["", "µs", "min..max", "ratio", "min..max"],
+      rows.filter((row) => row.bodyBytes === bodyBytes).map((row) => [
+        row.contender,
+        ...range(row.cpuMicros),
+        ...range(row.ratio)
+      ])
+    )
+  )
+
+const coldstartTable = (rows: ReadonlyArray<ColdstartRow>): string =>
+  table(
+    "coldstart: one import in a fresh process",
+    ["", "ms", "min..max", "rss MB", "heap MB"],
+    rows.map((row) => [
+      row.entry,
+      ...range(row.importMillis),
+      figure(row.rssMegabytes.median),
+      figure(row.heapMegabytes.median)
+    ])
+  )
+
+const sizeTable = (rows: ReadonlyArray<SizeRow>): string =>
+  table(
+    "size: a program of one import, bundled (1 kB = 1,000 bytes)",
+    ["", "platform", "minified kB", "gzip kB"],
+    rows.map((row) => [row.program, row.platform, figure(row.minifiedKilobytes), figure(row.gzipKilobytes)])
+  )
+
+const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
+  table(
+    "keys: CPU time per idempotency key",
+    ["", "µs", "min..max", "ratio"],
+    rows.map((row) => [row.contender, ...range(row.cpuMicros), figure(row.ratio.median)])
+  )
+
+const megabyte = 1024 * 1024
+
+const streamTable = ({ concurrency, cpuMicrosPerEvent, events, eventsPerSecond, samples }: StreamResult): string =>
+  table(
+    `stream: ${events} events, ${concurrency} at a time: ${figure(eventsPerSecond)} events/s, ` +
+      `${figure(cpuMicrosPerEvent)} µs of CPU time per event`,
+    ["after events", "heap MB (lowest)", "rss MB"],
+    samples.map((sample) => [
+      sample.events,
+      figure(sample.heapUsedBytes / megabyte),
+      figure(sample.rssBytes / megabyte)
+    ])
+  )
+
+export const tables = (results: Results): string =>
+  [
+    ...results.send === undefined ? [] : sendTables(results.send),
+    ...results.verify === undefined ? [] : verifyTables(results.verify),
+    ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
+    ...results.size === undefined ? [] : [sizeTable(results.size)],
+    ...results.keys === undefined ? [] : [keysTable(results.keys)],
+    ...results.stream === undefined ? [] : [streamTable(results.stream)]
+  ].join("\n")
+
+/** How each goal of the project was met, of those whose sections ran. */
+export const goalsTable = (goals: ReadonlyArray<Goal>): string =>
+  table(
+    "goals",
+    ["", "measured", "limit", ""],
+    goals.map((
+      { goal, limit, measured }
+    ) => [goal, figure(measured), figure(limit), measured <= limit ? "met" : "missed"])
+  )
+
+export interface Goal {
+  readonly goal: string
+  readonly measured: number
+  readonly limit: number
+}

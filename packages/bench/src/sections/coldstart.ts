@@ -1,0 +1,90 @@
+/** What importing a package costs a process that starts, in time and memory. */
+import { fileURLToPath } from "node:url"
+import { runOnce } from "../children.js"
+import type { Summary } from "../stats.js"
+import { summarize } from "../stats.js"
+
+interface Entry {
+  readonly name: string
+  /** What is imported; nothing, to see what the measurement itself takes. */
+  readonly specifier: string | undefined
+  readonly conditions?: ReadonlyArray<string> | undefined
+}
+
+const entry = (specifier: string): Entry => ({ name: specifier, specifier })
+
+const entries: ReadonlyArray<Entry> = [
+  { name: "(nothing)", specifier: undefined },
+  entry("hookrail"),
+  entry("hookrail/HookrailClient"),
+  entry("hookrail/SignatureVerifier"),
+  entry("@hookrail/node"),
+  entry("@hookrail/promise"),
+  // What workers and browsers get.
+  { name: "@hookrail/promise (web)", specifier: "@hookrail/promise", conditions: ["workerd"] },
+  entry("@hookrail/promise/verify"),
+  entry("svix"),
+  entry("stripe"),
+  entry("axios"),
+  entry("undici")
+]
+
+export interface ColdstartRow {
+  readonly entry: string
+  readonly importMillis: Summary
+  readonly rssMegabytes: Summary
+  readonly heapMegabytes: Summary
+}
+
+interface Sample {
+  readonly millis: number
+  readonly rss: number
+  readonly heapUsed: number
+}
+
+const program = (specifier: string | undefined): string => `
+  const before = process.memoryUsage()
+  const start = performance.now()
+  ${specifier === undefined ? "" : `await import(${JSON.stringify(specifier)})`}
+  const millis = performance.now() - start
+  const after = process.memoryUsage()
+  const sample = { millis, rss: after.rss - before.rss, heapUsed: after.heapUsed - before.heapUsed }
+  console.log(JSON.stringify(sample))`
+
+const importOnce = ({ conditions = [], specifier }: Entry): Promise<Sample> =>
+  runOnce("contender", {
+    command: process.execPath,
+    args: [
+      ...conditions.map((condition) => `--conditions=${condition}`),
+      "--input-type=module",
+      "--eval",
+      program(specifier)
+    ],
+    // The packages are found from here.
+    cwd: fileURLToPath(new URL("../..", import.meta.url))
+  })
+
+const megabyte = 1024 * 1024
+
+export const coldstart = async (
+  quick: boolean,
+  progress: (text: string) => void
+): Promise<ReadonlyArray<ColdstartRow>> => {
+  const rounds = quick ? 5 : 15
+  const samples = new Map<Entry, Array<Sample>>(entries.map((entry) => [entry, []]))
+  // Brings the files into the page cache.
+  for (const entry of entries) await importOnce(entry)
+  for (let round = 0; round < rounds; round++) {
+    progress(`round ${round + 1} of ${rounds}`)
+    for (const entry of entries) samples.get(entry)!.push(await importOnce(entry))
+  }
+  return entries.map((entry) => {
+    const summaryOf = (value: (sample: Sample) => number): Summary => summarize(samples.get(entry)!.map(value))
+    return {
+      entry: entry.name,
+      importMillis: summaryOf(({ millis }) => millis),
+      rssMegabytes: summaryOf(({ rss }) => rss / megabyte),
+      heapMegabytes: summaryOf(({ heapUsed }) => heapUsed / megabyte)
+    }
+  })
+}

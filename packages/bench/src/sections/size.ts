@@ -1,0 +1,85 @@
+/** How large a program becomes by one import: bundled, minified and compressed. */
+import type { Platform } from "esbuild"
+import { build } from "esbuild"
+import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
+
+interface Program {
+  readonly name: string
+  /** The whole program. What it exports is what is kept. */
+  readonly source: string
+  readonly platforms: ReadonlyArray<Platform>
+  readonly external?: ReadonlyArray<string> | undefined
+}
+
+const everywhere: ReadonlyArray<Platform> = ["node", "browser"]
+const onNode: ReadonlyArray<Platform> = ["node"]
+
+const programs: ReadonlyArray<Program> = [
+  { name: "@hookrail/promise", source: `export { Hookrail } from "@hookrail/promise"`, platforms: everywhere },
+  {
+    name: "@hookrail/promise, without undici",
+    source: `export { Hookrail } from "@hookrail/promise"`,
+    platforms: onNode,
+    external: ["undici"]
+  },
+  {
+    name: "@hookrail/promise/verify",
+    source: `export { verifySignature } from "@hookrail/promise/verify"`,
+    platforms: everywhere
+  },
+  {
+    name: "hookrail/HookrailClient, layerFetch",
+    source: `export { layer, sendEvent } from "hookrail/HookrailClient"
+      export { layerFetch } from "hookrail/Transport"`,
+    platforms: everywhere
+  },
+  {
+    name: "hookrail/SignatureVerifier",
+    source: `export { layer, verify } from "hookrail/SignatureVerifier"`,
+    platforms: everywhere
+  },
+  { name: "@hookrail/node", source: `export { layer } from "@hookrail/node/NodeHookrail"`, platforms: onNode },
+  { name: "effect/Effect", source: `export { runPromise, succeed } from "effect/Effect"`, platforms: everywhere },
+  { name: "undici Pool", source: `export { Pool } from "undici"`, platforms: onNode },
+  { name: "svix", source: `export { Svix } from "svix"`, platforms: everywhere },
+  { name: "svix Webhook", source: `export { Webhook } from "svix"`, platforms: everywhere },
+  { name: "stripe", source: `export { default } from "stripe"`, platforms: everywhere },
+  { name: "axios", source: `export { default } from "axios"`, platforms: everywhere }
+]
+
+export interface SizeRow {
+  readonly program: string
+  readonly platform: Platform
+  readonly minifiedKilobytes: number
+  readonly gzipKilobytes: number
+}
+
+const measure = async ({ external = [], name, source }: Program, platform: Platform): Promise<SizeRow> => {
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: fileURLToPath(new URL("../..", import.meta.url)) },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    platform,
+    external: [...external],
+    write: false,
+    logLevel: "error"
+  })
+  const { contents } = outputFiles[0]!
+  return {
+    program: name,
+    platform,
+    minifiedKilobytes: contents.length / 1000,
+    gzipKilobytes: gzipSync(contents, { level: 9 }).length / 1000
+  }
+}
+
+export const size = async (): Promise<ReadonlyArray<SizeRow>> => {
+  const rows: Array<SizeRow> = []
+  for (const program of programs) {
+    for (const platform of program.platforms) rows.push(await measure(program, platform))
+  }
+  return rows
+}

@@ -1,0 +1,35 @@
+/** Whether a long stream of events keeps its speed and its memory. */
+import { nodeProgram, start } from "../children.js"
+import type { Batch, MemorySample, StreamCost, StubCount, StubReady } from "../protocol.js"
+
+export interface StreamResult {
+  readonly events: number
+  readonly concurrency: number
+  readonly eventsPerSecond: number
+  readonly cpuMicrosPerEvent: number
+  readonly samples: ReadonlyArray<MemorySample>
+}
+
+const concurrency = 64
+const warmUpEvents = 12_000
+
+export const stream = async (events: number, progress: (text: string) => void): Promise<StreamResult> => {
+  const stub = await start<null, StubCount>("server", nodeProgram("stub.ts"))
+  const { url } = stub.hello as StubReady
+  const child = await start<Batch, StreamCost>("contender", nodeProgram("programs/stream.ts", [url]))
+  await child.ask({ requests: warmUpEvents, concurrency })
+  await stub.ask(null)
+  progress(`${events} events`)
+  const { cpuMicros, samples, wallMicros } = await child.ask({ requests: events, concurrency })
+  const { requests } = await stub.ask(null)
+  if (requests !== events) throw new Error(`${events} events were to be sent; ${requests} requests came`)
+  await child.stop()
+  await stub.stop()
+  return {
+    events,
+    concurrency,
+    eventsPerSecond: events / wallMicros * 1e6,
+    cpuMicrosPerEvent: cpuMicros / events,
+    samples
+  }
+}

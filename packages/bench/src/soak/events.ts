@@ -1,0 +1,31 @@
+/** What is sent: each event follows from the seed and its number alone. */
+import { drawsAt } from "./random.js"
+
+export interface PlannedSend {
+  readonly seq: number
+  readonly topic: string
+  readonly payload: { readonly seq: number; readonly note: string }
+  readonly key: string | undefined
+  readonly retry: boolean
+  /** After how many milliseconds the caller loses patience. */
+  readonly interruptAfter: number | undefined
+}
+
+/** Keeps these draws apart from those of the connections. */
+const plans = 0x5ead
+
+export const plan = (seed: number, seq: number, timeoutMs: number): PlannedSend => {
+  const draw = drawsAt(seed, plans, seq)
+  const interruptAfter = draw() < 0.08 ? Math.floor(draw() * timeoutMs * 1.5) : undefined
+  // Most are small; a few fill more than one packet.
+  const length = Math.floor(draw() < 0.05 ? draw() * 20_000 : draw() * 400)
+  return {
+    seq,
+    topic: `soak.${seq % 10}`,
+    payload: { seq, note: "zoë ".repeat(length / 4) },
+    // One that is interrupted gets its own, since nobody is told the other.
+    key: interruptAfter !== undefined || seq % 4 === 0 ? `soak-${seed}-${seq}` : undefined,
+    retry: draw() >= 0.2,
+    interruptAfter
+  }
+}

@@ -1,0 +1,87 @@
+/** What the proxy does to whom: chosen from a seed, for each connection and each request on it. */
+import { drawsAt, pick } from "./random.js"
+
+/** What happens to one request. */
+export type Fault =
+  | { readonly kind: PlainKind }
+  /** Forwarded after a wait: `delay` is short enough for the client, at `late` it has given up. */
+  | { readonly kind: "delay" | "late"; readonly ms: number }
+  /** The answer breaks off after this part of its bytes, head included. */
+  | { readonly kind: "reset-within" | "truncate"; readonly part: number }
+  /** The proxy answers itself. */
+  | { readonly kind: "status"; readonly status: number; readonly retryAfter: number | undefined }
+
+type PlainKind =
+  | "none"
+  /** Forwarded twice at the same time. */
+  | "duplicate"
+  /** The connection is reset before the request is forwarded, or after the server has answered it. */
+  | "reset-before"
+  | "reset-after"
+  /** No answer, ever. */
+  | "stall-before"
+  | "stall-after"
+
+/** What happens to a new connection: reset at once, or the last one for a while. */
+export type ConnectionFault = "none" | "reset-connection" | "outage"
+
+export interface Faults {
+  readonly ofConnection: (connection: number) => ConnectionFault
+  readonly ofRequest: (connection: number, request: number) => Fault
+}
+
+/** How long nobody listens in an outage, in milliseconds. */
+export const outageMs = 150
+
+const connectionFaults: ReadonlyArray<readonly [number, ConnectionFault]> = [
+  [95, "none"],
+  [4, "reset-connection"],
+  [1, "outage"]
+]
+
+const requestFaults: ReadonlyArray<readonly [number, Fault["kind"]]> = [
+  [51, "none"],
+  [12, "delay"],
+  [6, "duplicate"],
+  [5, "reset-before"],
+  [5, "reset-after"],
+  [4, "reset-within"],
+  [4, "truncate"],
+  [2, "stall-before"],
+  [2, "stall-after"],
+  [2, "late"],
+  [7, "status"]
+]
+
+/** 429 and 503 are rare, because each slows a client down as a whole: with many of them little else would happen. */
+const answers: ReadonlyArray<readonly [number, Extract<Fault, { kind: "status" }>]> = [
+  [18, { kind: "status", status: 500, retryAfter: undefined }],
+  [18, { kind: "status", status: 502, retryAfter: undefined }],
+  [18, { kind: "status", status: 504, retryAfter: undefined }],
+  [4, { kind: "status", status: 429, retryAfter: undefined }],
+  [2, { kind: "status", status: 429, retryAfter: 1 }],
+  [2, { kind: "status", status: 503, retryAfter: undefined }],
+  [1, { kind: "status", status: 503, retryAfter: 1 }]
+]
+
+/** Faults by chance, for clients that wait for `timeoutMs` milliseconds. */
+export const seededFaults = (seed: number, timeoutMs: number): Faults => ({
+  ofConnection: (connection) => pick(drawsAt(seed, connection), connectionFaults),
+  ofRequest: (connection, request) => {
+    const draw = drawsAt(seed, connection, request)
+    const kind = pick(draw, requestFaults)
+    switch (kind) {
+      case "delay":
+        return { kind, ms: draw() * timeoutMs / 2 }
+      case "late":
+        return { kind, ms: timeoutMs * (1 + draw() / 2) }
+      case "reset-within":
+      case "truncate":
+        return { kind, part: draw() }
+      case "status":
+        return pick(draw, answers)
+      default:
+        return { kind }
+    }
+  }
+})

@@ -1,0 +1,113 @@
+/** The clients under test, behind one shape. */
+import { NodeTransport } from "@hookrail/node"
+import { Hookrail } from "@hookrail/promise"
+import { Cause, Effect, Exit, Fiber, Redacted } from "effect"
+import { HookrailClient, type HookrailError, SendGate, Transport } from "hookrail"
+import { setMaxListeners } from "node:events"
+import type { Failure, Result } from "./account.js"
+import type { PlannedSend } from "./events.js"
+
+/** Sends an event, and says what came of it; it never fails. */
+export type Sender = (send: PlannedSend) => Effect.Effect<Result>
+
+export interface ClientOptions {
+  readonly apiKey: string
+  readonly baseUrl: string
+  readonly timeoutMs: number
+}
+
+/** How often the clients retry at most. */
+export const maxRetries = 3
+
+/** The defaults but for the times, which are all shortened alike. */
+const retry = ({ timeoutMs }: ClientOptions, retries: number) => ({
+  maxRetries: retries,
+  base: timeoutMs / 20,
+  maxElapsed: timeoutMs * 20
+})
+
+const settings = (options: ClientOptions) => ({
+  baseUrl: options.baseUrl,
+  timeout: options.timeoutMs,
+  // Shorter than the whole, so that both limits are met.
+  responseTimeout: options.timeoutMs * 0.8,
+  retry: retry(options, maxRetries),
+  onUnmatched: "ignore"
+} as const)
+
+const requestOptions = (send: PlannedSend, options: ClientOptions) => ({
+  idempotencyKey: send.key,
+  // Nobody subscribes, so it orders nothing: it tells the proxy and the server which send this is.
+  orderingKey: String(send.seq),
+  retry: retry(options, send.retry ? maxRetries : 0)
+})
+
+const succeeded = (
+  { eventId, idempotencyKey }: { readonly eventId: string; readonly idempotencyKey: string }
+): Result => ({ _tag: "Succeeded", eventId, idempotencyKey })
+
+const failed = (error: unknown): Result => ({
+  _tag: "Failed",
+  error: typeof error === "object" && error !== null ? error as Failure : { _tag: String(error) }
+})
+
+const resultOf = (
+  exit: Exit.Exit<{ readonly eventId: string; readonly idempotencyKey: string }, HookrailError.SendError>
+): Result => {
+  if (Exit.isSuccess(exit)) return succeeded(exit.value)
+  return Cause.isInterruptedOnly(exit.cause) ? { _tag: "Interrupted" } : failed(Cause.squash(exit.cause))
+}
+
+/**
+ * The Effect client on the undici transport. Its gate recovers quickly from an overload, so that the run keeps up its
+ * load; the facade has the gate that all clients have by default.
+ */
+export const effectSender = (options: ClientOptions) =>
+  Effect.gen(function*() {
+    const transport = yield* NodeTransport.make()
+    const gate = yield* SendGate.make({ initialRate: 100, increase: 100, calmAfter: options.timeoutMs })
+    const client = yield* HookrailClient.make({ ...settings(options), apiKey: Redacted.make(options.apiKey) }).pipe(
+      Effect.provideService(Transport.Transport, transport),
+      Effect.provideService(SendGate.SendGate, gate)
+    )
+    const sender: Sender = (send) => {
+      const sending = client.sendEvent(send.topic, send.payload, requestOptions(send, options))
+      if (send.interruptAfter === undefined) return Effect.map(Effect.exit(sending), resultOf)
+      return Effect.fork(sending).pipe(
+        Effect.tap(Effect.sleep(send.interruptAfter)),
+        Effect.flatMap(Fiber.interrupt),
+        Effect.map(resultOf)
+      )
+    }
+    return sender
+  })
+
+/** The Promise facade. */
+export const promiseSender = (options: ClientOptions, concurrency: number) =>
+  Effect.gen(function*() {
+    const hookrail = yield* Effect.acquireRelease(
+      Effect.sync(() => new Hookrail({ ...settings(options), apiKey: options.apiKey })),
+      (hookrail) => Effect.promise(() => hookrail.close())
+    )
+    // Never aborted, and shared by all sends that keep their patience: listeners left behind pile up on it, until Node
+    // warns of them.
+    const patient = new AbortController()
+    setMaxListeners(concurrency, patient.signal)
+    const sender: Sender = (send) =>
+      Effect.promise(async () => {
+        const abort = send.interruptAfter === undefined ? patient : new AbortController()
+        const reason = new Error("out of patience")
+        const timer = send.interruptAfter === undefined
+          ? undefined
+          : setTimeout(() => abort.abort(reason), send.interruptAfter)
+        try {
+          const call = { ...requestOptions(send, options), signal: abort.signal }
+          return succeeded(await hookrail.sendEvent(send.topic, send.payload, call))
+        } catch (error) {
+          return error === reason ? { _tag: "Interrupted" } : failed(error)
+        } finally {
+          clearTimeout(timer)
+        }
+      })
+    return sender
+  })

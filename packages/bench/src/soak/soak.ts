@@ -1,0 +1,239 @@
+/** The run: fibers send through the unkind proxy to the emulator, and every send is accounted for. */
+import { type EmulatorOptions, startEmulator } from "@hookrail/emulator"
+import { Clock, Effect, Option, Schedule } from "effect"
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import { Account, type Summary } from "./account.js"
+import { plan } from "./events.js"
+import { seededFaults } from "./faults.js"
+import { growth, sampling, toleranceBytes } from "./heap.js"
+import { type Proxy, startProxy } from "./proxy.js"
+import { effectSender, maxRetries, promiseSender, type Sender } from "./senders.js"
+
+export interface SoakOptions {
+  readonly seconds: number
+  readonly seed: number
+  /** Half of them use the Effect client, half the Promise facade. */
+  readonly fibers: number
+  /** Sends that begin per second, at most. */
+  readonly rate: number
+  /** How long an attempt of the clients may take. */
+  readonly timeoutMs: number
+  /** Changes the server, to see that an unsound one is found out. */
+  readonly emulator?: EmulatorOptions | undefined
+}
+
+export interface Report {
+  readonly options: SoakOptions
+  readonly summary: Summary
+  readonly injected: ReadonlyMap<string, number>
+  readonly requests: number
+  readonly connections: number
+  readonly peakConnections: number
+  /** Connections that were open when all clients had been closed. */
+  readonly leftOpen: { readonly atProxy: number; readonly atEmulator: number }
+  readonly elapsedMs: number
+  readonly slowestMs: number
+  /** How late the event loop was: on a starved machine the clients meet more timeouts than the proxy makes. */
+  readonly lateness: { readonly p99Ms: number; readonly maxMs: number }
+  /** Processor time per time. */
+  readonly processorShare: number
+  readonly heapSamples: ReadonlyArray<number>
+  readonly heapGrowth: number
+  /** Whether the samples were taken after a full collection. */
+  readonly heapJudged: boolean
+  readonly violations: ReadonlyArray<string>
+}
+
+/** How long sends may take to settle; the warm-up and closing the clients get as much. Sockets have to close sooner. */
+const settleMs = 30_000
+const closeMs = 3_000
+
+/** How many events and keys the emulator has to remember, so that no key is forgotten while it may still come. */
+const remembered = ({ rate }: SoakOptions): number => Math.ceil(rate * settleMs / 1000)
+
+/** Waits until nothing is open any more, and gives what is left when the time is up. */
+const drained = (open: () => number): Effect.Effect<number> =>
+  Effect.sync(open).pipe(
+    Effect.repeat({
+      until: (left) => left === 0,
+      schedule: Schedule.spaced(10).pipe(Schedule.upTo(closeMs))
+    }),
+    Effect.map(open)
+  )
+
+/** What escapes all error channels ends up here. */
+const escapes = (report: (what: string) => void) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const onRejection = (reason: unknown) => report(`unhandledRejection: ${String(reason)}`)
+      const onException = (error: Error) => report(`uncaughtException: ${error.stack}`)
+      // Listeners that were left behind.
+      const onWarning = (warning: Error) => {
+        if (warning.name === "MaxListenersExceededWarning") report(`warning: ${warning.message}`)
+      }
+      process.on("unhandledRejection", onRejection)
+      process.on("uncaughtException", onException)
+      process.on("warning", onWarning)
+      return () => {
+        process.off("unhandledRejection", onRejection)
+        process.off("uncaughtException", onException)
+        process.off("warning", onWarning)
+      }
+    }),
+    (remove) => Effect.sync(remove)
+  )
+
+export const soak = (options: SoakOptions): Effect.Effect<Report> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { fibers, rate, seconds, seed, timeoutMs } = options
+    const heapJudged = globalThis.gc !== undefined
+    const violations: Array<string> = []
+    const account = new Account()
+    yield* escapes((what) => violations.push(what))
+
+    const emulator = yield* Effect.acquireRelease(
+      Effect.promise(() =>
+        startEmulator({
+          seed,
+          adminPort: false,
+          ingestRateLimit: false,
+          eventLimit: remembered(options),
+          ledgerLimit: 100,
+          observer: {
+            event: (event) => {
+              if (event.topic !== warmUpTopic) account.stored(Number(event.orderingKey), event)
+            }
+          },
+          ...options.emulator
+        })
+      ),
+      (emulator) => Effect.promise(() => emulator.close())
+    )
+    const proxy: Proxy = yield* Effect.acquireRelease(
+      Effect.promise(() =>
+        startProxy({
+          target: emulator.url,
+          faults: seededFaults(seed, timeoutMs),
+          onRequest: (headers) =>
+            account.attempted(
+              Number(headers["x-hookrail-ordering-key"]),
+              headers["idempotency-key"] as string | undefined
+            )
+        })
+      ),
+      (proxy) => Effect.promise(() => proxy.close())
+    )
+
+    const client = { apiKey: emulator.apiKey, timeoutMs }
+    const heapSamples: Array<number> = []
+    let peakConnections = 0
+    let slowestMs = 0
+    let elapsedMs = Number.NaN
+    let processorShare = Number.NaN
+    const eventLoop = monitorEventLoopDelay()
+
+    /** One send, to the point where it is settled. */
+    const one = (seq: number, send: Sender, sendDirectly: Sender): Effect.Effect<void> =>
+      Effect.gen(function*() {
+        const planned = plan(seed, seq, timeoutMs)
+        const start = yield* Clock.currentTimeMillis
+        account.begin(seq, {
+          payload: planned.payload,
+          key: planned.key,
+          maxAttempts: planned.retry ? 1 + maxRetries : 1
+        })
+        const result = yield* send(planned)
+        slowestMs = Math.max(slowestMs, (yield* Clock.currentTimeMillis) - start)
+        peakConnections = Math.max(peakConnections, proxy.openConnections())
+        const key = account.ended(seq, result)
+        if (key === undefined) return
+        account.sentAgain(seq, yield* sendDirectly({ ...planned, key, retry: false, interruptAfter: undefined }))
+      })
+
+    const sending = Effect.gen(function*() {
+      const senders = [
+        yield* effectSender({ ...client, baseUrl: proxy.url }),
+        yield* promiseSender({ ...client, baseUrl: proxy.url }, fibers)
+      ] as const
+      // Patient, since the machine may be busy: a timeout here would be the run's fault.
+      const sendDirectly = yield* effectSender({ ...client, baseUrl: emulator.url, timeoutMs: settleMs })
+      if (heapJudged) yield* warmUp(sendDirectly, options)
+
+      eventLoop.enable()
+      const before = process.cpuUsage()
+      const start = yield* Clock.currentTimeMillis
+      const end = start + seconds * 1000
+      let next = 0
+      const fiber = (sender: Sender) =>
+        Effect.gen(function*() {
+          for (;;) {
+            const seq = next++
+            const now = yield* Clock.currentTimeMillis
+            const due = start + seq * 1000 / rate
+            if (Math.max(now, due) >= end) return
+            if (due > now) yield* Effect.sleep(due - now)
+            yield* one(seq, sender, sendDirectly)
+          }
+        })
+      const all = Effect.forEach(
+        Array.from({ length: fibers }, (_, index) => senders[index % 2]!),
+        fiber,
+        { concurrency: "unbounded", discard: true }
+      )
+      yield* Effect.raceFirst(all, sampling(heapSamples, seconds * 1000 / 30))
+      elapsedMs = (yield* Clock.currentTimeMillis) - start
+      const { system, user } = process.cpuUsage(before)
+      processorShare = (system + user) / 1000 / elapsedMs
+      eventLoop.disable()
+    })
+
+    yield* Effect.scoped(sending).pipe(
+      // What hangs might not even be interruptible.
+      Effect.disconnect,
+      Effect.timeoutOption(seconds * 1000 + 3 * settleMs),
+      Effect.tap(Option.match({
+        onNone: () => Effect.sync(() => violations.push("the sends hang, or the closing of their clients does")),
+        onSome: () => Effect.void
+      }))
+    )
+    const atProxy = yield* drained(proxy.openConnections)
+    // What is still on its way to the server, for senders long gone, must not become an event either.
+    yield* Effect.promise(proxy.idle)
+    yield* Effect.promise(proxy.close)
+    const atEmulator = yield* drained(emulator.openConnections)
+    if (atProxy + atEmulator > 0) {
+      violations.push(`connections left open: ${atProxy} to the proxy, ${atEmulator} beyond`)
+    }
+
+    const heapGrowth = growth(heapSamples)
+    if (heapJudged && heapGrowth > toleranceBytes) violations.push(`the heap has grown by ${heapGrowth} bytes`)
+
+    const summary = account.close()
+    return {
+      options,
+      summary,
+      injected: proxy.injected,
+      requests: proxy.requests(),
+      connections: proxy.connections(),
+      peakConnections,
+      leftOpen: { atProxy, atEmulator },
+      elapsedMs,
+      slowestMs,
+      lateness: { p99Ms: eventLoop.percentile(99) / 1e6, maxMs: eventLoop.max / 1e6 },
+      processorShare,
+      heapSamples,
+      heapGrowth,
+      heapJudged,
+      violations: [...summary.violations, ...violations]
+    }
+  })).pipe(Effect.orDie)
+
+const warmUpTopic = "warm-up"
+
+/** Fills the emulator's memory with events of the same kind: then it does not grow any more, and the heap tells of leaks. */
+const warmUp = (send: Sender, options: SoakOptions): Effect.Effect<void> =>
+  Effect.forEach(
+    Array.from({ length: remembered(options) }, (_, seq) => plan(options.seed, seq, options.timeoutMs)),
+    (planned) => send({ ...planned, topic: warmUpTopic, key: `warm-up-${planned.seq}`, interruptAfter: undefined }),
+    { concurrency: 32, discard: true }
+  )

@@ -1,0 +1,65 @@
+/** A server on the loopback that accepts a certain number of requests per second, and refuses the others with 429. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+
+/** Whether a request that comes now is accepted. */
+export type Limiter = () => boolean
+
+/** So many in each second of the clock. */
+export const fixedWindow = (limit: number): Limiter => {
+  let window = -1
+  let count = 0
+  return () => {
+    const current = Math.floor(performance.now() / 1_000)
+    if (current !== window) [window, count] = [current, 0]
+    return ++count <= limit
+  }
+}
+
+/** Full at the start; this is how Hookrail limits (protocol section 1.4). */
+export const tokenBucket = (limit: number, burst: number): Limiter => {
+  let tokens = burst
+  let last = performance.now()
+  return () => {
+    const now = performance.now()
+    tokens = Math.min(burst, tokens + (now - last) * limit / 1_000)
+    last = now
+    if (tokens < 1) return false
+    tokens--
+    return true
+  }
+}
+
+export interface LimitedServer {
+  readonly url: string
+  readonly requests: () => number
+  readonly close: () => void
+}
+
+const accepted = JSON.stringify({ event_id: "e1", delivery_ids: ["d1"] })
+const refused = JSON.stringify({
+  detail: "per-key ingest rate exceeded",
+  status: 429,
+  title: "rate limited",
+  type: "about:blank"
+})
+
+export const start = async (limiter: Limiter): Promise<LimitedServer> => {
+  let requests = 0
+  const server = createServer((request, response) => {
+    requests++
+    request.resume().on("end", () => {
+      if (limiter()) response.writeHead(202, { "content-type": "application/json" }).end(accepted)
+      else response.writeHead(429, { "content-type": "application/problem+json" }).end(refused)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests: () => requests,
+    close: () => {
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+}

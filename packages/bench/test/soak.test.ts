@@ -1,0 +1,26 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { Effect } from "effect"
+import { soak, type SoakOptions } from "../src/soak/soak.js"
+
+/** At most 180 sends: a busy machine has to keep up, or the clients would meet nothing but timeouts. */
+const brief: SoakOptions = { seconds: 3, seed: 1, fibers: 20, rate: 60, timeoutMs: 500 }
+
+describe("a brief soak run", () => {
+  it.live("accounts for every send", () =>
+    Effect.gen(function*() {
+      const report = yield* soak(brief)
+      deepStrictEqual(report.violations, [])
+      deepStrictEqual(report.leftOpen, { atProxy: 0, atEmulator: 0 })
+      assertTrue(report.summary.sends > 20 && report.summary.sends <= 180)
+      assertTrue((report.summary.results.get("succeeded") ?? 0) > 0)
+      assertTrue((report.summary.results.get("interrupted") ?? 0) > 0)
+      assertTrue(report.summary.retries > 0 && report.summary.sentAgain > 0)
+    }), 60_000)
+
+  it.live("finds out a server that forgets its idempotency keys", () =>
+    Effect.gen(function*() {
+      const report = yield* soak({ ...brief, seconds: 1, emulator: { idempotencyTtlMs: 0 } })
+      assertTrue(report.violations.some((violation) => violation.includes("stored twice")))
+    }), 60_000)
+})

@@ -1,0 +1,216 @@
+/**
+ * Keeps a client kind under load: a limited number of requests at a time, and a pace of the client as a whole while the
+ * server answers 429 or 503.
+ *
+ * Until the first such answer the gate only counts. Then it pauses (as long as `Retry-After` asks, if it does), begins
+ * again slowly, doubles the rate each second, and once it has met the limit rises by a constant and falls by a factor, as
+ * TCP does. When no overload has come for a while, it is as in the beginning.
+ *
+ * A client makes a gate of its own. Provide one to share it between clients, to change its settings, or to watch it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import { HookrailConfigError } from "./HookrailError.js"
+import { toMillis } from "./internal/duration.js"
+import * as gate from "./internal/gate.js"
+import { defaults, type Settings } from "./internal/pace.js"
+
+export {
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  GateTimeoutError
+} from "./internal/gate.js"
+
+/**
+ * The settings of a gate. What is left out takes its default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** How many requests may be under way at a time; the others wait in the order they came. Default 64. */
+  readonly maxInFlight?: number | undefined
+  /** The rate after the first overload, in requests per second. Default 20. */
+  readonly initialRate?: number | undefined
+  /** What the rate gains each second once the limit has been met, in requests per second. Default 4. */
+  readonly increase?: number | undefined
+  /** What an overload multiplies the rate by: above 0, below 1. Default 0.9. */
+  readonly decrease?: number | undefined
+  /** The longest pause, whatever `Retry-After` says. Default 1 minute. */
+  readonly maxPause?: Duration.DurationInput | undefined
+  /** After so long without an overload the rate is unlimited again. Default 1 minute. */
+  readonly calmAfter?: Duration.DurationInput | undefined
+}
+
+/**
+ * The call that a request belongs to, as far as its turn depends on it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Turn {
+  /** Requests that the call has made. A call that has made some came before those that have made none, and goes first. */
+  readonly attempts: number
+  /**
+   * The time, in milliseconds of the `Clock`, after which the request is not to begin any more; `Infinity` for none. It
+   * holds while the gate keeps a pace.
+   */
+  readonly deadline: number
+}
+
+/**
+ * An answer by which the server says that it gets too much.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Overload {
+  readonly status: number
+  /** The header, as it came. */
+  readonly retryAfter: string | undefined
+}
+
+/**
+ * What a gate does at the moment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stats {
+  /** Requests under way. */
+  readonly inFlight: number
+  /** Requests that wait for their turn. */
+  readonly waiting: number
+  /** Requests per second; `Infinity` as long as there is no overload. */
+  readonly rate: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace SendGate {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** Runs a request when its turn has come. `overloadOf` tells the answers that slow the gate down. */
+    readonly run: <A, E, R>(
+      request: Effect.Effect<A, E, R>,
+      turn: Turn,
+      overloadOf: (answer: A) => Overload | undefined
+    ) => Effect.Effect<A, E | gate.GateTimeoutError, R>
+    readonly stats: Effect.Effect<Stats>
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class SendGate extends Context.Tag("hookrail/SendGate")<SendGate, SendGate.Service>() {}
+
+const invalid = (option: string, reason: string) => new HookrailConfigError({ option: `gate.${option}`, reason })
+
+const validate = (options: Options): Settings | HookrailConfigError => {
+  const maxInFlight = options.maxInFlight ?? defaults.maxInFlight
+  const initialRate = options.initialRate ?? defaults.initialRate
+  const increase = options.increase ?? defaults.increase
+  const decrease = options.decrease ?? defaults.decrease
+  if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
+    return invalid("maxInFlight", "must be a whole number, 1 or more")
+  }
+  if (!Number.isFinite(initialRate) || initialRate < 1) {
+    return invalid("initialRate", "must be a finite number, 1 or more")
+  }
+  if (!Number.isFinite(increase) || increase <= 0) return invalid("increase", "must be a finite number above 0")
+  if (!(decrease > 0 && decrease < 1)) return invalid("decrease", "must be above 0 and below 1")
+  const maxPause = toMillis(options.maxPause ?? defaults.maxPause)
+  if (maxPause === undefined || maxPause <= 0) return invalid("maxPause", "must be a finite duration above 0")
+  const calmAfter = toMillis(options.calmAfter ?? defaults.calmAfter)
+  if (calmAfter === undefined || calmAfter <= 0) return invalid("calmAfter", "must be a finite duration above 0")
+  return { maxInFlight, initialRate, increase, decrease, maxPause, calmAfter }
+}
+
+/**
+ * Makes a gate.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<SendGate.Service, HookrailConfigError> =>
+  Effect.suspend(() => {
+    const settings = validate(options)
+    return settings instanceof HookrailConfigError ? Effect.fail(settings) : Effect.succeed(gate.make(settings))
+  })
+
+/**
+ * A gate that all clients share that it is provided to. Its `maxInFlight` then holds instead of theirs.
+ *
+ * @example
+ * import { HookrailClient, SendGate, Transport } from "hookrail"
+ * import { Layer } from "effect"
+ *
+ * const layer = HookrailClient.layer().pipe(
+ *   Layer.provide(SendGate.layer({ maxInFlight: 16 })),
+ *   Layer.provide(Transport.layerFetch)
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: Options): Layer.Layer<SendGate, HookrailConfigError> =>
+  Layer.effect(SendGate, make(options))
+
+/**
+ * Each fiber on its own: no limit and no slowing down.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNone: Layer.Layer<SendGate> = Layer.succeed(SendGate, gate.none)
+
+/**
+ * What the gate does at the moment.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const stats: Effect.Effect<Stats, never, SendGate> = Effect.flatMap(SendGate, (gate) => gate.stats)
+
+const inFlightGauge = Metric.gauge("hookrail.gate.in_flight", { description: "Requests under way" })
+const waitingGauge = Metric.gauge("hookrail.gate.waiting", { description: "Requests that wait for their turn" })
+const rateGauge = Metric.gauge("hookrail.gate.rate", { description: "Requests per second; infinite if unlimited" })
+
+/**
+ * Sets the gauges `hookrail.gate.in_flight`, `hookrail.gate.waiting` and `hookrail.gate.rate` to what the gate does at
+ * the moment. Repeat it as often as they are to be current: sending itself does not touch them.
+ *
+ * @example
+ * import { SendGate } from "hookrail"
+ * import { Effect, Layer, Schedule } from "effect"
+ *
+ * const Watched = Layer.scopedDiscard(
+ *   Effect.forkScoped(Effect.repeat(SendGate.publish, Schedule.spaced("5 seconds")))
+ * ).pipe(Layer.provideMerge(SendGate.layer()))
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const publish: Effect.Effect<void, never, SendGate> = Effect.flatMap(
+  stats,
+  ({ inFlight, rate, waiting }) =>
+    Effect.all([
+      Metric.set(inFlightGauge, inFlight),
+      Metric.set(waitingGauge, waiting),
+      Metric.set(rateGauge, rate)
+    ], { discard: true })
+)
