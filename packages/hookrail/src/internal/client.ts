@@ -3,13 +3,11 @@
  * through the gate, classify, retry by the policy, decode.
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import { liveServices } from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import type { EventAccepted, EventStatus } from "../Event.js"
 import type { AwaitOptions, HookrailClient, ReadOptions, SendOptions } from "../HookrailClient.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
@@ -48,6 +46,7 @@ import * as Gate from "./gate.js"
 import { noOverload, overloadOf } from "./overload.js"
 import { defaults } from "./pace.js"
 import { encode, type TopicText, topicText } from "./payload.js"
+import { ifTraced } from "./tracing.js"
 import type { TransportError } from "./transportError.js"
 
 type Retry = HookrailConfig["retry"]
@@ -79,9 +78,6 @@ export interface Dependencies {
 
 /** Topics met before, so that each is checked and encoded once. Bounded: a topic may be made of user input. */
 const maxTopics = 1_000
-
-/** The tracer of a program that has none: its spans go nowhere, so none is made. */
-const noTracer = Context.get(liveServices, Tracer.Tracer)
 
 export const make = (dependencies: Dependencies): HookrailClient.Service => {
   const { config, keys, transport } = dependencies
@@ -426,21 +422,23 @@ const traced = <A, E extends HookrailError>(
   value: string,
   body: () => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.tracerWith((tracer) =>
-    tracer === noTracer
-      ? body()
-      : Effect.withSpan(Effect.tap(Effect.suspend(body), annotateResult), name, {
-        kind: "client",
-        captureStackTrace: false,
-        attributes: { [attribute]: String(value) }
-      })
+  ifTraced(
+    () =>
+      Effect.useSpan(
+        name,
+        { kind: "client", captureStackTrace: false, attributes: { [attribute]: String(value) } },
+        (span) => Effect.map(Effect.withParentSpan(Effect.suspend(body), span), (result) => annotated(span, result))
+      ),
+    body
   )
 
-const annotateResult = (result: unknown): Effect.Effect<void> => {
+/** What an accepted event says of itself; set on the span at hand, since to look it up takes several steps. */
+const annotated = <A>(span: Tracer.Span, result: A): A => {
   const accepted = result as Partial<EventAccepted>
-  return accepted.idempotencyKey === undefined ? Effect.void : Effect.annotateCurrentSpan({
-    "hookrail.event_id": accepted.eventId,
-    "hookrail.deliveries": accepted.deliveryIds?.length,
-    "hookrail.replayed": accepted.replayed
-  })
+  if (accepted.idempotencyKey !== undefined) {
+    span.attribute("hookrail.event_id", accepted.eventId)
+    span.attribute("hookrail.deliveries", accepted.deliveryIds?.length)
+    span.attribute("hookrail.replayed", accepted.replayed)
+  }
+  return result
 }

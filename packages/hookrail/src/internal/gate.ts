@@ -2,7 +2,6 @@
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { Overload, SendGate, Turn } from "../SendGate.js"
 import { Pace, type Settings } from "./pace.js"
 import { parseRetryAfter } from "./retryAfter.js"
@@ -65,7 +64,6 @@ export const make = (settings: Settings): SendGate.Service => {
     inFlight--
     wakeFirst()
   }
-  const released = Effect.sync(release)
 
   // -------------------------------------------------------------------------------------------------------------
   // waiting
@@ -145,27 +143,44 @@ export const make = (settings: Settings): SendGate.Service => {
       else pace.overloaded(now, started, retryAfter)
     })
 
-  const finish = <A>(exit: Exit.Exit<A, unknown>, overloadOf: (answer: A) => Overload | undefined, started: number) => {
-    if (Exit.isFailure(exit)) return released
-    const overload = overloadOf(exit.value)
-    if (overload !== undefined) return Effect.flatMap(slowDown(overload, started), () => released)
-    pace?.answered(started)
-    return released
-  }
+  /** Runs a request that has its place, and gives the place back. To be called where it cannot be interrupted. */
+  const runInPlace = <A, E, R>(
+    request: Effect.Effect<A, E, R>,
+    overloadOf: (answer: A) => Overload | undefined,
+    started: number
+  ): Effect.Effect<A, E, R> =>
+    Effect.matchCauseEffect(request, {
+      onFailure: (cause) => {
+        release()
+        return Effect.failCause(cause)
+      },
+      onSuccess: (answer) => {
+        const overload = overloadOf(answer)
+        if (overload === undefined) {
+          pace?.answered(started)
+          release()
+          return Effect.succeed(answer)
+        }
+        return Effect.map(slowDown(overload, started), () => {
+          release()
+          return answer
+        })
+      }
+    })
 
   return {
     run: (request, turn, overloadOf) =>
       Effect.uninterruptibleMask((restore) => {
         if (pace === undefined && inFlight < settings.maxInFlight && newcomers.size === 0 && retries.size === 0) {
           inFlight++
-          return Effect.onExit(restore(request), (exit) => finish(exit, overloadOf, beforeOverload))
+          return runInPlace(restore(request), overloadOf, beforeOverload)
         }
         const waiter: Waiter = { turn, entered: false, wake: undefined }
         const queue = turn.attempts > 0 ? retries : newcomers
         queue.add(waiter)
         return Effect.flatMap(
           Effect.onError(restore(turnOf(waiter)), () => Effect.sync(() => leave(waiter))),
-          (started) => Effect.onExit(restore(request), (exit) => finish(exit, overloadOf, started))
+          (started) => runInPlace(restore(request), overloadOf, started)
         )
       }),
     stats: Effect.map(Clock.currentTimeMillis, (now) => ({
