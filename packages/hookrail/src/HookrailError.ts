@@ -424,13 +424,20 @@ export type RetryableError =
 export class RetryError extends TaggedError("RetryError")<
   CallFields & {
     readonly cause: RetryableError
-    /** Requests made, the first one included. */
+    /** Requests made, the first one included. 0 if its turn never came: `cause` is then what slowed the client down. */
     readonly attempts: number
     /** Time since the call began. */
     readonly elapsed: Duration.Duration
   }
 > {
   override get message(): string {
+    if (this.attempts === 0) {
+      const status = "status" in this.cause ? ` with ${this.cause.status}` : ""
+      return `${callOf(this)}: its turn did not come in ${
+        Duration.format(this.elapsed)
+      }, since the server answers other ` +
+        `requests${status} and the client slows down.${verdictOf(this)}`
+    }
     const times = this.attempts === 1 ? "1 attempt" : `${this.attempts} attempts`
     return `${callOf(this)}: gave up after ${times} in ${Duration.format(this.elapsed)}.${
       verdictOf(this)

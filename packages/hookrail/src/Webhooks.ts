@@ -90,8 +90,9 @@ export interface Handler<out R = never> {
  */
 export interface Options {
   /**
-   * How long a handler may run. After that the delivery is answered with 503, and the handler interrupted, so that the
-   * delivery can be handled when it comes again. Hookrail waits 10 seconds for an answer. Default 8 seconds.
+   * How long a delivery may take, from the request to the end of its handler. After that it is answered with 503, and the
+   * handler interrupted, so that it can run when the delivery comes again. Hookrail waits 10 seconds for an answer. Default
+   * 8 seconds.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /** The largest body that is read, in bytes; a larger one is answered with 413. Default 1 MiB. */

@@ -4,6 +4,7 @@ import {
   Cause,
   Context,
   Deferred,
+  type Duration,
   Effect,
   Fiber,
   HashMap,
@@ -440,6 +441,26 @@ describe("time", () => {
       yield* TestClock.adjust("8 seconds")
       strictEqual((yield* Fiber.join(fiber))[0], 503)
       strictEqual(yield* statusOf(service), 200)
+    }))
+
+  it.effect("a log that hangs keeps nobody waiting, and what came before the handler counts", () =>
+    Effect.gen(function*() {
+      const slow = (delay: Duration.DurationInput): DeliveryLog.Service => ({
+        ...DeliveryLog.none,
+        claim: () => Effect.uninterruptible(Effect.delay(Effect.succeed({ _tag: "Claimed", token: "1" }), delay))
+      })
+      const service = (delay: Duration.DurationInput) =>
+        Effect.provide(
+          Webhooks.make([Webhooks.otherwise(() => Effect.sleep("2 seconds"))]),
+          Layer.merge(verifier, Layer.succeed(DeliveryLog.DeliveryLog, slow(delay)))
+        )
+      const hanging = yield* Effect.fork(logged(Effect.flatMap(service("1 hour"), statusOf)))
+      const late = yield* Effect.fork(logged(Effect.flatMap(service("7 seconds"), statusOf)))
+      const timely = yield* Effect.fork(Effect.flatMap(service("5 seconds"), statusOf))
+      yield* TestClock.adjust("8 seconds")
+      strictEqual((yield* Fiber.join(hanging))[0], 503)
+      strictEqual((yield* Fiber.join(late))[0], 503)
+      strictEqual(yield* Fiber.join(timely), 204)
     }))
 
   it.effect("interrupting the request interrupts the handler and gives the claim back", () =>

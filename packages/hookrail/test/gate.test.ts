@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { assertInstanceOf, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertInstanceOf, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Clock,
   Deferred,
@@ -412,6 +412,7 @@ describe("the client", () => {
       assertInstanceOf(value, HookrailError.RetryError)
       assertInstanceOf(value.cause, HookrailError.RateLimitError)
       strictEqual(value.attempts, 0)
+      assertTrue(/its turn did not come in .*Nothing was sent/.test(value.message), value.message)
       strictEqual(value.outcome, "not-sent")
     }))
 

@@ -127,7 +127,7 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
   readonly otherwise?: Handler | undefined
   /** How far the time of the signature may be from this machine's. Default 5 minutes. */
   readonly tolerance?: Duration | undefined
-  /** How long a handler may run before the delivery is answered with 503. Default 8 seconds; Hookrail waits 10. */
+  /** How long a delivery may take before it is answered with 503. Default 8 seconds; Hookrail waits 10. */
   readonly timeout?: Duration | undefined
   /** The largest body that is read, in bytes. Default 1 MiB. */
   readonly maxBodyBytes?: number | undefined

@@ -13,7 +13,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as DeliveryLog from "../DeliveryLog.js"
-import type { WebhookVerificationError } from "../HookrailError.js"
+import { DeliveryLogError, type WebhookVerificationError } from "../HookrailError.js"
 import type { SignatureVerifier, VerifiedWebhook } from "../SignatureVerifier.js"
 import type {
   Handler,
@@ -102,14 +102,18 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
 
   const receive = (request: WebhookRequest): Effect.Effect<WebhookAnswer> => {
     if (request.method !== "POST") return Effect.succeed(answer("refused", 405, { allow: "POST" }))
-    return Effect.matchEffect(request.body(settings.maxBodyBytes), {
-      onFailure: unreadable,
-      onSuccess: (body) =>
-        Effect.matchEffect(verifier.verifyRequest(request.headers, body), {
-          onFailure: (error) => unverified(error, request),
-          onSuccess: (webhook) => verified(webhook, body)
+    return Effect.flatMap(
+      Clock.currentTimeMillis,
+      (receivedAt) =>
+        Effect.matchEffect(request.body(settings.maxBodyBytes), {
+          onFailure: unreadable,
+          onSuccess: (body) =>
+            Effect.matchEffect(verifier.verifyRequest(request.headers, body), {
+              onFailure: (error) => unverified(error, request),
+              onSuccess: (webhook) => verified(webhook, body, receivedAt)
+            })
         })
-    })
+    )
   }
 
   const unreadable = ({ advice, reason }: UnreadableBody): Effect.Effect<WebhookAnswer> => {
@@ -146,7 +150,11 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
     )
   }
 
-  const verified = (webhook: VerifiedWebhook, rawBody: Uint8Array): Effect.Effect<WebhookAnswer> => {
+  const verified = (
+    webhook: VerifiedWebhook,
+    rawBody: Uint8Array,
+    receivedAt: number
+  ): Effect.Effect<WebhookAnswer> => {
     const { deliveryId, eventId, topic } = webhook
     if (topic === undefined || eventId === undefined) {
       const header = topic === undefined ? "hookrail-topic" : "hookrail-event-id"
@@ -156,12 +164,10 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
       )
     }
     const ids = { "hookrail.topic": topic, "hookrail.event_id": eventId, "hookrail.delivery_id": deliveryId }
-    const handled = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const handler = handlerOf(topic)
-      if (handler === undefined) return unhandled(topic)
-      const event = { topic, eventId, deliveryId, receivedAt: new Date(now), rawBody, webhook }
-      return claimed(handler, event)
-    })
+    const handler = handlerOf(topic)
+    const handled = handler === undefined
+      ? unhandled(topic)
+      : claimed(handler, { topic, eventId, deliveryId, receivedAt: new Date(receivedAt), rawBody, webhook })
     return Effect.zipRight(
       Metric.set(Metric.tagged(secretLastUsed, "secret", String(webhook.secretIndex)), webhook.signedAtSeconds),
       ifTraced(
@@ -188,7 +194,7 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
   const claimed = (handler: AnyHandler, event: Undecoded): Effect.Effect<WebhookAnswer> =>
     // From the claim on, nothing but the end of the handler gives it back.
     Effect.uninterruptibleMask((restore) =>
-      Effect.matchEffect(log.claim(event.deliveryId, lease), {
+      Effect.matchEffect(restore(claim(event.deliveryId)), {
         onFailure: (error) => Effect.as(Effect.logError(error.message, error), retry("failed")),
         onSuccess: (claim) => {
           switch (claim._tag) {
@@ -202,30 +208,38 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
             case "Claimed":
               return Effect.flatMap(
                 Effect.forkDaemon(settle(handler, event, claim.token)),
-                (fiber) => restore(answerInTime(fiber))
+                (fiber) => restore(answerInTime(fiber, event.receivedAt.getTime()))
               )
           }
         }
       })
     )
 
+  /** A store that hangs must not keep the answer. What it claims after all is free again when the lease is over. */
+  const claim = (deliveryId: string): Effect.Effect<DeliveryLog.Claim, DeliveryLogError> =>
+    Effect.timeoutFail(Effect.disconnect(log.claim(deliveryId, lease)), {
+      duration: settings.timeout,
+      onTimeout: () => new DeliveryLogError({ operation: "claim", deliveryId, cause: "it did not answer in time" })
+    })
+
   /**
    * The handler runs in a fiber of its own: the answer is due in time even if the handler cannot be interrupted at once,
    * and the claim is kept until it has really ended.
    */
-  const answerInTime = (fiber: Fiber.Fiber<WebhookAnswer>): Effect.Effect<WebhookAnswer> =>
-    Fiber.join(fiber).pipe(
-      Effect.timeoutOption(settings.timeout),
-      Effect.flatMap(Option.match({
-        onSome: Effect.succeed,
-        onNone: () =>
-          Effect.logWarning(`webhook handler interrupted: it ran for over ${settings.timeout} ms`).pipe(
-            Effect.zipRight(Fiber.interruptFork(fiber)),
-            Effect.as(retry("timeout", timeoutRetryAfter))
-          )
-      })),
-      Effect.onInterrupt(() => Fiber.interrupt(fiber))
-    )
+  const answerInTime = (fiber: Fiber.Fiber<WebhookAnswer>, receivedAt: number): Effect.Effect<WebhookAnswer> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Fiber.join(fiber).pipe(
+        Effect.timeoutOption(Math.max(0, receivedAt + settings.timeout - now)),
+        Effect.flatMap(Option.match({
+          onSome: Effect.succeed,
+          onNone: () =>
+            Effect.logWarning(`webhook handler interrupted: no end within ${settings.timeout} ms of the request`).pipe(
+              Effect.zipRight(Fiber.interruptFork(fiber)),
+              Effect.as(retry("timeout", timeoutRetryAfter))
+            )
+        })),
+        Effect.onInterrupt(() => Fiber.interrupt(fiber))
+      ))
 
   /** Runs the handler, and marks the delivery as done or releases it, whatever happens. */
   const settle = (handler: AnyHandler, event: Undecoded, token: string): Effect.Effect<WebhookAnswer> =>
