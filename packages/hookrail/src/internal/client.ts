@@ -153,7 +153,8 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
         decode: (response) => {
           const accepted = acceptedBody(response.body)
           if (accepted === undefined) return undefined
-          return { ...accepted, replayed: response.header("idempotent-replay") === "true", idempotencyKey }
+          const { deliveryIds, eventId } = accepted
+          return { eventId, deliveryIds, replayed: response.header("idempotent-replay") === "true", idempotencyKey }
         }
       }) as Effect.Effect<EventAccepted, SendError>,
       (accepted) =>
@@ -261,7 +262,8 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
     read: Pick<Call<A>, "decode" | "masks">
   ): Effect.Effect<A, AttemptError | RetryError | InvalidArgumentError> => {
     const begin = (retry: Retry, timeout: number) =>
-      Effect.flatMap(Clock.currentTimeMillis, (start) => {
+      Effect.clockWith((clock) => {
+        const start = clock.unsafeCurrentTimeMillis()
         const call: Call<A> = {
           request: {
             method,
