@@ -538,10 +538,16 @@ export class SignatureTimestampError extends TaggedError("SignatureTimestampErro
   /** Age of the signature; negative if it lies in the future. In seconds. */
   readonly ageSeconds: number
   readonly toleranceSeconds: number
+  /**
+   * Whether it matches apart from its age. `true`: this machine's clock is off by that much, or the request was held up or
+   * repeated. `false`: it was not made with any of the secrets either.
+   */
+  readonly genuine?: boolean | undefined
 }> {
   override get message(): string {
     const where = this.ageSeconds < 0 ? `${-this.ageSeconds} s in the future` : `${this.ageSeconds} s old`
-    return `webhook signature is ${where}, tolerated are ${this.toleranceSeconds} s: check this machine's clock`
+    const but = this.genuine === undefined ? "" : this.genuine ? " (it matches, though)" : " (nor does it match)"
+    return `webhook signature is ${where}${but}, tolerated are ${this.toleranceSeconds} s: check this machine's clock`
   }
 }
 

@@ -259,13 +259,17 @@ const settingsOf = (
 
 type Verdict = Effect.Effect<VerifiedWebhook, WebhookVerificationError>
 
-const settle = (verdict: kernel.Verdict, mismatch: () => Verdict): Verdict => {
+const settle = (
+  verdict: kernel.Verdict,
+  mismatch: () => Verdict,
+  stale: (fields: { readonly ageSeconds: number; readonly toleranceSeconds: number }) => Verdict
+): Verdict => {
   if (verdict.ok) return Effect.succeed(verdict.webhook as VerifiedWebhook)
   switch (verdict.reason) {
     case "malformed":
       return Effect.fail(new MalformedSignatureError(verdict.fields))
     case "timestamp":
-      return Effect.fail(new SignatureTimestampError(verdict.fields))
+      return stale(verdict.fields)
     case "mismatch":
       return mismatch()
   }
@@ -282,11 +286,20 @@ const verifyWith = (
   mismatch: () => Verdict
 ): Verdict =>
   Effect.clockWith((clock) => {
-    const verdict = kernel.verify(keys, headers, body, clock.unsafeCurrentTimeMillis(), toleranceMillis)
-    return "then" in verdict
-      ? Effect.flatMap(Effect.promise(() => verdict), (verdict) => settle(verdict, mismatch))
-      : settle(verdict, mismatch)
+    const now = clock.unsafeCurrentTimeMillis()
+    const settled = (verdict: kernel.Verdict): Verdict =>
+      settle(verdict, mismatch, (fields) =>
+        // Its age alone refuses it; whether it matches tells a clock that is off from a forgery.
+        whenReady(
+          kernel.verify(keys, headers, body, now, Infinity),
+          ({ ok }) => Effect.fail(new SignatureTimestampError({ ...fields, genuine: ok }))
+        ))
+    return whenReady(kernel.verify(keys, headers, body, now, toleranceMillis), settled)
   })
+
+/** Goes on with a verdict: at once where there is node:crypto. */
+const whenReady = (verdict: kernel.Verdict | Promise<kernel.Verdict>, next: (verdict: kernel.Verdict) => Verdict) =>
+  "then" in verdict ? Effect.flatMap(Effect.promise(() => verdict), next) : next(verdict)
 
 /** Between two looks for the mistake behind a mismatch: each costs several MACs, and a flood of forgeries is cheap. */
 const explainInterval = 10_000

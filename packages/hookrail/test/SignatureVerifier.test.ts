@@ -98,7 +98,11 @@ describe("verify", () => {
         if (error._tag === "SignatureTimestampError") {
           assert.strictEqual(error.ageSeconds, seconds)
           assert.strictEqual(error.toleranceSeconds, 300)
+          assert.isTrue(error.genuine)
         }
+        const forged = yield* Effect.flip(verifyAt(seconds, { ...signed, body: "{}" }))
+        assert.isTrue(forged._tag === "SignatureTimestampError" && forged.genuine === false)
+        assert.include(forged.message, "nor does it match")
       }
     }))
 
