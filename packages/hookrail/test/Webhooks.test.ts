@@ -171,11 +171,11 @@ describe("answers", () => {
       { status: 503, headers: { "retry-after": "2" }, outcome: "retry" }
     ],
     ["reject", Webhooks.reject("no such order"), { status: 422, headers: {}, outcome: "rejected" }],
-    ["a failure", Effect.fail(new Error("down")), { status: 500, outcome: "failed" }],
+    ["a failure", Effect.fail("down"), { status: 500, outcome: "failed" }],
     ["a defect", Effect.die("bug"), { status: 500, outcome: "failed" }],
     [
       "a throw",
-      Effect.sync(() => {
+      Effect.suspend((): Effect.Effect<void> => {
         throw new Error("bug")
       }),
       { status: 500, outcome: "failed" }
