@@ -11,6 +11,7 @@ import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import * as internal from "hookrail/internal/client"
 import { toMillis } from "hookrail/internal/duration"
 import type { Transport } from "hookrail/Transport"
+import { onAbort } from "./abort.js"
 import { argumentError, closedError, configError, fromCore } from "./errors.js"
 import { sendEvents } from "./sendEvents.js"
 import type * as Types from "./types.js"
@@ -91,11 +92,11 @@ export const define = (open: Open): Types.HookrailConstructor => {
         const cancel = () => interrupt()
         // Before the effect runs: it may end at once, and takes them away then.
         this.#cancels.add(cancel)
-        signal?.addEventListener("abort", cancel)
+        const leave = signal === undefined ? undefined : onAbort(signal, cancel)
         interrupt = Effect.runCallback(Effect.suspend(effect), {
           onExit: (exit) => {
             this.#cancels.delete(cancel)
-            signal?.removeEventListener("abort", cancel)
+            leave?.()
             if (Exit.isSuccess(exit)) resolve(exit.value)
             else if (!Cause.isInterrupted(exit.cause)) reject(fromCore(Cause.squash(exit.cause)))
             else reject(signal?.aborted === true ? signal.reason : closedError())

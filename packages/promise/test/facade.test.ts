@@ -95,6 +95,30 @@ for (const [name, entry] of [["node", Node], ["web", Web]] as const) {
   })
 }
 
+it("many calls may share a signal", async () => {
+  const warnings: Array<Error> = []
+  const note = (warning: Error) => void warnings.push(warning)
+  process.on("warning", note)
+  const hookrail = client()
+  const controller = new AbortController()
+  const add = vi.spyOn(controller.signal, "addEventListener")
+  const remove = vi.spyOn(controller.signal, "removeEventListener")
+  const { signal } = controller
+  await Promise.all(events(50).map(({ payload, topic }) => hookrail.sendEvent(topic, payload, { signal })))
+  assert.deepStrictEqual([add.mock.calls.length, remove.mock.calls.length], [1, 1])
+  const stall = emulator.fault({ kind: "stall" })
+  const sending = events(50).map(({ payload, topic }) => failure(hookrail.sendEvent(topic, payload, { signal })))
+  await requests(100)
+  const reason = new Error("enough")
+  controller.abort(reason)
+  assert.deepStrictEqual(new Set(await Promise.all(sending)), new Set([reason]))
+  stall.remove()
+  // Warnings come with the next turn of the event loop.
+  await new Promise(setImmediate)
+  process.off("warning", note)
+  assert.deepStrictEqual(warnings, [])
+})
+
 describe("errors", () => {
   it("are instances of their classes", async () => {
     const hookrail = client({ retry: false })
