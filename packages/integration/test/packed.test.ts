@@ -62,19 +62,31 @@ const promiseBody = `
     if (verified.deliveryId !== "d1") throw new Error("not verified")
     const forged = await verifySignature({ ...signed, body: "{ }" }).then(() => "verified", () => "refused")
     if (forged !== "refused") throw new Error(forged)
+    const webhooks = createWebhookHandler({ secrets: "whsec_1", on: { orders: () => undefined } })
+    const headers = { "hookrail-signature": signed.signature, "hookrail-delivery-id": "d1", "hookrail-event-id": "e1", "hookrail-topic": "orders" }
+    const { status } = await webhooks(new Request("http://localhost/", { method: "POST", headers, body }))
+    if (status !== 204) throw new Error("answered " + status)
+    try {
+      createWebhookHandler({ secrets: "" })
+      throw new Error("took an empty secret")
+    } catch (error) {
+      // One class, though it comes from two entries.
+      if (!(error instanceof HookrailConfigError)) throw error
+    }
     console.log("ok")
   }
   void main()
 `
 
 const effectSource = `
-  import { NodeHookrail } from "@hookrail/node"
-  import { Effect, Redacted } from "effect"
-  import { HookrailClient } from "hookrail"
+  import { NodeHookrail, NodeWebhooks } from "@hookrail/node"
+  import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
+  import { DeliveryLog, HookrailClient, SendGate, SignatureVerifier, Webhooks } from "hookrail"
   ${effectBody}
 `
 const promiseSource = `
-  import { Hookrail } from "@hookrail/promise"
+  import { Hookrail, HookrailConfigError } from "@hookrail/promise"
+  import { createWebhookHandler } from "@hookrail/promise/webhooks"
   import { verifySignature } from "@hookrail/promise/verify"
   import { createHmac } from "node:crypto"
   ${promiseBody}
