@@ -45,7 +45,7 @@ import { toMillis } from "./duration.js"
 import * as Gate from "./gate.js"
 import { noOverload, overloadOf } from "./overload.js"
 import { defaults } from "./pace.js"
-import { encode, type TopicText, topicText } from "./payload.js"
+import { encode, payloadOf, type TopicText, topicText } from "./payload.js"
 import { ifTraced } from "./tracing.js"
 import type { TransportError } from "./transportError.js"
 
@@ -132,7 +132,14 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
     }
     return Effect.flatMap(
       idempotencyKey === undefined
-        ? keys.keyFor({ topic, payload: encoded.payload, orderingKey: orderingKey ?? Arguments.orderingKeyIn(payload) })
+        ? keys.keyFor({
+          topic,
+          // Cut out only for keys that look at it.
+          get payload() {
+            return payloadOf(encoded)
+          },
+          orderingKey: orderingKey ?? Arguments.orderingKeyIn(payload)
+        })
         : Effect.succeed(idempotencyKey),
       (key) => {
         const reason = Arguments.checkIdempotencyKey(key)
