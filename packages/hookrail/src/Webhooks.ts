@@ -122,7 +122,7 @@ export interface WebhookRequest {
   readonly headers: WebhookHeaders
   /** Reads the raw body, at most `limit` bytes of it. */
   readonly body: (limit: number) => Effect.Effect<Uint8Array, UnreadableBody>
-  /** For the log, if the body is not the raw one: the line that hands it over in this framework. */
+  /** For the log, if the body is gone or not the raw one: the line that hands it over in this framework. */
   readonly advice: string
 }
 
@@ -134,8 +134,6 @@ export interface WebhookRequest {
  */
 export interface UnreadableBody {
   readonly reason: "too-large" | "consumed" | "aborted"
-  /** What to change, where it was consumed. */
-  readonly advice: string
 }
 
 /**

@@ -233,7 +233,8 @@ describe("answers", () => {
       for (const [reason, status] of [["too-large", 413], ["aborted", 408], ["consumed", 500]] as const) {
         const unreadable = Effect.map(request(), (good): Webhooks.WebhookRequest => ({
           ...good,
-          body: () => Effect.fail({ reason, advice: "move it up" })
+          body: () => Effect.fail({ reason }),
+          advice: "move it up"
         }))
         const [answer, log] = yield* logged(Effect.flatMap(unreadable, service.handle))
         strictEqual(answer.status, status)

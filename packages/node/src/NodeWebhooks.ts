@@ -60,7 +60,7 @@ const advice = "take the body before a parser does" +
 
 type Body = Effect.Effect<Uint8Array, Webhooks.UnreadableBody>
 
-const fail = (reason: Webhooks.UnreadableBody["reason"]): Body => Effect.fail({ reason, advice })
+const fail = (reason: Webhooks.UnreadableBody["reason"]): Body => Effect.fail({ reason })
 
 /** Bytes that somebody has read, if they are still bytes. */
 const held = (body: unknown, limit: number): Body | undefined => {

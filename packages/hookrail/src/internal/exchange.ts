@@ -2,6 +2,7 @@
  * What the transports of this package have in common: the limits of an exchange, in time and in size.
  */
 import type { TransportRequest } from "../Transport.js"
+import { concat } from "./bytes.js"
 import { maxBodyBytes } from "./limits.js"
 import { timeoutError } from "./networkCodes.js"
 import type { TransportError } from "./transportError.js"
@@ -27,15 +28,7 @@ export class BodyBuffer {
 
   /** Decodes once and whole, so that a character split between chunks survives. */
   text(): string {
-    const first = this.chunks[0]
-    if (first === undefined || this.chunks.length === 1) return new TextDecoder().decode(first)
-    const bytes = new Uint8Array(this.size)
-    let offset = 0
-    for (const chunk of this.chunks) {
-      bytes.set(chunk, offset)
-      offset += chunk.length
-    }
-    return new TextDecoder().decode(bytes)
+    return new TextDecoder().decode(concat(this.chunks, this.size))
   }
 }
 

@@ -128,30 +128,28 @@ export const make: Effect.Effect<Transport.Service, never, HttpClient.HttpClient
       const invalid = invalidRequest(request.headers)
       if (invalid !== undefined) return Effect.fail(invalid)
       // A race with a timer would take two fibers; the exchange in one of its own can be interrupted from outside.
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
-          let elapsed: TransportError | undefined
-          const limits = new Limits(request, (error) => {
-            elapsed = error
-            fiber?.unsafeInterruptAsFork(FiberId.none)
-          })
-          let fiber: Fiber.RuntimeFiber<TransportResponse, TransportError> | undefined
-          return Effect.flatMap(Effect.forkDaemon(exchange(request, limits)), (forked) => {
-            fiber = forked
-            return Effect.matchCauseEffect(restore(Fiber.join(forked)), {
-              onFailure: (cause) => {
-                limits.clear()
-                if (elapsed !== undefined) return Effect.fail(elapsed)
-                return Effect.zipRight(Fiber.interrupt(forked), Effect.failCause(cause))
-              },
-              onSuccess: (response) => {
-                limits.clear()
-                return Effect.succeed(response)
-              }
-            })
+      return Effect.uninterruptibleMask((restore) => {
+        let elapsed: TransportError | undefined
+        let fiber: Fiber.RuntimeFiber<TransportResponse, TransportError> | undefined
+        const limits = new Limits(request, (error) => {
+          elapsed = error
+          fiber?.unsafeInterruptAsFork(FiberId.none)
+        })
+        return Effect.flatMap(Effect.forkDaemon(exchange(request, limits)), (forked) => {
+          fiber = forked
+          return Effect.matchCauseEffect(restore(Fiber.join(forked)), {
+            onFailure: (cause) => {
+              limits.clear()
+              if (elapsed !== undefined) return Effect.fail(elapsed)
+              return Effect.zipRight(Fiber.interrupt(forked), Effect.failCause(cause))
+            },
+            onSuccess: (response) => {
+              limits.clear()
+              return Effect.succeed(response)
+            }
           })
         })
-      )
+      })
     }
   }
 })

@@ -5,7 +5,7 @@ import type { Handle } from "./runtime.js"
 
 const advice = "pass the event of the Lambda on as it is, its isBase64Encoded too"
 
-const fail = (reason: UnreadableBody["reason"]): Effect.Effect<never, UnreadableBody> => Effect.fail({ reason, advice })
+const fail = (reason: UnreadableBody["reason"]): Effect.Effect<never, UnreadableBody> => Effect.fail({ reason })
 
 const read = ({ body, isBase64Encoded }: LambdaEvent, limit: number): Effect.Effect<Uint8Array, UnreadableBody> => {
   if (body === null || body === undefined) return Effect.succeed(new Uint8Array(0))

@@ -3,7 +3,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Service, UnreadableBody, WebhookRequest } from "../Webhooks.js"
-import { concat } from "./webRequest.js"
+import { concat } from "./bytes.js"
 
 const advice = "read the body nowhere else, and mount the app before what does"
 
@@ -19,7 +19,7 @@ const read = (
 ): Effect.Effect<Uint8Array, UnreadableBody> =>
   Effect.suspend(() => {
     const promised = Number(request.headers["content-length"])
-    if (promised > limit) return Effect.fail<UnreadableBody>({ reason: "too-large", advice })
+    if (promised > limit) return Effect.fail<UnreadableBody>({ reason: "too-large" })
     const chunks: Array<Uint8Array> = []
     let size = 0
     return request.stream.pipe(
@@ -31,12 +31,12 @@ const read = (
         })
       ),
       Effect.matchEffect({
-        onFailure: () => Effect.fail<UnreadableBody>({ reason: "aborted", advice }),
+        onFailure: () => Effect.fail<UnreadableBody>({ reason: "aborted" }),
         onSuccess: () =>
           size > limit
-            ? Effect.fail<UnreadableBody>({ reason: "too-large", advice })
+            ? Effect.fail<UnreadableBody>({ reason: "too-large" })
             : size === 0 && promised > 0
-            ? Effect.fail<UnreadableBody>({ reason: "consumed", advice })
+            ? Effect.fail<UnreadableBody>({ reason: "consumed" })
             : Effect.succeed(concat(chunks, size))
       })
     )

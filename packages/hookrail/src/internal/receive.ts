@@ -106,7 +106,7 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
       Clock.currentTimeMillis,
       (receivedAt) =>
         Effect.matchEffect(request.body(settings.maxBodyBytes), {
-          onFailure: unreadable,
+          onFailure: (body) => unreadable(body, request),
           onSuccess: (body) =>
             Effect.matchEffect(verifier.verifyRequest(request.headers, body), {
               onFailure: (error) => unverified(error, request),
@@ -116,7 +116,7 @@ export const make = ({ context, handlers, log, settings, verifier }: Dependencie
     )
   }
 
-  const unreadable = ({ advice, reason }: UnreadableBody): Effect.Effect<WebhookAnswer> => {
+  const unreadable = ({ reason }: UnreadableBody, { advice }: WebhookRequest): Effect.Effect<WebhookAnswer> => {
     switch (reason) {
       case "aborted":
         // Nobody reads it; 408 is what brings the delivery again.
