@@ -13,6 +13,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { toHex } from "./internal/hex.js"
+import { uuid } from "./internal/uuid.js"
 
 /**
  * The event that a key is wanted for.
@@ -53,23 +55,6 @@ export interface Service {
  * @category constructors
  */
 export const make = (keyFor: Service["keyFor"]): Service => ({ keyFor })
-
-/** `randomUUID` is there only in secure contexts; `getRandomValues` is there everywhere. */
-const uuid = (): string => {
-  const crypto = globalThis.crypto
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID()
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = toHex(bytes)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-}
-
-const toHex = (bytes: Uint8Array): string => {
-  let hex = ""
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0")
-  return hex
-}
 
 const nextUuid = Effect.sync(uuid)
 

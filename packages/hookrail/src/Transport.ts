@@ -13,6 +13,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { CallbackRequest } from "./internal/callbackRequest.js"
 import * as fetchTransport from "./internal/fetchTransport.js"
 import type { TransportError } from "./internal/transportError.js"
 
@@ -89,10 +90,63 @@ export declare namespace Transport {
 }
 
 /**
+ * What an exchange by callbacks reports to: one of the two, once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Receiver {
+  readonly onResponse: (response: TransportResponse) => void
+  readonly onFailure: (error: TransportError) => void
+}
+
+/**
+ * An exchange by callbacks that has begun.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Exchange {
+  /** Ends it, if it has not ended, and frees its socket. Its receiver hears nothing any more. */
+  readonly abort: () => void
+}
+
+/**
+ * Begins an exchange. It must not throw.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Start = (request: TransportRequest, receiver: Receiver) => Exchange
+
+/**
  * @since 0.1.0
  * @category tags
  */
 export class Transport extends Context.Tag("hookrail/Transport")<Transport, Transport.Service>() {}
+
+/**
+ * A transport of something that works by callbacks. The client runs its requests in fewer steps than those of any other
+ * effect.
+ *
+ * @example
+ * import { Transport } from "hookrail"
+ *
+ * // Answers everything itself.
+ * const echo = Transport.fromCallbacks((request, receiver) => {
+ *   const timer = setTimeout(() => {
+ *     const body = new TextDecoder().decode(request.body)
+ *     receiver.onResponse({ status: 200, header: () => undefined, body, truncated: false })
+ *   }, 10)
+ *   return { abort: () => clearTimeout(timer) }
+ * })
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromCallbacks = (start: Start): Transport.Service => ({
+  request: (request) => new CallbackRequest(start, request)
+})
 
 /**
  * A transport over the global `fetch`, for runtimes that have no other: workers, Deno, Bun, browsers. Without a

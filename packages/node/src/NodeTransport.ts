@@ -9,8 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { HookrailConfigError } from "hookrail/HookrailError"
-import { maxBodyBytes, Transport, TransportError } from "hookrail/Transport"
-import type { TransportRequest, TransportResponse } from "hookrail/Transport"
+import { fromCallbacks, maxBodyBytes, Transport, TransportError } from "hookrail/Transport"
+import type { Exchange, Receiver, TransportRequest } from "hookrail/Transport"
 import type { Socket } from "node:net"
 import type { buildConnector, Client as UndiciClient, Dispatcher, Pool as UndiciPool } from "undici"
 // The inner modules of undici, because its index also loads fetch, caches, mocks and WebSocket: most of its start-up
@@ -139,7 +139,7 @@ type State =
  * It is a handler of undici's older interface (`onConnect`, `onHeaders`, ...), since that is the one undici 7 works
  * with: a handler of the newer interface costs two more objects and an eagerly parsed header record per request.
  */
-class Exchange {
+class UndiciExchange implements Exchange {
   /** Undici did not even take the request: an invalid header or path. */
   refused = false
 
@@ -150,7 +150,8 @@ class Exchange {
   private readonly timeout: number
   private timer: NodeJS.Timeout | undefined
   private options: DispatchOptions | undefined
-  private abort: Abort | undefined
+  /** Given by undici: destroys the connection. */
+  private destroy: Abort | undefined
   private status = 0
   private rawHeaders = noHeaders
   private chunk: Buffer | undefined
@@ -160,7 +161,7 @@ class Exchange {
   constructor(
     request: TransportRequest,
     private readonly connectTimeout: number,
-    private readonly resume: (exit: Effect.Effect<TransportResponse, TransportError>) => void
+    private readonly receiver: Receiver
   ) {
     this.responseTimeout = request.responseTimeout
     this.timeout = request.timeout
@@ -184,7 +185,7 @@ class Exchange {
   onConnect(abort: Abort): void {
     // Throwing drops the request and leaves the connection alone; calling `abort` would destroy it.
     if (this.state !== "waiting") throw dropped
-    this.abort = abort
+    this.destroy = abort
     this.state = "sent"
     this.sentAt = performance.now()
   }
@@ -203,10 +204,10 @@ class Exchange {
     if (this.state !== "answering") return true
     const room = maxBodyBytes - this.size
     if (chunk.length > room) {
-      const abort = this.abort
+      const { destroy } = this
       this.keep(chunk.subarray(0, room))
       this.respond(true)
-      abort?.(dropped)
+      destroy?.(dropped)
     } else {
       this.keep(chunk)
     }
@@ -252,28 +253,28 @@ class Exchange {
     const deadline = Math.min(whole, response)
     // Timers count whole milliseconds and may fire a fraction early.
     if (deadline - now < 1) {
-      const { abort, options } = this
+      const { destroy, options } = this
       this.timedOut(
         state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
         response < whole ? this.responseTimeout : this.timeout
       )
-      this.drop(abort, options)
+      this.drop(destroy, options)
     } else {
       this.timer = setTimeout(onTimer, Math.min(deadline - now, maxDelay), this)
     }
   }
 
   /** Nobody waits for the answer any more. */
-  interrupt(): void {
+  abort(): void {
     if (this.state === "done") return
-    const { abort, options } = this
+    const { destroy, options } = this
     this.end()
-    this.drop(abort, options)
+    this.drop(destroy, options)
   }
 
   /** Destroys the connection, or else lets go of the body: the rest stays in the queue until `onConnect` meets it. */
-  private drop(abort: Abort | undefined, options: DispatchOptions | undefined): void {
-    if (abort !== undefined) abort(dropped)
+  private drop(destroy: Abort | undefined, options: DispatchOptions | undefined): void {
+    if (destroy !== undefined) destroy(dropped)
     else if (options !== undefined) options.body = null
   }
 
@@ -286,7 +287,7 @@ class Exchange {
     clearTimeout(this.timer)
     this.timer = undefined
     this.options = undefined
-    this.abort = undefined
+    this.destroy = undefined
     this.rawHeaders = noHeaders
     this.chunk = undefined
     this.chunks = undefined
@@ -302,7 +303,7 @@ class Exchange {
   private respond(truncated: boolean): void {
     const { chunk, chunks, rawHeaders, size, status } = this
     this.end()
-    this.resume(Effect.succeed({
+    this.receiver.onResponse({
       status,
       header: (name) => {
         for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -312,7 +313,7 @@ class Exchange {
       },
       body: chunks !== undefined ? decode(Buffer.concat(chunks, size)) : chunk !== undefined ? decode(chunk) : "",
       truncated
-    }))
+    })
   }
 
   private timedOut(phase: TransportError["phase"], limit: number): void {
@@ -322,11 +323,11 @@ class Exchange {
 
   private fail(error: TransportError): void {
     this.end()
-    this.resume(Effect.fail(error))
+    this.receiver.onFailure(error)
   }
 }
 
-const onTimer = (exchange: Exchange): void => exchange.onTimer()
+const onTimer = (exchange: UndiciExchange): void => exchange.onTimer()
 
 /**
  * A client that stays in the pool when it refuses a request. The pool takes `false` for "busy until the next drain
@@ -334,7 +335,7 @@ const onTimer = (exchange: Exchange): void => exchange.onTimer()
  */
 class PooledClient extends Client {
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return super.dispatch(options, handler) || (handler as unknown as Exchange).refused
+    return super.dispatch(options, handler) || (handler as unknown as UndiciExchange).refused
   }
 }
 
@@ -368,28 +369,14 @@ class Pools {
     }
   }
 
-  /**
-   * What `Effect.async` with a finalizer does, in half the steps: this runs for every request, and a successful one needs
-   * none of the finalizer's machinery.
-   */
-  request(request: TransportRequest): Effect.Effect<TransportResponse, TransportError> {
-    return Effect.uninterruptibleMask((restore) => {
-      let exchange: Exchange | undefined
-      return Effect.catchAllCause(
-        restore(Effect.async<TransportResponse, TransportError>((resume) => {
-          exchange = new Exchange(request, this.settings.connectTimeout, resume)
-          try {
-            exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
-          } catch (error) {
-            exchange.onError(error as Error)
-          }
-        })),
-        (cause) => {
-          exchange?.interrupt()
-          return Effect.failCause(cause)
-        }
-      )
-    })
+  start(request: TransportRequest, receiver: Receiver): Exchange {
+    const exchange = new UndiciExchange(request, this.settings.connectTimeout, receiver)
+    try {
+      exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
+    } catch (error) {
+      exchange.onError(error as Error)
+    }
+    return exchange
   }
 
   private open(origin: string): UndiciPool {
@@ -437,7 +424,7 @@ export const make = (
         Effect.sync(() => new Pools(settings)),
         (pools) => Effect.promise(() => pools.close())
       )),
-    (pools) => ({ request: (request) => pools.request(request) })
+    (pools) => fromCallbacks((request, receiver) => pools.start(request, receiver))
   )
 
 /**

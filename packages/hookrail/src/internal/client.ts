@@ -2,9 +2,11 @@
  * The client itself. The path of one event reads from `sendEvent` down: check and encode once, get a key, attempt
  * through the gate, classify, retry by the policy, decode.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
@@ -24,8 +26,9 @@ import {
   UnmatchedEventError
 } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
+import { random as randomKeys } from "../IdempotencyKeys.js"
 import * as RetryPolicy from "../RetryPolicy.js"
-import type { GateTimeoutError, SendGate } from "../SendGate.js"
+import type { GateTimeoutError, SendGate, Turn } from "../SendGate.js"
 import type * as Topic from "../Topic.js"
 import type { Transport, TransportRequest, TransportResponse } from "../Transport.js"
 import * as Arguments from "./arguments.js"
@@ -39,33 +42,78 @@ import {
   problemOf,
   unexpectedBody
 } from "./classify.js"
-import { acceptedBody, statusBody } from "./decode.js"
 import { isTerminal } from "./deliveryState.js"
 import { toMillis } from "./duration.js"
 import * as Gate from "./gate.js"
+import { type Operation, ReadOperation, SendOperation } from "./operation.js"
 import { noOverload, overloadOf } from "./overload.js"
 import { defaults } from "./pace.js"
 import { encode, payloadOf, type TopicText, topicText } from "./payload.js"
-import { ifTraced } from "./tracing.js"
+import { withClock } from "./tracing.js"
 import type { TransportError } from "./transportError.js"
+import { uuid } from "./uuid.js"
 
 type Retry = HookrailConfig["retry"]
 
-/** One call, over all of its attempts. */
-interface Call<A> {
-  readonly request: TransportRequest
-  readonly retry: Retry
-  /** When the call began, by the `Clock`. */
-  readonly start: number
+/** Why an attempt failed, as the parts below tell it. */
+type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
+
+type CallError = AttemptError | UnmatchedEventError | RetryError | InvalidArgumentError
+
+/** One call, over all of its attempts. A class for the sake of the garbage collector: see `operation.ts`. */
+class Call<A> implements Turn {
+  attempts = 0
+  /** What the attempts so far leave open. */
+  outcome: Outcome = "not-sent"
   /** When the policy's time is used up: no attempt begins later. */
   readonly deadline: number
-  readonly context: CallContext
-  readonly decode: (response: TransportResponse) => A | undefined
-  /** The statuses that an outage of the server's database hides behind. */
-  readonly masks: (status: number) => boolean
-  attempts: number
-  /** What the attempts so far leave open; only of a send. */
-  outcome: Outcome
+
+  constructor(
+    readonly operation: Operation<A>,
+    readonly request: TransportRequest,
+    readonly retry: Retry,
+    /** When the call began, by the `Clock`. */
+    readonly start: number
+  ) {
+    this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity
+  }
+
+  context(outcome: Outcome = this.outcome): CallContext {
+    return this.operation.context(outcome)
+  }
+
+  /** The worst of all attempts counts: one unknown outcome is not made good by a later refusal. */
+  raise(outcome: Outcome): void {
+    if (severity[outcome] > severity[this.outcome]) this.outcome = outcome
+  }
+}
+
+const severity: Record<Outcome, number> = { "not-sent": 0, refused: 1, unknown: 2 }
+
+/** Not spread over constant ones: that takes four times as long. */
+class SendHeaders {
+  readonly accept = json
+  readonly "content-type" = json
+  readonly "user-agent": string
+  readonly "idempotency-key": string;
+  [name: string]: string
+
+  constructor(readonly authorization: string, userAgent: string, idempotencyKey: string) {
+    this["user-agent"] = userAgent
+    this["idempotency-key"] = idempotencyKey
+  }
+}
+
+class Request implements TransportRequest {
+  constructor(
+    readonly method: "GET" | "POST",
+    readonly origin: string,
+    readonly path: string,
+    readonly headers: Readonly<Record<string, string>>,
+    readonly body: Uint8Array | undefined,
+    readonly responseTimeout: number,
+    readonly timeout: number
+  ) {}
 }
 
 export interface Dependencies {
@@ -76,6 +124,8 @@ export interface Dependencies {
   readonly gate?: SendGate.Service | undefined
 }
 
+const json = "application/json"
+
 /** Topics met before, so that each is checked and encoded once. Bounded: a topic may be made of user input. */
 const maxTopics = 1_000
 
@@ -83,8 +133,7 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
   const { config, keys, transport } = dependencies
   const gate = dependencies.gate ?? Gate.make({ ...defaults, maxInFlight: config.maxInFlight })
   const apiKey = Redacted.value(config.apiKey)
-  const headers = { authorization: `Bearer ${apiKey}`, "user-agent": config.userAgent, accept: "application/json" }
-  const sendHeaders = { ...headers, "content-type": "application/json" }
+  const authorization = `Bearer ${apiKey}`
   const eventsPath = `${config.prefix}/v1/events`
   const topics = new Map<string, TopicText>()
   const unmatched = new Set<string>()
@@ -98,18 +147,19 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
     payload: unknown,
     options: SendOptions = {}
   ): Effect.Effect<EventAccepted, SendError> =>
-    traced("HookrailClient.sendEvent", "hookrail.topic", typeof topic === "string" ? topic : topic?.name, () => {
+    traced("HookrailClient.sendEvent", "hookrail.topic", typeof topic === "string" ? topic : topic?.name, (clock) => {
       // Callers without types may pass anything here; what is no Topic is refused as a topic name.
       if (typeof topic !== "object" || typeof topic?.encode !== "function") {
-        return sendPayload(topic as string, payload, options)
+        return sendPayload(clock, topic as string, payload, options)
       }
       return Effect.matchEffect(topic.encode(payload as never), {
         onFailure: ({ path, reason }) => Effect.fail(invalidPayload(topic.name, options, path, reason)),
-        onSuccess: (encoded) => sendPayload(topic.name, encoded, options)
+        onSuccess: (encoded) => sendPayload(clock, topic.name, encoded, options)
       })
     })
 
   const sendPayload = (
+    clock: Clock.Clock,
     topic: string,
     payload: unknown,
     options: SendOptions
@@ -130,48 +180,43 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
       const reason = Arguments.checkOrderingKey(orderingKey, payload)
       if (reason !== undefined) return Effect.fail(invalidArgument(topic, options, "orderingKey", reason))
     }
+    // The default needs neither a step of its own nor a check.
+    if (idempotencyKey === undefined && keys === randomKeys) {
+      return sendBytes(clock, topic, encoded.body, uuid(), options)
+    }
     return Effect.flatMap(
       idempotencyKey === undefined
         ? keys.keyFor({
           topic,
-          // Cut out only for keys that look at it.
-          get payload() {
-            return payloadOf(encoded)
-          },
+          payload: payloadOf(encoded),
           orderingKey: orderingKey ?? Arguments.orderingKeyIn(payload)
         })
         : Effect.succeed(idempotencyKey),
       (key) => {
         const reason = Arguments.checkIdempotencyKey(key)
         if (reason !== undefined) return Effect.fail(invalidArgument(topic, options, "idempotencyKey", reason))
-        return sendBytes(topic, encoded.body, key, options)
+        return sendBytes(clock, topic, encoded.body, key, options)
       }
     )
   }
 
   /** From here on the key and the bytes are fixed, whatever happens. */
-  const sendBytes = (topic: string, body: Uint8Array, idempotencyKey: string, options: SendOptions) => {
-    const context: CallContext = { topic, idempotencyKey, outcome: "not-sent" }
-    const requestHeaders: Record<string, string> = { ...sendHeaders, "idempotency-key": idempotencyKey }
-    if (options.orderingKey !== undefined) requestHeaders["x-hookrail-ordering-key"] = options.orderingKey
-    return Effect.flatMap(
-      call<EventAccepted>("POST", eventsPath, requestHeaders, body, options, context, {
-        masks: (status) => status === 401,
-        decode: (response) => {
-          const accepted = acceptedBody(response.body)
-          if (accepted === undefined) return undefined
-          const { deliveryIds, eventId } = accepted
-          return { eventId, deliveryIds, replayed: response.header("idempotent-replay") === "true", idempotencyKey }
-        }
-      }) as Effect.Effect<EventAccepted, SendError>,
-      (accepted) =>
-        accepted.deliveryIds.length > 0 || config.onUnmatched === "ignore"
-          ? Effect.succeed(accepted)
-          : reportUnmatched(topic, accepted)
-    )
+  const sendBytes = (
+    clock: Clock.Clock,
+    topic: string,
+    body: Uint8Array,
+    idempotencyKey: string,
+    options: SendOptions
+  ) => {
+    const headers: Record<string, string> = new SendHeaders(authorization, config.userAgent, idempotencyKey)
+    if (options.orderingKey !== undefined) headers["x-hookrail-ordering-key"] = options.orderingKey
+    const operation = new SendOperation(topic, idempotencyKey, conclude)
+    return call(clock, operation, "POST", eventsPath, headers, body, options) as Effect.Effect<EventAccepted, SendError>
   }
 
-  const reportUnmatched = (topic: string, accepted: EventAccepted): Effect.Effect<EventAccepted, SendError> => {
+  /** What becomes of an event that is stored: one that nobody gets may be a mistake. */
+  const conclude = (topic: string, accepted: EventAccepted): Effect.Effect<EventAccepted, UnmatchedEventError> => {
+    if (accepted.deliveryIds.length > 0 || config.onUnmatched === "ignore") return Effect.succeed(accepted)
     // A topic that is known by now costs no error.
     if (config.onUnmatched === "log" && (unmatched.has(topic) || unmatched.size >= maxTopics)) {
       return Effect.succeed(accepted)
@@ -213,7 +258,7 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
   // -------------------------------------------------------------------------------------------------------------
 
   const getEvent = (eventId: string, options: ReadOptions = {}): Effect.Effect<EventStatus, ReadError> =>
-    traced("HookrailClient.getEvent", "hookrail.event_id", eventId, () => {
+    traced("HookrailClient.getEvent", "hookrail.event_id", eventId, (clock) => {
       const reason = Arguments.checkEventId(eventId)
       if (reason !== undefined) {
         return Effect.fail(
@@ -221,10 +266,9 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
         )
       }
       const path = `${eventsPath}/${encodeURIComponent(eventId)}`
-      return call<EventStatus>("GET", path, headers, undefined, options, { eventId }, {
-        masks: (status) => status === 401 || status === 404,
-        decode: (response) => statusBody(response.body)
-      }) as Effect.Effect<EventStatus, ReadError>
+      const headers = { authorization, "user-agent": config.userAgent, accept: json }
+      const operation = new ReadOperation(eventId)
+      return call(clock, operation, "GET", path, headers, undefined, options) as Effect.Effect<EventStatus, ReadError>
     })
 
   const awaitEvent = (eventId: string, options: AwaitOptions = {}) =>
@@ -260,91 +304,84 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
   // -------------------------------------------------------------------------------------------------------------
 
   const call = <A>(
+    clock: Clock.Clock,
+    operation: Operation<A>,
     method: "GET" | "POST",
     path: string,
-    requestHeaders: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>>,
     body: Uint8Array | undefined,
-    options: ReadOptions,
-    context: CallContext,
-    read: Pick<Call<A>, "decode" | "masks">
-  ): Effect.Effect<A, AttemptError | RetryError | InvalidArgumentError> => {
-    const begin = (retry: Retry, timeout: number) =>
-      Effect.clockWith((clock) => {
-        const start = clock.unsafeCurrentTimeMillis()
-        const call: Call<A> = {
-          request: {
-            method,
-            origin: config.origin,
-            path,
-            headers: requestHeaders,
-            body,
-            responseTimeout: Math.min(config.responseTimeout, timeout),
-            timeout
-          },
-          retry,
-          start,
-          deadline: RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity,
-          context,
-          decode: read.decode,
-          masks: read.masks,
-          attempts: 0,
-          outcome: "not-sent"
-        }
-        return Effect.catchAll(attempt(call), (error) =>
-          error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
-            : afterFailure(call, error))
-      })
-
+    options: ReadOptions
+  ): Effect.Effect<A, CallError> => {
     const timeout = options.timeout === undefined ? config.timeout : toMillis(options.timeout)
     if (timeout === undefined || timeout <= 0) {
-      const reason = "must be a finite duration above 0"
-      return Effect.fail(new InvalidArgumentError({ ...context, argument: "timeout", reason }))
+      return invalidOption(operation, "timeout", "must be a finite duration above 0")
     }
-    if (options.retry === undefined) return begin(config.retry, timeout)
+    const responseTimeout = Math.min(config.responseTimeout, timeout)
+    const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
+    const start = clock.unsafeCurrentTimeMillis()
+    if (options.retry === undefined) return run(new Call(operation, request, config.retry, start))
     return Effect.matchEffect(resolveRetry(options.retry), {
-      onFailure: ({ option, reason }) =>
-        Effect.fail(new InvalidArgumentError({ ...context, argument: "retry", reason: `${option} ${reason}` })),
-      onSuccess: (retry) => begin(retry, timeout)
+      onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
+      onSuccess: (retry) => run(new Call(operation, request, retry, start))
     })
   }
 
-  /** One request and its answer. */
-  const attempt = <A>(call: Call<A>): Effect.Effect<A, AttemptError | GateTimeoutError> =>
-    Effect.matchEffect(gate.run(transport.request(call.request), call, overloadOf), {
-      onFailure: (error) => Effect.fail(error._tag === "TransportError" ? withoutAnswer(call, error) : error),
-      onSuccess: (response) => classify(call, response)
-    })
+  const invalidOption = (operation: Operation<unknown>, argument: "timeout" | "retry", reason: string) =>
+    Effect.fail(new InvalidArgumentError({ ...operation.context("not-sent"), argument, reason }))
 
-  const withoutAnswer = <A>(call: Call<A>, error: TransportError): RetryableError => {
+  /** The first attempt, and the others if it fails. The schedule of these exists from the first failure on. */
+  const run = <A>(call: Call<A>): Effect.Effect<A, CallError> =>
+    Effect.catchAllCause(attempt(call), (cause) =>
+      Either.match(Cause.failureOrCause(cause), {
+        onLeft: (failure) => {
+          const error = errorOf(call, failure)
+          return error._tag === "GateTimeoutError"
+            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            : retried(call, error)
+        },
+        onRight: Effect.failCause
+      }))
+
+  /** One request and its answer. */
+  const attempt = <A>(call: Call<A>): Effect.Effect<A, AttemptFailure> =>
+    Effect.flatMap(gate.run(transport.request(call.request), call, overloadOf), (response) => classify(call, response))
+
+  const errorOf = (
+    call: Call<unknown>,
+    failure: AttemptFailure
+  ): AttemptError | UnmatchedEventError | GateTimeoutError =>
+    failure._tag === "TransportError" ? withoutAnswer(call, failure) : failure
+
+  const withoutAnswer = (call: Call<unknown>, error: TransportError): RetryableError => {
     call.attempts++
-    if (error.phase !== "connect") raise(call, "unknown")
-    return errorOfTransport(error, contextOf(call), apiKey)
+    if (error.phase !== "connect") call.raise("unknown")
+    return errorOfTransport(error, call.context(), apiKey)
   }
 
   /** The answer that keeps this call waiting stands for one of its own. */
-  const neverSent = <A>(call: Call<A>, { status }: GateTimeoutError): RetryableError =>
+  const neverSent = (call: Call<unknown>, { status }: GateTimeoutError): RetryableError =>
     status === 429
-      ? new RateLimitError({ ...contextOf(call), status })
-      : new ServerError({ ...contextOf(call), status })
+      ? new RateLimitError({ ...call.context(), status })
+      : new ServerError({ ...call.context(), status })
 
-  const classify = <A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, AttemptError> => {
+  const classify = <A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, AttemptFailure> => {
     call.attempts++
+    const { operation } = call
     const { status } = response
     if (status >= 200 && status < 300) {
-      const value = response.truncated ? undefined : call.decode(response)
-      if (value !== undefined) return Effect.succeed(value)
-      raise(call, "unknown")
-      return Effect.fail(unexpectedBody(response, contextOf(call), apiKey))
+      const result = response.truncated ? undefined : operation.read(response)
+      if (result !== undefined) return result
+      call.raise("unknown")
+      return Effect.fail(unexpectedBody(response, call.context(), apiKey))
     }
     const problem = problemOf(response, apiKey)
-    raise(call, outcomeOf(status))
-    const context = isConclusive(status, problem) ? contextOf(call, "refused") : contextOf(call)
+    call.raise(outcomeOf(status))
+    const context = isConclusive(status, problem) ? call.context("refused") : call.context()
     const answered = Effect.map(
       Clock.currentTimeMillis,
       (now) => errorOfResponse(response, problem, context, apiKey, now)
     )
-    if (!config.probeOutages || !call.masks(status)) return Effect.flip(answered)
+    if (!config.probeOutages || !operation.isMasked(status)) return Effect.flip(answered)
     return Effect.flatMap(databaseIsDown(call), (down) =>
       down
         ? Effect.fail(new ServerError({ ...context, status: 503, problem, maskedStatus: status }))
@@ -369,32 +406,33 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
     timeout: config.timeout
   })
 
-  const afterFailure = <A>(call: Call<A>, error: AttemptError): Effect.Effect<A, AttemptError | RetryError> => {
+  const retried = <A>(
+    call: Call<A>,
+    error: AttemptError | UnmatchedEventError
+  ): Effect.Effect<A, CallError> => {
     if (!isRetryable(error)) return Effect.fail(error)
-    // The schedule exists from the first failure on: a send that goes well pays nothing for it.
     const schedule = RetryPolicy.isRetryPolicy(call.retry)
       ? RetryPolicy.scheduleFrom(call.retry, call.start)
       : call.retry
     return Effect.flatMap(Schedule.driver(schedule), (driver) => {
-      const next = (error: RetryableError): Effect.Effect<A, AttemptError | RetryError> =>
+      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
         Effect.matchEffect(driver.next(error), {
           onFailure: () => Effect.flip(gaveUp(call, error)),
           onSuccess: () =>
-            Effect.catchAll(attempt(call), (latest) =>
-              latest._tag === "GateTimeoutError"
-                ? Effect.flip(gaveUp(call, error))
-                : isRetryable(latest)
-                ? next(latest)
-                : Effect.fail(latest))
+            Effect.catchAll(attempt(call), (failure) => {
+              const latest = errorOf(call, failure)
+              if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
+              return isRetryable(latest) ? next(latest) : Effect.fail(latest)
+            })
         })
       return next(error)
     })
   }
 
-  const gaveUp = <A>(call: Call<A>, cause: RetryableError): Effect.Effect<RetryError> =>
+  const gaveUp = (call: Call<unknown>, cause: RetryableError): Effect.Effect<RetryError> =>
     Effect.map(Clock.currentTimeMillis, (now) =>
       new RetryError({
-        ...contextOf(call),
+        ...call.context(),
         cause,
         attempts: call.attempts,
         elapsed: Duration.millis(Math.max(0, now - call.start))
@@ -413,32 +451,25 @@ const pollSchedule = Schedule.exponential("250 millis").pipe(
 
 const isSettled = (status: EventStatus): boolean => status.deliveries.every((delivery) => isTerminal(delivery.state))
 
-const severity: Record<Outcome, number> = { "not-sent": 0, refused: 1, unknown: 2 }
-
-/** The worst of all attempts counts: one unknown outcome is not made good by a later refusal. */
-const raise = (call: Call<unknown>, outcome: Outcome): void => {
-  if (severity[outcome] > severity[call.outcome]) call.outcome = outcome
-}
-
-/** What an error says of its call; a read has no outcome. */
-const contextOf = (call: Call<unknown>, outcome: Outcome = call.outcome): CallContext =>
-  call.context.outcome === undefined ? call.context : { ...call.context, outcome }
-
 /** A span around a call, where somebody listens: it costs more than all the rest of the client. */
 const traced = <A, E extends HookrailError>(
   name: string,
   attribute: string,
   value: string,
-  body: () => Effect.Effect<A, E>
+  body: (clock: Clock.Clock) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  ifTraced(
-    () =>
-      Effect.useSpan(
+  withClock((clock, isTraced) =>
+    isTraced
+      ? Effect.useSpan(
         name,
         { kind: "client", captureStackTrace: false, attributes: { [attribute]: String(value) } },
-        (span) => Effect.map(Effect.withParentSpan(Effect.suspend(body), span), (result) => annotated(span, result))
-      ),
-    body
+        (span) =>
+          Effect.map(
+            Effect.withParentSpan(Effect.suspend(() => body(clock)), span),
+            (result) => annotated(span, result)
+          )
+      )
+      : body(clock)
   )
 
 /** What an accepted event says of itself; set on the span at hand, since to look it up takes several steps. */

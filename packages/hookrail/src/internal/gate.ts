@@ -1,8 +1,10 @@
 /** Lets requests go when it is their turn: a limited number at a time, and paced while the server is overloaded. */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Overload, SendGate, Turn } from "../SendGate.js"
+import { matchRestored, type Restore } from "./callbackRequest.js"
 import { Pace, type Settings } from "./pace.js"
 import { parseRetryAfter } from "./retryAfter.js"
 
@@ -146,41 +148,42 @@ export const make = (settings: Settings): SendGate.Service => {
   /** Runs a request that has its place, and gives the place back. To be called where it cannot be interrupted. */
   const runInPlace = <A, E, R>(
     request: Effect.Effect<A, E, R>,
+    restore: Restore,
     overloadOf: (answer: A) => Overload | undefined,
     started: number
-  ): Effect.Effect<A, E, R> =>
-    Effect.matchCauseEffect(request, {
-      onFailure: (cause) => {
+  ): Effect.Effect<A, E, R> => {
+    const onFailure = (cause: Cause.Cause<E>) => {
+      release()
+      return Effect.failCause(cause)
+    }
+    const onSuccess = (answer: A) => {
+      const overload = overloadOf(answer)
+      if (overload === undefined) {
+        pace?.answered(started)
         release()
-        return Effect.failCause(cause)
-      },
-      onSuccess: (answer) => {
-        const overload = overloadOf(answer)
-        if (overload === undefined) {
-          pace?.answered(started)
-          release()
-          return Effect.succeed(answer)
-        }
-        return Effect.map(slowDown(overload, started), () => {
-          release()
-          return answer
-        })
+        return Effect.succeed(answer)
       }
-    })
+      return Effect.map(slowDown(overload, started), () => {
+        release()
+        return answer
+      })
+    }
+    return matchRestored(request, restore, onFailure, onSuccess)
+  }
 
   return {
     run: (request, turn, overloadOf) =>
       Effect.uninterruptibleMask((restore) => {
         if (pace === undefined && inFlight < settings.maxInFlight && newcomers.size === 0 && retries.size === 0) {
           inFlight++
-          return runInPlace(restore(request), overloadOf, beforeOverload)
+          return runInPlace(request, restore, overloadOf, beforeOverload)
         }
         const waiter: Waiter = { turn, entered: false, wake: undefined }
         const queue = turn.attempts > 0 ? retries : newcomers
         queue.add(waiter)
         return Effect.flatMap(
           Effect.onError(restore(turnOf(waiter)), () => Effect.sync(() => leave(waiter))),
-          (started) => runInPlace(restore(request), overloadOf, started)
+          (started) => runInPlace(request, restore, overloadOf, started)
         )
       }),
     stats: Effect.map(Clock.currentTimeMillis, (now) => ({

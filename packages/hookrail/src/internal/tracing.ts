@@ -1,5 +1,7 @@
+import type * as Clock from "effect/Clock"
+import { Clock as ClockTag } from "effect/Clock"
 import * as Context from "effect/Context"
-import { liveServices } from "effect/DefaultServices"
+import { currentServices, liveServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
@@ -12,3 +14,12 @@ export const ifTraced = <A, E, R, A2, E2, R2>(
   untraced: () => Effect.Effect<A2, E2, R2>
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   Effect.tracerWith<A | A2, E | E2, R | R2>((tracer) => tracer === noTracer ? untraced() : traced())
+
+/** The clock, and whether anybody listens to spans: what each call asks its fiber for, in one step. */
+export const withClock = <A, E, R>(
+  body: (clock: Clock.Clock, isTraced: boolean) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const services = fiber.getFiberRef(currentServices)
+    return body(Context.get(services, ClockTag), Context.get(services, Tracer.Tracer) !== noTracer)
+  })

@@ -1,0 +1,67 @@
+/**
+ * What a call is about: how its answers are read, and what its errors say of it.
+ *
+ * These are classes on purpose, here and wherever else something lives from the start of a request to its answer. V8 learns
+ * early that the objects of a literal survive, allocates them as long-lived ones from then on, and each of them, when dead,
+ * keeps all that it refers to until the next full collection: that doubled the work of the garbage collector.
+ */
+import * as Effect from "effect/Effect"
+import type { EventAccepted, EventStatus } from "../Event.js"
+import type { Outcome, UnmatchedEventError } from "../HookrailError.js"
+import type { TransportResponse } from "../Transport.js"
+import type { CallContext } from "./classify.js"
+import { acceptedBody, statusBody } from "./decode.js"
+
+export interface Operation<A> {
+  /** What an error says of the call, after attempts that leave this open. */
+  readonly context: (outcome: Outcome) => CallContext
+  /** The result in a 2xx answer, and what becomes of it; `undefined` if it is not in there. */
+  readonly read: (response: TransportResponse) => Effect.Effect<A, UnmatchedEventError> | undefined
+  /** The statuses that an outage of the server's database hides behind. */
+  readonly isMasked: (status: number) => boolean
+}
+
+export class SendOperation implements Operation<EventAccepted> {
+  constructor(
+    private readonly topic: string,
+    private readonly idempotencyKey: string,
+    private readonly onAccepted: (
+      topic: string,
+      accepted: EventAccepted
+    ) => Effect.Effect<EventAccepted, UnmatchedEventError>
+  ) {}
+
+  context(outcome: Outcome): CallContext {
+    return { topic: this.topic, idempotencyKey: this.idempotencyKey, outcome }
+  }
+
+  read(response: TransportResponse): Effect.Effect<EventAccepted, UnmatchedEventError> | undefined {
+    const accepted = acceptedBody(response.body)
+    if (accepted === undefined) return undefined
+    const { deliveryIds, eventId } = accepted
+    const replayed = response.header("idempotent-replay") === "true"
+    return this.onAccepted(this.topic, { eventId, deliveryIds, replayed, idempotencyKey: this.idempotencyKey })
+  }
+
+  isMasked(status: number): boolean {
+    return status === 401
+  }
+}
+
+export class ReadOperation implements Operation<EventStatus> {
+  constructor(private readonly eventId: string) {}
+
+  /** A read changes nothing: its errors have no outcome. */
+  context(): CallContext {
+    return { eventId: this.eventId }
+  }
+
+  read(response: TransportResponse): Effect.Effect<EventStatus> | undefined {
+    const status = statusBody(response.body)
+    return status === undefined ? undefined : Effect.succeed(status)
+  }
+
+  isMasked(status: number): boolean {
+    return status === 401 || status === 404
+  }
+}
