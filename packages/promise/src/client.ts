@@ -1,13 +1,17 @@
 /** The client over any transport: Promises outside, fibers inside. */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import { liveServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { HookrailClient } from "hookrail/HookrailClient"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
+import { type Abortable, nothing } from "hookrail/internal/abortable"
 import * as internal from "hookrail/internal/client"
 import { toMillis } from "hookrail/internal/duration"
 import type { Transport } from "hookrail/Transport"
@@ -26,11 +30,16 @@ const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
   throw fromCore(Cause.squash(exit.cause))
 }
 
+/** The one a fiber without another would have. */
+const clock = Context.get(liveServices, Clock.Clock)
+
+const interrupted = Exit.interrupt(FiberId.none)
+
 /** @internal */
 export const define = (open: Open): Types.HookrailConstructor => {
   class Hookrail implements Types.Hookrail {
     static readonly name = "Hookrail"
-    readonly #client: HookrailClient.Service
+    readonly #client: internal.Client
     readonly #scope: Scope.CloseableScope
     readonly #cancels = new Set<() => void>()
     #closing: Promise<void> | undefined
@@ -47,24 +56,22 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     sendEvent(topic: string, payload: {} | null, options: Types.SendOptions = {}): Promise<Types.EventAccepted> {
-      const { signal, ...sendOptions } = options
-      return this.#run(signal, () => this.#client.sendEvent(topic, payload as {}, sendOptions))
+      return this.#begin(options.signal, (resume) => this.#client.beginSend(clock, topic, payload, options, resume))
     }
 
     getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
-      const { signal, ...readOptions } = options
-      return this.#run(signal, () => this.#client.getEvent(eventId, readOptions))
+      return this.#run(options.signal, () => this.#client.getEvent(eventId, options))
     }
 
     awaitEvent(eventId: string, options: Types.AwaitOptions = {}): Promise<Types.EventStatus> {
-      const { pollInterval, signal, ...awaitOptions } = options
+      const { pollInterval, signal } = options
       return this.#run(signal, () => {
-        if (pollInterval === undefined) return this.#client.awaitEvent(eventId, awaitOptions)
+        if (pollInterval === undefined) return this.#client.awaitEvent(eventId, options)
         const millis = toMillis(pollInterval)
         if (millis === undefined || millis <= 0) {
           return Effect.fail(argumentError("pollInterval", "must be a finite duration above 0"))
         }
-        return this.#client.awaitEvent(eventId, { ...awaitOptions, schedule: Schedule.spaced(millis) })
+        return this.#client.awaitEvent(eventId, { ...options, schedule: Schedule.spaced(millis) })
       })
     }
 
@@ -85,22 +92,41 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     #run<A>(signal: AbortSignal | undefined, effect: () => Effect.Effect<A, unknown>): Promise<A> {
+      return this.#begin(signal, (resume) => {
+        resume(Effect.suspend(effect))
+        return nothing
+      })
+    }
+
+    /** Most calls end without a fiber: there is one only if something remains to be done. */
+    #begin<A>(
+      signal: AbortSignal | undefined,
+      begin: (resume: (rest: Effect.Effect<A, unknown>) => void) => Abortable
+    ): Promise<A> {
       return new Promise((resolve, reject) => {
         if (signal?.aborted === true) return reject(signal.reason)
         if (this.#closing !== undefined) return reject(closedError())
-        let interrupt = (): void => undefined
-        const cancel = () => interrupt()
-        // Before the effect runs: it may end at once, and takes them away then.
+        let running = nothing
+        let interrupt: (() => void) | undefined
+        const settle = (exit: Exit.Exit<A, unknown>) => {
+          this.#cancels.delete(cancel)
+          leave?.()
+          if (Exit.isSuccess(exit)) resolve(exit.value)
+          else if (!Cause.isInterrupted(exit.cause)) reject(fromCore(Cause.squash(exit.cause)))
+          else reject(signal?.aborted === true ? signal.reason : closedError())
+        }
+        const cancel = () => {
+          if (interrupt !== undefined) return interrupt()
+          running.abort()
+          settle(interrupted)
+        }
+        // Before it begins: it may end at once, and takes them away then.
         this.#cancels.add(cancel)
         const leave = signal === undefined ? undefined : onAbort(signal, cancel)
-        interrupt = Effect.runCallback(Effect.suspend(effect), {
-          onExit: (exit) => {
-            this.#cancels.delete(cancel)
-            leave?.()
-            if (Exit.isSuccess(exit)) resolve(exit.value)
-            else if (!Cause.isInterrupted(exit.cause)) reject(fromCore(Cause.squash(exit.cause)))
-            else reject(signal?.aborted === true ? signal.reason : closedError())
-          }
+        running = begin((rest) => {
+          if (Exit.isExit(rest)) return settle(rest as Exit.Exit<A, unknown>)
+          interrupt = () => undefined
+          interrupt = Effect.runCallback(rest, { onExit: settle })
         })
       })
     }

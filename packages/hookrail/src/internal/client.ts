@@ -2,93 +2,33 @@
  * The client itself. The path of one event reads from `sendEvent` down: check and encode once, get a key, attempt
  * through the gate, classify, retry by the policy, decode.
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
 import type { EventAccepted, EventStatus } from "../Event.js"
 import type { AwaitOptions, HookrailClient, ReadOptions, SendOptions } from "../HookrailClient.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
-import { resolveRetry } from "../HookrailConfig.js"
-import type { HookrailError, Outcome, ReadError, RetryableError, SendError } from "../HookrailError.js"
-import {
-  AwaitTimeoutError,
-  InvalidArgumentError,
-  InvalidPayloadError,
-  isRetryable,
-  RateLimitError,
-  RetryError,
-  ServerError,
-  UnmatchedEventError
-} from "../HookrailError.js"
+import type { HookrailError, ReadError, SendError } from "../HookrailError.js"
+import { AwaitTimeoutError, InvalidArgumentError, InvalidPayloadError, UnmatchedEventError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import { random as randomKeys } from "../IdempotencyKeys.js"
-import * as RetryPolicy from "../RetryPolicy.js"
-import type { GateTimeoutError, SendGate, Turn } from "../SendGate.js"
+import type { SendGate } from "../SendGate.js"
 import type * as Topic from "../Topic.js"
-import type { Transport, TransportRequest, TransportResponse } from "../Transport.js"
+import type { Transport } from "../Transport.js"
+import { type Abortable } from "./abortable.js"
 import * as Arguments from "./arguments.js"
-import {
-  type AttemptError,
-  type CallContext,
-  errorOfResponse,
-  errorOfTransport,
-  isConclusive,
-  outcomeOf,
-  problemOf,
-  unexpectedBody
-} from "./classify.js"
+import { Calls, type Prepared, type Resume } from "./calls.js"
 import { isTerminal } from "./deliveryState.js"
 import { toMillis } from "./duration.js"
 import * as Gate from "./gate.js"
-import { type Operation, ReadOperation, SendOperation } from "./operation.js"
-import { noOverload, overloadOf } from "./overload.js"
+import { ReadOperation, SendOperation } from "./operation.js"
 import { defaults } from "./pace.js"
 import { encode, payloadOf, type TopicText, topicText } from "./payload.js"
 import { withClock } from "./tracing.js"
-import type { TransportError } from "./transportError.js"
 import { uuid } from "./uuid.js"
-
-type Retry = HookrailConfig["retry"]
-
-/** Why an attempt failed, as the parts below tell it. */
-type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
-
-type CallError = AttemptError | UnmatchedEventError | RetryError | InvalidArgumentError
-
-/** One call, over all of its attempts. A class for the sake of the garbage collector: see `operation.ts`. */
-class Call<A> implements Turn {
-  attempts = 0
-  /** What the attempts so far leave open. */
-  outcome: Outcome = "not-sent"
-  /** When the policy's time is used up: no attempt begins later. */
-  readonly deadline: number
-
-  constructor(
-    readonly operation: Operation<A>,
-    readonly request: TransportRequest,
-    readonly retry: Retry,
-    /** When the call began, by the `Clock`. */
-    readonly start: number
-  ) {
-    this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity
-  }
-
-  context(outcome: Outcome = this.outcome): CallContext {
-    return this.operation.context(outcome)
-  }
-
-  /** The worst of all attempts counts: one unknown outcome is not made good by a later refusal. */
-  raise(outcome: Outcome): void {
-    if (severity[outcome] > severity[this.outcome]) this.outcome = outcome
-  }
-}
-
-const severity: Record<Outcome, number> = { "not-sent": 0, refused: 1, unknown: 2 }
 
 /** Not spread over constant ones: that takes four times as long. */
 class SendHeaders {
@@ -104,18 +44,6 @@ class SendHeaders {
   }
 }
 
-class Request implements TransportRequest {
-  constructor(
-    readonly method: "GET" | "POST",
-    readonly origin: string,
-    readonly path: string,
-    readonly headers: Readonly<Record<string, string>>,
-    readonly body: Uint8Array | undefined,
-    readonly responseTimeout: number,
-    readonly timeout: number
-  ) {}
-}
-
 export interface Dependencies {
   readonly config: HookrailConfig
   readonly transport: Transport.Service
@@ -129,11 +57,24 @@ const json = "application/json"
 /** Topics met before, so that each is checked and encoded once. Bounded: a topic may be made of user input. */
 const maxTopics = 1_000
 
-export const make = (dependencies: Dependencies): HookrailClient.Service => {
+/** A client, and a way into it for those who have no fiber. */
+export interface Client extends HookrailClient.Service {
+  /** Begins a send. What remains to be done may be handed over at once, or when the first answer is here. */
+  readonly beginSend: (
+    clock: Clock.Clock,
+    topic: string | Topic.Any,
+    payload: unknown,
+    options: SendOptions,
+    resume: Resume<EventAccepted>
+  ) => Abortable
+}
+
+export const make = (dependencies: Dependencies): Client => {
   const { config, keys, transport } = dependencies
   const gate = dependencies.gate ?? Gate.make({ ...defaults, maxInFlight: config.maxInFlight })
   const apiKey = Redacted.value(config.apiKey)
   const authorization = `Bearer ${apiKey}`
+  const calls = new Calls(config, transport, gate, apiKey)
   const eventsPath = `${config.prefix}/v1/events`
   const topics = new Map<string, TopicText>()
   const unmatched = new Set<string>()
@@ -142,28 +83,28 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
   // send
   // -------------------------------------------------------------------------------------------------------------
 
-  const sendEvent = (
+  const prepareSend = (
+    clock: Clock.Clock,
     topic: string | Topic.Any,
     payload: unknown,
-    options: SendOptions = {}
-  ): Effect.Effect<EventAccepted, SendError> =>
-    traced("HookrailClient.sendEvent", "hookrail.topic", typeof topic === "string" ? topic : topic?.name, (clock) => {
-      // Callers without types may pass anything here; what is no Topic is refused as a topic name.
-      if (typeof topic !== "object" || typeof topic?.encode !== "function") {
-        return sendPayload(clock, topic as string, payload, options)
-      }
-      return Effect.matchEffect(topic.encode(payload as never), {
-        onFailure: ({ path, reason }) => Effect.fail(invalidPayload(topic.name, options, path, reason)),
-        onSuccess: (encoded) => sendPayload(clock, topic.name, encoded, options)
-      })
+    options: SendOptions
+  ): Prepared<EventAccepted> => {
+    // Callers without types may pass anything here; what is no Topic is refused as a topic name.
+    if (typeof topic !== "object" || typeof topic?.encode !== "function") {
+      return preparePayload(clock, topic as string, payload, options)
+    }
+    return Effect.matchEffect(topic.encode(payload as never), {
+      onFailure: ({ path, reason }) => Effect.fail(invalidPayload(topic.name, options, path, reason)),
+      onSuccess: (encoded) => calls.run(clock, preparePayload(clock, topic.name, encoded, options))
     })
+  }
 
-  const sendPayload = (
+  const preparePayload = (
     clock: Clock.Clock,
     topic: string,
     payload: unknown,
     options: SendOptions
-  ): Effect.Effect<EventAccepted, SendError> => {
+  ): Prepared<EventAccepted> => {
     let text = topics.get(topic)
     if (text === undefined) {
       const reason = Arguments.checkTopic(topic)
@@ -182,7 +123,7 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
     }
     // The default needs neither a step of its own nor a check.
     if (idempotencyKey === undefined && keys === randomKeys) {
-      return sendBytes(clock, topic, encoded.body, uuid(), options)
+      return prepareBytes(clock, topic, encoded.body, uuid(), options)
     }
     return Effect.flatMap(
       idempotencyKey === undefined
@@ -195,23 +136,23 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
       (key) => {
         const reason = Arguments.checkIdempotencyKey(key)
         if (reason !== undefined) return Effect.fail(invalidArgument(topic, options, "idempotencyKey", reason))
-        return sendBytes(clock, topic, encoded.body, key, options)
+        return calls.run(clock, prepareBytes(clock, topic, encoded.body, key, options))
       }
     )
   }
 
   /** From here on the key and the bytes are fixed, whatever happens. */
-  const sendBytes = (
+  const prepareBytes = (
     clock: Clock.Clock,
     topic: string,
     body: Uint8Array,
     idempotencyKey: string,
     options: SendOptions
-  ) => {
+  ): Prepared<EventAccepted> => {
     const headers: Record<string, string> = new SendHeaders(authorization, config.userAgent, idempotencyKey)
     if (options.orderingKey !== undefined) headers["x-hookrail-ordering-key"] = options.orderingKey
     const operation = new SendOperation(topic, idempotencyKey, conclude)
-    return call(clock, operation, "POST", eventsPath, headers, body, options) as Effect.Effect<EventAccepted, SendError>
+    return calls.prepare(clock, operation, "POST", eventsPath, headers, body, options)
   }
 
   /** What becomes of an event that is stored: one that nobody gets may be a mistake. */
@@ -235,13 +176,7 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
   }
 
   const invalidPayload = (topic: string, options: SendOptions, path: string, reason: string) =>
-    new InvalidPayloadError({
-      topic,
-      idempotencyKey: options.idempotencyKey,
-      outcome: "not-sent",
-      path,
-      reason
-    }) as SendError
+    new InvalidPayloadError({ topic, idempotencyKey: options.idempotencyKey, outcome: "not-sent", path, reason })
 
   const invalidArgument = (
     topic: string,
@@ -250,7 +185,7 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
     reason: string
   ) => {
     const idempotencyKey = argument === "idempotencyKey" ? undefined : options.idempotencyKey
-    return new InvalidArgumentError({ topic, idempotencyKey, outcome: "not-sent", argument, reason }) as SendError
+    return new InvalidArgumentError({ topic, idempotencyKey, outcome: "not-sent", argument, reason })
   }
 
   // -------------------------------------------------------------------------------------------------------------
@@ -268,7 +203,8 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
       const path = `${eventsPath}/${encodeURIComponent(eventId)}`
       const headers = { authorization, "user-agent": config.userAgent, accept: json }
       const operation = new ReadOperation(eventId)
-      return call(clock, operation, "GET", path, headers, undefined, options) as Effect.Effect<EventStatus, ReadError>
+      const prepared = calls.prepare(clock, operation, "GET", path, headers, undefined, options)
+      return calls.run(clock, prepared) as Effect.Effect<EventStatus, ReadError>
     })
 
   const awaitEvent = (eventId: string, options: AwaitOptions = {}) =>
@@ -299,150 +235,34 @@ export const make = (dependencies: Dependencies): HookrailClient.Service => {
       )
     })
 
-  // -------------------------------------------------------------------------------------------------------------
-  // one call, its attempts and its retries
-  // -------------------------------------------------------------------------------------------------------------
-
-  const call = <A>(
-    clock: Clock.Clock,
-    operation: Operation<A>,
-    method: "GET" | "POST",
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    body: Uint8Array | undefined,
-    options: ReadOptions
-  ): Effect.Effect<A, CallError> => {
-    const timeout = options.timeout === undefined ? config.timeout : toMillis(options.timeout)
-    if (timeout === undefined || timeout <= 0) {
-      return invalidOption(operation, "timeout", "must be a finite duration above 0")
-    }
-    const responseTimeout = Math.min(config.responseTimeout, timeout)
-    const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
-    const start = clock.unsafeCurrentTimeMillis()
-    if (options.retry === undefined) return run(new Call(operation, request, config.retry, start))
-    return Effect.matchEffect(resolveRetry(options.retry), {
-      onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) => run(new Call(operation, request, retry, start))
-    })
-  }
-
-  const invalidOption = (operation: Operation<unknown>, argument: "timeout" | "retry", reason: string) =>
-    Effect.fail(new InvalidArgumentError({ ...operation.context("not-sent"), argument, reason }))
-
-  /** The first attempt, and the others if it fails. The schedule of these exists from the first failure on. */
-  const run = <A>(call: Call<A>): Effect.Effect<A, CallError> =>
-    Effect.catchAllCause(attempt(call), (cause) =>
-      Either.match(Cause.failureOrCause(cause), {
-        onLeft: (failure) => {
-          const error = errorOf(call, failure)
-          return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
-            : retried(call, error)
-        },
-        onRight: Effect.failCause
-      }))
-
-  /** One request and its answer. */
-  const attempt = <A>(call: Call<A>): Effect.Effect<A, AttemptFailure> =>
-    Effect.flatMap(gate.run(transport.request(call.request), call, overloadOf), (response) => classify(call, response))
-
-  const errorOf = (
-    call: Call<unknown>,
-    failure: AttemptFailure
-  ): AttemptError | UnmatchedEventError | GateTimeoutError =>
-    failure._tag === "TransportError" ? withoutAnswer(call, failure) : failure
-
-  const withoutAnswer = (call: Call<unknown>, error: TransportError): RetryableError => {
-    call.attempts++
-    if (error.phase !== "connect") call.raise("unknown")
-    return errorOfTransport(error, call.context(), apiKey)
-  }
-
-  /** The answer that keeps this call waiting stands for one of its own. */
-  const neverSent = (call: Call<unknown>, { status }: GateTimeoutError): RetryableError =>
-    status === 429
-      ? new RateLimitError({ ...call.context(), status })
-      : new ServerError({ ...call.context(), status })
-
-  const classify = <A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, AttemptFailure> => {
-    call.attempts++
-    const { operation } = call
-    const { status } = response
-    if (status >= 200 && status < 300) {
-      const result = response.truncated ? undefined : operation.read(response)
-      if (result !== undefined) return result
-      call.raise("unknown")
-      return Effect.fail(unexpectedBody(response, call.context(), apiKey))
-    }
-    const problem = problemOf(response, apiKey)
-    call.raise(outcomeOf(status))
-    const context = isConclusive(status, problem) ? call.context("refused") : call.context()
-    const answered = Effect.map(
-      Clock.currentTimeMillis,
-      (now) => errorOfResponse(response, problem, context, apiKey, now)
+  const sendEvent = (
+    topic: string | Topic.Any,
+    payload: unknown,
+    options: SendOptions = {}
+  ): Effect.Effect<EventAccepted, SendError> =>
+    traced(
+      "HookrailClient.sendEvent",
+      "hookrail.topic",
+      typeof topic === "string" ? topic : topic?.name,
+      (clock) =>
+        calls.run(clock, prepareSend(clock, topic, payload, options)) as Effect.Effect<EventAccepted, SendError>
     )
-    if (!config.probeOutages || !operation.isMasked(status)) return Effect.flip(answered)
-    return Effect.flatMap(databaseIsDown(call), (down) =>
-      down
-        ? Effect.fail(new ServerError({ ...context, status: 503, problem, maskedStatus: status }))
-        : Effect.flip(answered))
-  }
-
-  /** Asks the server once whether its database is down. Whatever else comes back proves nothing. */
-  const databaseIsDown = (call: Call<unknown>): Effect.Effect<boolean> =>
-    Effect.match(gate.run(probe, call, noOverload), {
-      onFailure: () => false,
-      onSuccess: (response) => response.status === 503
-    })
-
-  const probe = transport.request({
-    method: "GET",
-    origin: config.origin,
-    path: `${config.prefix}/readyz`,
-    // No credentials: it needs none.
-    headers: { "user-agent": config.userAgent },
-    body: undefined,
-    responseTimeout: config.responseTimeout,
-    timeout: config.timeout
-  })
-
-  const retried = <A>(
-    call: Call<A>,
-    error: AttemptError | UnmatchedEventError
-  ): Effect.Effect<A, CallError> => {
-    if (!isRetryable(error)) return Effect.fail(error)
-    const schedule = RetryPolicy.isRetryPolicy(call.retry)
-      ? RetryPolicy.scheduleFrom(call.retry, call.start)
-      : call.retry
-    return Effect.flatMap(Schedule.driver(schedule), (driver) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(driver.next(error), {
-          onFailure: () => Effect.flip(gaveUp(call, error)),
-          onSuccess: () =>
-            Effect.catchAll(attempt(call), (failure) => {
-              const latest = errorOf(call, failure)
-              if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
-              return isRetryable(latest) ? next(latest) : Effect.fail(latest)
-            })
-        })
-      return next(error)
-    })
-  }
-
-  const gaveUp = (call: Call<unknown>, cause: RetryableError): Effect.Effect<RetryError> =>
-    Effect.map(Clock.currentTimeMillis, (now) =>
-      new RetryError({
-        ...call.context(),
-        cause,
-        attempts: call.attempts,
-        elapsed: Duration.millis(Math.max(0, now - call.start))
-      }))
 
   return {
+    beginSend: (clock, topic, payload, options, resume) => {
+      let prepared: Prepared<EventAccepted>
+      try {
+        prepared = prepareSend(clock, topic, payload, options)
+      } catch (defect) {
+        // Options with getters of their own, perhaps. Within an effect it would be a defect too.
+        prepared = Effect.die(defect)
+      }
+      return calls.begin(clock, prepared, resume)
+    },
     sendEvent,
     getEvent,
     awaitEvent
-  } as HookrailClient.Service
+  } as Client
 }
 
 const pollSchedule = Schedule.exponential("250 millis").pipe(

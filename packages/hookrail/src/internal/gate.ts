@@ -1,10 +1,8 @@
 /** Lets requests go when it is their turn: a limited number at a time, and paced while the server is overloaded. */
-import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { Overload, SendGate, Turn } from "../SendGate.js"
-import { matchRestored, type Restore } from "./callbackRequest.js"
+import type { Overload, SendGate, Stats, Turn } from "../SendGate.js"
 import { Pace, type Settings } from "./pace.js"
 import { parseRetryAfter } from "./retryAfter.js"
 
@@ -37,165 +35,206 @@ interface Waiter {
   wake: ((next: Effect.Effect<void, GateTimeoutError>) => void) | undefined
 }
 
-export const make = (settings: Settings): SendGate.Service => {
-  let inFlight = 0
+/** A gate that a request can pass without a fiber, as long as nothing holds it up. */
+export abstract class DirectGate implements SendGate.Service {
+  abstract readonly run: SendGate.Service["run"]
+  abstract readonly stats: SendGate.Service["stats"]
+  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
+  abstract enter(): boolean
+  /** Gives the place back, after an answer or without one. */
+  abstract leave(overload: Overload | undefined, now: () => number): void
+}
+
+class PacedGate extends DirectGate {
+  private inFlight = 0
   // Calls that have been tried before go first: they came before all that have not. Sets keep the order of insertion and
   // let a waiter leave from the middle.
-  const retries = new Set<Waiter>()
-  const newcomers = new Set<Waiter>()
+  private readonly retries = new Set<Waiter>()
+  private readonly newcomers = new Set<Waiter>()
   // Only while the server is overloaded, and then the status that said so last.
-  let pace: Pace | undefined
-  let status = 0
-  let nextLook = 0
+  private pace: Pace | undefined
+  private status = 0
+  private nextLook = 0
 
-  const first = (): Waiter | undefined => {
-    for (const waiter of retries) return waiter
-    for (const waiter of newcomers) return waiter
-    return undefined
+  constructor(private readonly settings: Settings) {
+    super()
   }
 
-  const mayGo = (waiter: Waiter): boolean => inFlight < settings.maxInFlight && waiter === first()
+  readonly run: SendGate.Service["run"] = (request, turn, overloadOf) =>
+    Effect.uninterruptibleMask((restore) => {
+      if (this.enter()) return this.runInPlace(restore(request), overloadOf, beforeOverload)
+      const waiter: Waiter = { turn, entered: false, wake: undefined }
+      const queue = turn.attempts > 0 ? this.retries : this.newcomers
+      queue.add(waiter)
+      return Effect.flatMap(
+        Effect.onError(restore(this.turnOf(waiter)), () => Effect.sync(() => this.quit(waiter))),
+        (started) => this.runInPlace(restore(request), overloadOf, started)
+      )
+    })
 
-  const wakeFirst = (): void => first()?.wake?.(Effect.void)
+  readonly stats: Effect.Effect<Stats> = Effect.map(Clock.currentTimeMillis, (now) => ({
+    inFlight: this.inFlight,
+    waiting: this.newcomers.size + this.retries.size,
+    rate: this.pace === undefined || this.pace.isOver(now) ? Infinity : this.pace.rate
+  }))
 
-  const leaveQueue = (waiter: Waiter): void => {
-    if (!retries.delete(waiter)) newcomers.delete(waiter)
+  enter(): boolean {
+    const isOpen = this.pace === undefined && this.inFlight < this.settings.maxInFlight &&
+      this.newcomers.size === 0 && this.retries.size === 0
+    if (isOpen) this.inFlight++
+    return isOpen
   }
 
-  const release = (): void => {
-    inFlight--
-    wakeFirst()
+  leave(overload: Overload | undefined, now: () => number): void {
+    if (overload !== undefined) this.slowDown(overload, beforeOverload, now())
+    this.release()
+  }
+
+  private release(): void {
+    this.inFlight--
+    this.wakeFirst()
   }
 
   // -------------------------------------------------------------------------------------------------------------
   // waiting
   // -------------------------------------------------------------------------------------------------------------
 
-  /** Waits for the turn of a waiter, and gives the time it began. */
-  const turnOf = (waiter: Waiter): Effect.Effect<number, GateTimeoutError> =>
-    Effect.suspend(() => {
-      if (pace !== undefined) return Effect.flatMap(Clock.currentTimeMillis, (now) => pacedTurnOf(waiter, now))
-      return mayGo(waiter) ? enter(waiter, beforeOverload) : asleep(waiter)
-    })
-
-  const pacedTurnOf = (waiter: Waiter, now: number): Effect.Effect<number, GateTimeoutError> => {
-    if (pace === undefined || pace.isOver(now)) {
-      pace = undefined
-      return turnOf(waiter)
-    }
-    if (isTooLate(waiter, pace, now)) return Effect.fail(new GateTimeoutError({ status }))
-    if (!mayGo(waiter)) return asleep(waiter)
-    if (now >= nextLook) sendAway(pace, now)
-    const delay = pace.delay(now)
-    if (delay > 0) return Effect.flatMap(Effect.sleep(Math.min(delay, lookEvery)), () => turnOf(waiter))
-    pace.start(now)
-    return enter(waiter, now)
+  private first(): Waiter | undefined {
+    for (const waiter of this.retries) return waiter
+    for (const waiter of this.newcomers) return waiter
+    return undefined
   }
 
-  const enter = (waiter: Waiter, now: number): Effect.Effect<number> => {
-    leaveQueue(waiter)
+  private mayGo(waiter: Waiter): boolean {
+    return this.inFlight < this.settings.maxInFlight && waiter === this.first()
+  }
+
+  private wakeFirst(): void {
+    this.first()?.wake?.(Effect.void)
+  }
+
+  private leaveQueue(waiter: Waiter): void {
+    if (!this.retries.delete(waiter)) this.newcomers.delete(waiter)
+  }
+
+  /** Waits for the turn of a waiter, and gives the time it began. */
+  private turnOf(waiter: Waiter): Effect.Effect<number, GateTimeoutError> {
+    return Effect.suspend(() => {
+      if (this.pace !== undefined) {
+        return Effect.flatMap(Clock.currentTimeMillis, (now) => this.pacedTurnOf(waiter, now))
+      }
+      return this.mayGo(waiter) ? this.take(waiter, beforeOverload) : this.asleep(waiter)
+    })
+  }
+
+  private pacedTurnOf(waiter: Waiter, now: number): Effect.Effect<number, GateTimeoutError> {
+    const { pace } = this
+    if (pace === undefined || pace.isOver(now)) {
+      this.pace = undefined
+      return this.turnOf(waiter)
+    }
+    if (isTooLate(waiter, pace, now)) return Effect.fail(new GateTimeoutError({ status: this.status }))
+    if (!this.mayGo(waiter)) return this.asleep(waiter)
+    if (now >= this.nextLook) this.sendAway(pace, now)
+    const delay = pace.delay(now)
+    if (delay > 0) return Effect.flatMap(Effect.sleep(Math.min(delay, lookEvery)), () => this.turnOf(waiter))
+    pace.start(now)
+    return this.take(waiter, now)
+  }
+
+  private take(waiter: Waiter, now: number): Effect.Effect<number> {
+    this.leaveQueue(waiter)
     waiter.entered = true
-    inFlight++
-    wakeFirst()
+    this.inFlight++
+    this.wakeFirst()
     return Effect.succeed(now)
   }
 
-  const asleep = (waiter: Waiter): Effect.Effect<number, GateTimeoutError> =>
-    Effect.flatMap(
+  private asleep(waiter: Waiter): Effect.Effect<number, GateTimeoutError> {
+    return Effect.flatMap(
       Effect.async<void, GateTimeoutError>((resume) => {
         // Its turn may have come while the fiber was on its way to here.
-        if (mayGo(waiter)) return resume(Effect.void)
+        if (this.mayGo(waiter)) return resume(Effect.void)
         waiter.wake = (next) => {
           waiter.wake = undefined
           resume(next)
         }
       }),
-      () => turnOf(waiter)
+      () => this.turnOf(waiter)
     )
-
-  const isTooLate = ({ turn }: Waiter, pace: Pace, now: number): boolean =>
-    turn.deadline < Math.max(now, pace.pausedUntil)
+  }
 
   /** Those who would wait in vain need not wait for the front of the queue to learn it. */
-  const sendAway = (pace: Pace, now: number): void => {
-    nextLook = now + lookEvery
-    for (const queue of [retries, newcomers]) {
+  private sendAway(pace: Pace, now: number): void {
+    this.nextLook = now + lookEvery
+    for (const queue of [this.retries, this.newcomers]) {
       for (const waiter of queue) {
-        if (isTooLate(waiter, pace, now)) waiter.wake?.(Effect.fail(new GateTimeoutError({ status })))
+        if (isTooLate(waiter, pace, now)) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
       }
     }
   }
 
   /** One that failed or was interrupted, perhaps after its turn had come. */
-  const leave = (waiter: Waiter): void => {
-    if (waiter.entered) return release()
-    leaveQueue(waiter)
-    wakeFirst()
+  private quit(waiter: Waiter): void {
+    if (waiter.entered) return this.release()
+    this.leaveQueue(waiter)
+    this.wakeFirst()
   }
 
   // -------------------------------------------------------------------------------------------------------------
   // what the answers say
   // -------------------------------------------------------------------------------------------------------------
 
-  const slowDown = (overload: Overload, started: number): Effect.Effect<void> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      const retryAfter = parseRetryAfter(overload.retryAfter, now) ?? 0
-      status = overload.status
-      if (pace === undefined || pace.isOver(now)) pace = new Pace(settings, now, retryAfter)
-      else pace.overloaded(now, started, retryAfter)
-    })
+  private slowDown(overload: Overload, started: number, now: number): void {
+    const retryAfter = parseRetryAfter(overload.retryAfter, now) ?? 0
+    this.status = overload.status
+    if (this.pace === undefined || this.pace.isOver(now)) this.pace = new Pace(this.settings, now, retryAfter)
+    else this.pace.overloaded(now, started, retryAfter)
+  }
 
   /** Runs a request that has its place, and gives the place back. To be called where it cannot be interrupted. */
-  const runInPlace = <A, E, R>(
+  private runInPlace<A, E, R>(
     request: Effect.Effect<A, E, R>,
-    restore: Restore,
     overloadOf: (answer: A) => Overload | undefined,
     started: number
-  ): Effect.Effect<A, E, R> => {
-    const onFailure = (cause: Cause.Cause<E>) => {
-      release()
-      return Effect.failCause(cause)
-    }
-    const onSuccess = (answer: A) => {
-      const overload = overloadOf(answer)
-      if (overload === undefined) {
-        pace?.answered(started)
-        release()
-        return Effect.succeed(answer)
-      }
-      return Effect.map(slowDown(overload, started), () => {
-        release()
-        return answer
-      })
-    }
-    return matchRestored(request, restore, onFailure, onSuccess)
-  }
-
-  return {
-    run: (request, turn, overloadOf) =>
-      Effect.uninterruptibleMask((restore) => {
-        if (pace === undefined && inFlight < settings.maxInFlight && newcomers.size === 0 && retries.size === 0) {
-          inFlight++
-          return runInPlace(request, restore, overloadOf, beforeOverload)
+  ): Effect.Effect<A, E, R> {
+    return Effect.matchCauseEffect(request, {
+      onFailure: (cause) => {
+        this.release()
+        return Effect.failCause(cause)
+      },
+      onSuccess: (answer) => {
+        const overload = overloadOf(answer)
+        if (overload === undefined) {
+          this.pace?.answered(started)
+          this.release()
+          return Effect.succeed(answer)
         }
-        const waiter: Waiter = { turn, entered: false, wake: undefined }
-        const queue = turn.attempts > 0 ? retries : newcomers
-        queue.add(waiter)
-        return Effect.flatMap(
-          Effect.onError(restore(turnOf(waiter)), () => Effect.sync(() => leave(waiter))),
-          (started) => runInPlace(request, restore, overloadOf, started)
-        )
-      }),
-    stats: Effect.map(Clock.currentTimeMillis, (now) => ({
-      inFlight,
-      waiting: newcomers.size + retries.size,
-      rate: pace === undefined || pace.isOver(now) ? Infinity : pace.rate
-    }))
+        return Effect.map(Clock.currentTimeMillis, (now) => {
+          this.slowDown(overload, started, now)
+          this.release()
+          return answer
+        })
+      }
+    })
   }
 }
+
+const isTooLate = ({ turn }: Waiter, pace: Pace, now: number): boolean =>
+  turn.deadline < Math.max(now, pace.pausedUntil)
+
+class OpenGate extends DirectGate {
+  readonly run: SendGate.Service["run"] = (request) => request
+  readonly stats: Effect.Effect<Stats> = Effect.succeed({ inFlight: 0, waiting: 0, rate: Infinity })
+
+  enter(): boolean {
+    return true
+  }
+
+  leave(): void {}
+}
+
+export const make = (settings: Settings): SendGate.Service => new PacedGate(settings)
 
 /** Each fiber on its own: no limit, no slowing down. */
-export const none: SendGate.Service = {
-  run: (request) => request,
-  stats: Effect.succeed({ inFlight: 0, waiting: 0, rate: Infinity })
-}
+export const none: SendGate.Service = new OpenGate()
