@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { type Abortable, nothing } from "hookrail/internal/abortable"
+import { Bag, type Bagged } from "hookrail/internal/bag"
 import * as internal from "hookrail/internal/client"
 import { toMillis } from "hookrail/internal/duration"
 import type { Transport } from "hookrail/Transport"
@@ -35,13 +36,65 @@ const clock = Context.get(liveServices, Clock.Clock)
 
 const interrupted = Exit.interrupt(FiberId.none)
 
+/** Begins something; what remains to be done is handed over, at once or later. */
+type Begin<A> = (resume: (rest: Effect.Effect<A, unknown>) => void) => Abortable
+
+/** One call under way. Most end without a fiber: there is one only if something remains to be done. */
+class Run<A> implements Bagged {
+  slot = -1
+  private isOver = false
+  private running = nothing
+  private interrupt: (() => void) | undefined
+  private leave: (() => void) | undefined
+
+  constructor(
+    private readonly runs: Bag<Run<never>>,
+    private readonly signal: AbortSignal | undefined,
+    private readonly resolve: (value: A) => void,
+    private readonly reject: (reason: unknown) => void
+  ) {}
+
+  begin(begin: Begin<A>): void {
+    // Before it begins: it may end at once, and leaves then.
+    this.runs.add(this as Run<never>)
+    if (this.signal !== undefined) this.leave = onAbort(this.signal, () => this.cancel())
+    this.running = begin((rest) => this.finish(rest))
+    // Cancelled on the way, as by a getter of the payload.
+    if (this.isOver) this.running.abort()
+  }
+
+  cancel(): void {
+    if (this.interrupt !== undefined) return this.interrupt()
+    this.running.abort()
+    this.settle(interrupted)
+  }
+
+  private finish(rest: Effect.Effect<A, unknown>): void {
+    if (this.isOver) return
+    if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
+    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
+    if (this.isOver) interrupt()
+    else this.interrupt = interrupt
+  }
+
+  private settle(exit: Exit.Exit<A, unknown>): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.runs.delete(this as Run<never>)
+    this.leave?.()
+    if (Exit.isSuccess(exit)) this.resolve(exit.value)
+    else if (!Cause.isInterrupted(exit.cause)) this.reject(fromCore(Cause.squash(exit.cause)))
+    else this.reject(this.signal?.aborted === true ? this.signal.reason : closedError())
+  }
+}
+
 /** @internal */
 export const define = (open: Open): Types.HookrailConstructor => {
   class Hookrail implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #client: internal.Client
     readonly #scope: Scope.CloseableScope
-    readonly #cancels = new Set<() => void>()
+    readonly #runs = new Bag<Run<never>>()
     #closing: Promise<void> | undefined
 
     constructor({ apiKey, ...options }: Types.HookrailOptions = {}) {
@@ -82,7 +135,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     close(): Promise<void> {
       if (this.#closing === undefined) {
         this.#closing = Effect.runPromise(Scope.close(this.#scope, Exit.void))
-        for (const cancel of [...this.#cancels]) cancel()
+        for (const run of this.#runs) run.cancel()
       }
       return this.#closing
     }
@@ -98,36 +151,11 @@ export const define = (open: Open): Types.HookrailConstructor => {
       })
     }
 
-    /** Most calls end without a fiber: there is one only if something remains to be done. */
-    #begin<A>(
-      signal: AbortSignal | undefined,
-      begin: (resume: (rest: Effect.Effect<A, unknown>) => void) => Abortable
-    ): Promise<A> {
+    #begin<A>(signal: AbortSignal | undefined, begin: Begin<A>): Promise<A> {
       return new Promise((resolve, reject) => {
         if (signal?.aborted === true) return reject(signal.reason)
         if (this.#closing !== undefined) return reject(closedError())
-        let running = nothing
-        let interrupt: (() => void) | undefined
-        const settle = (exit: Exit.Exit<A, unknown>) => {
-          this.#cancels.delete(cancel)
-          leave?.()
-          if (Exit.isSuccess(exit)) resolve(exit.value)
-          else if (!Cause.isInterrupted(exit.cause)) reject(fromCore(Cause.squash(exit.cause)))
-          else reject(signal?.aborted === true ? signal.reason : closedError())
-        }
-        const cancel = () => {
-          if (interrupt !== undefined) return interrupt()
-          running.abort()
-          settle(interrupted)
-        }
-        // Before it begins: it may end at once, and takes them away then.
-        this.#cancels.add(cancel)
-        const leave = signal === undefined ? undefined : onAbort(signal, cancel)
-        running = begin((rest) => {
-          if (Exit.isExit(rest)) return settle(rest as Exit.Exit<A, unknown>)
-          interrupt = () => undefined
-          interrupt = Effect.runCallback(rest, { onExit: settle })
-        })
+        new Run(this.#runs, signal, resolve, reject).begin(begin)
       })
     }
   }

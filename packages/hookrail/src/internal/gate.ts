@@ -4,6 +4,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Overload, SendGate, Stats, Turn } from "../SendGate.js"
 import { Pace, type Settings } from "./pace.js"
+import { Queue, type Queued } from "./queue.js"
 import { parseRetryAfter } from "./retryAfter.js"
 
 /**
@@ -28,11 +29,14 @@ const beforeOverload = -Infinity
 const lookEvery = 1_000
 
 /** A request that waits. It sleeps until it is woken, or on a timer if it is the first and has to keep the pace. */
-interface Waiter {
-  readonly turn: Turn
+class Waiter implements Queued<Waiter> {
+  next: Waiter | undefined
+  previous: Waiter | undefined
   /** It has its place. */
-  entered: boolean
+  entered = false
   wake: ((next: Effect.Effect<void, GateTimeoutError>) => void) | undefined
+
+  constructor(readonly turn: Turn, readonly queue: Queue<Waiter>) {}
 }
 
 /** A gate that a request can pass without a fiber, as long as nothing holds it up. */
@@ -47,10 +51,9 @@ export abstract class DirectGate implements SendGate.Service {
 
 class PacedGate extends DirectGate {
   private inFlight = 0
-  // Calls that have been tried before go first: they came before all that have not. Sets keep the order of insertion and
-  // let a waiter leave from the middle.
-  private readonly retries = new Set<Waiter>()
-  private readonly newcomers = new Set<Waiter>()
+  // Calls that have been tried before go first: they came before all that have not.
+  private readonly retries = new Queue<Waiter>()
+  private readonly newcomers = new Queue<Waiter>()
   // Only while the server is overloaded, and then the status that said so last.
   private pace: Pace | undefined
   private status = 0
@@ -63,8 +66,8 @@ class PacedGate extends DirectGate {
   readonly run: SendGate.Service["run"] = (request, turn, overloadOf) =>
     Effect.uninterruptibleMask((restore) => {
       if (this.enter()) return this.runInPlace(restore(request), overloadOf, beforeOverload)
-      const waiter: Waiter = { turn, entered: false, wake: undefined }
       const queue = turn.attempts > 0 ? this.retries : this.newcomers
+      const waiter = new Waiter(turn, queue)
       queue.add(waiter)
       return Effect.flatMap(
         Effect.onError(restore(this.turnOf(waiter)), () => Effect.sync(() => this.quit(waiter))),
@@ -100,9 +103,7 @@ class PacedGate extends DirectGate {
   // -------------------------------------------------------------------------------------------------------------
 
   private first(): Waiter | undefined {
-    for (const waiter of this.retries) return waiter
-    for (const waiter of this.newcomers) return waiter
-    return undefined
+    return this.retries.first ?? this.newcomers.first
   }
 
   private mayGo(waiter: Waiter): boolean {
@@ -111,10 +112,6 @@ class PacedGate extends DirectGate {
 
   private wakeFirst(): void {
     this.first()?.wake?.(Effect.void)
-  }
-
-  private leaveQueue(waiter: Waiter): void {
-    if (!this.retries.delete(waiter)) this.newcomers.delete(waiter)
   }
 
   /** Waits for the turn of a waiter, and gives the time it began. */
@@ -143,7 +140,7 @@ class PacedGate extends DirectGate {
   }
 
   private take(waiter: Waiter, now: number): Effect.Effect<number> {
-    this.leaveQueue(waiter)
+    waiter.queue.delete(waiter)
     waiter.entered = true
     this.inFlight++
     this.wakeFirst()
@@ -168,7 +165,7 @@ class PacedGate extends DirectGate {
   private sendAway(pace: Pace, now: number): void {
     this.nextLook = now + lookEvery
     for (const queue of [this.retries, this.newcomers]) {
-      for (const waiter of queue) {
+      for (let waiter = queue.first; waiter !== undefined; waiter = waiter.next) {
         if (isTooLate(waiter, pace, now)) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
       }
     }
@@ -177,7 +174,7 @@ class PacedGate extends DirectGate {
   /** One that failed or was interrupted, perhaps after its turn had come. */
   private quit(waiter: Waiter): void {
     if (waiter.entered) return this.release()
-    this.leaveQueue(waiter)
+    waiter.queue.delete(waiter)
     this.wakeFirst()
   }
 

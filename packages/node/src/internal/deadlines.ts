@@ -9,6 +9,8 @@ export const maxDelay = 2 ** 31 - 1
 export interface Limited {
   /** The earliest moment at which it could have taken too long, by `performance.now()`, in milliseconds. */
   due: number
+  /** Where it is among the others. Only `Deadlines` touches it. */
+  slot: number
   /** That moment is here. If there is still time, it moves `due`; otherwise it leaves. */
   readonly onDue: (now: number) => void
 }
@@ -17,18 +19,26 @@ export interface Limited {
 export const isDue = ({ due }: Limited, now: number): boolean => due - now < 1
 
 export class Deadlines {
-  private readonly items = new Set<Limited>()
+  // In no order. A set would be made anew every few dozen requests, each old table pointing to the next: once one of them
+  // is taken for long-lived by V8, so are all that follow, with all that was in them.
+  private readonly items: Array<Limited> = []
   private timer: NodeJS.Timeout | undefined
   /** When the timer fires. It is not disarmed when its item leaves: it finds nothing due, and looks for the next. */
   private firesAt = Infinity
 
   add(item: Limited): void {
-    this.items.add(item)
+    item.slot = this.items.length
+    this.items.push(item)
     if (item.due < this.firesAt) this.arm(item.due, performance.now())
   }
 
   delete(item: Limited): void {
-    this.items.delete(item)
+    const { items } = this
+    if (items[item.slot] !== item) return
+    const last = items.pop()!
+    if (last === item) return
+    items[item.slot] = last
+    last.slot = item.slot
   }
 
   private arm(due: number, now: number): void {
@@ -42,10 +52,11 @@ export class Deadlines {
     const now = performance.now()
     this.firesAt = Infinity
     let next = Infinity
-    for (const item of this.items) {
+    // Those that are due leave, and others may come.
+    for (const item of [...this.items]) {
       if (isDue(item, now)) item.onDue(now)
-      if (this.items.has(item)) next = Math.min(next, item.due)
     }
+    for (const { due } of this.items) next = Math.min(next, due)
     if (next < this.firesAt) this.arm(next, now)
   }
 }

@@ -60,6 +60,7 @@ export class UndiciExchange implements Exchange, Limited {
 
   /** The earliest moment at which any limit could be exceeded; only then it is looked at which one applies. */
   due: number
+  slot = -1
 
   private state: State = "waiting"
   private readonly startedAt = performance.now()
