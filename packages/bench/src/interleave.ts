@@ -2,8 +2,8 @@
 import type { Rounds } from "./protocol.js"
 import { costOf } from "./protocol.js"
 
-/** One operation, or its promise. */
-export type Operation = () => unknown
+/** One operation, or its promise; or something that repeats itself, like the fiber of a program. */
+export type Operation = (() => unknown) | { readonly repeat: (times: number) => unknown }
 
 export type Operations = Readonly<Record<string, Operation>>
 
@@ -13,6 +13,7 @@ interface Effort {
 }
 
 const repeat = async (operation: Operation, times: number): Promise<void> => {
+  if ("repeat" in operation) return void await operation.repeat(times)
   for (let i = 0; i < times; i++) {
     const result = operation()
     // Waiting for what is there already would cost the synchronous ones a turn of the event loop's queue.

@@ -27,6 +27,7 @@
  * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -278,24 +279,24 @@ const settle = (
 /** Those two alone: the caller's object may have other members. */
 const headersOf = ({ deliveryId, signature }: SignedWebhook): kernel.WebhookHeaders => ({ signature, deliveryId })
 
-// One step of the fiber where node:crypto is at hand: the clock is read and the MAC made within it.
 const verifyWith = (
   { keys, toleranceMillis }: Settings,
   headers: kernel.WebhookHeaders,
   body: WebhookBody,
+  now: number,
   mismatch: () => Verdict
-): Verdict =>
-  Effect.clockWith((clock) => {
-    const now = clock.unsafeCurrentTimeMillis()
-    const settled = (verdict: kernel.Verdict): Verdict =>
-      settle(verdict, mismatch, (fields) =>
-        // Its age alone refuses it; whether it matches tells a clock that is off from a forgery.
-        whenReady(
-          kernel.verify(keys, headers, body, now, Infinity),
-          ({ ok }) => Effect.fail(new SignatureTimestampError({ ...fields, genuine: ok }))
-        ))
-    return whenReady(kernel.verify(keys, headers, body, now, toleranceMillis), settled)
-  })
+): Verdict => {
+  const verdict = kernel.verify(keys, headers, body, now, toleranceMillis)
+  // One step of the fiber where node:crypto is at hand.
+  if ("ok" in verdict && verdict.ok) return Effect.succeed(verdict.webhook as VerifiedWebhook)
+  return whenReady(verdict, (verdict) =>
+    settle(verdict, mismatch, (fields) =>
+      // Its age alone refuses it; whether it matches tells a clock that is off from a forgery.
+      whenReady(
+        kernel.verify(keys, headers, body, now, Infinity),
+        ({ ok }) => Effect.fail(new SignatureTimestampError({ ...fields, genuine: ok }))
+      )))
+}
 
 /** Goes on with a verdict: at once where there is node:crypto. */
 const whenReady = (verdict: kernel.Verdict | Promise<kernel.Verdict>, next: (verdict: kernel.Verdict) => Verdict) =>
@@ -395,24 +396,26 @@ const serviceOf = (
   reload: (used: Settings) => Effect.Effect<void>
 ): SignatureVerifier.Service => {
   const explain = makeExplainer()
-  const verifyHeaders = (headers: kernel.WebhookHeaders, body: WebhookBody): Verdict => {
+  const verifyHeaders = (clock: Clock.Clock, headers: kernel.WebhookHeaders, body: WebhookBody): Verdict => {
     const used = state.settings
-    return verifyWith(used, headers, body, () =>
+    return verifyWith(used, headers, body, clock.unsafeCurrentTimeMillis(), () =>
       Effect.flatMap(reload(used), () => {
         const newer = state.settings
         const unexplained = () => explain(newer, headers, body)
-        return newer === used ? unexplained() : verifyWith(newer, headers, body, unexplained)
+        return newer === used
+          ? unexplained()
+          : verifyWith(newer, headers, body, clock.unsafeCurrentTimeMillis(), unexplained)
       }))
   }
   return {
-    verify: (signed) => Effect.suspend(() => verifyHeaders(headersOf(signed), signed.body)),
+    verify: (signed) => Effect.clockWith((clock) => verifyHeaders(clock, headersOf(signed), signed.body)),
     verifyRequest: (headers, body) =>
-      Effect.suspend(() => {
+      Effect.clockWith((clock) => {
         const known = kernel.readHeaders(headers)
-        if (known.signature !== undefined) return verifyHeaders(known, body)
+        if (known.signature !== undefined) return verifyHeaders(clock, known, body)
         const product = otherProduct((name) => kernel.header(headers, name) !== undefined)
         return product === undefined
-          ? verifyHeaders(known, body)
+          ? verifyHeaders(clock, known, body)
           : Effect.fail(new MalformedSignatureError({ reason: `its headers are those of a webhook of ${product}` }))
       })
   }
@@ -442,10 +445,12 @@ const serviceOf = (
 export const verifySignature = (
   options: SignatureVerifierOptions & SignedWebhook & { readonly secrets: Secrets }
 ): Effect.Effect<VerifiedWebhook, WebhookVerificationError | HookrailConfigError> =>
-  Effect.suspend(() =>
+  Effect.clockWith((clock) =>
     Effect.flatMap(settingsOf(options.secrets, options.tolerance, kernel.cachedKey), (settings) => {
+      const { body } = options
       const headers = headersOf(options)
-      return verifyWith(settings, headers, options.body, () => explainOne(settings, headers, options.body))
+      const now = clock.unsafeCurrentTimeMillis()
+      return verifyWith(settings, headers, body, now, () => explainOne(settings, headers, body))
     })
   )
 

@@ -193,11 +193,13 @@ const run = async (
   { body, now = new Date(), secrets, tolerance = defaultToleranceSeconds }: VerifyOptions,
   headers: Parameters<typeof verify>[1]
 ): Promise<VerifiedWebhook> => {
-  const list = [secrets].flat()
+  const list = Array.isArray(secrets) ? secrets : [secrets]
   if (!(list.length && list.every(isSecret) && tolerance >= 0 && tolerance < Infinity)) {
     throw new TypeError("give secrets without white space or quotes around them, and tolerance in seconds")
   }
-  const verdict = await verify(list.map(cachedKey), headers, body, Number(now), tolerance * 1000)
+  let verdict = verify(list.map(cachedKey), headers, body, Number(now), tolerance * 1000)
+  // To await what is there already would cost a turn of the queue.
+  if ("then" in verdict) verdict = await verdict
   if (verdict.ok) return verdict.webhook as VerifiedWebhook
   throw verdict.reason === "timestamp"
     ? new SignatureTimestampError(verdict.fields)

@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { ReadOptions } from "../HookrailClient.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
@@ -32,6 +31,7 @@ import {
   unexpectedBody
 } from "./classify.js"
 import { toMillis } from "./duration.js"
+import { isSuccess } from "./exit.js"
 import { DirectGate } from "./gate.js"
 import type { Operation } from "./operation.js"
 import { noOverload, overloadOf } from "./overload.js"
@@ -203,7 +203,7 @@ export class Calls {
   conclude<A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, CallError> {
     try {
       const result = this.classify(call, response)
-      return isSuccess(result) ? result as Effect.Effect<A> : this.recover(call, result)
+      return isSuccess(result) ? result : this.recover(call, result)
     } catch (defect) {
       return Effect.die(defect)
     }
@@ -294,8 +294,6 @@ export class Calls {
     })
   }
 }
-
-const isSuccess = (effect: Effect.Effect<unknown, unknown>): boolean => Exit.isExit(effect) && Exit.isSuccess(effect)
 
 const invalidOption = (operation: Operation<unknown>, argument: "timeout" | "retry", reason: string) =>
   Effect.fail(new InvalidArgumentError({ ...operation.context("not-sent"), argument, reason }))

@@ -11,7 +11,7 @@ import type * as Tracer from "effect/Tracer"
 import type { EventAccepted, EventStatus } from "../Event.js"
 import type { AwaitOptions, HookrailClient, ReadOptions, SendOptions } from "../HookrailClient.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
-import type { HookrailError, ReadError, SendError } from "../HookrailError.js"
+import type { ReadError, SendError } from "../HookrailError.js"
 import { AwaitTimeoutError, InvalidArgumentError, InvalidPayloadError, UnmatchedEventError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import { random as randomKeys } from "../IdempotencyKeys.js"
@@ -20,14 +20,14 @@ import type * as Topic from "../Topic.js"
 import type { Transport } from "../Transport.js"
 import { type Abortable } from "./abortable.js"
 import * as Arguments from "./arguments.js"
-import { Calls, type Prepared, type Resume } from "./calls.js"
+import { type CallError, Calls, type Prepared, type Resume } from "./calls.js"
 import { isTerminal } from "./deliveryState.js"
 import { toMillis } from "./duration.js"
 import * as Gate from "./gate.js"
 import { ReadOperation, SendOperation } from "./operation.js"
 import { defaults } from "./pace.js"
 import { encode, payloadOf, type TopicText, topicText } from "./payload.js"
-import { withClock } from "./tracing.js"
+import { waitInSpan, withClock } from "./tracing.js"
 import { uuid } from "./uuid.js"
 
 /** Not spread over constant ones: that takes four times as long. */
@@ -193,19 +193,18 @@ export const make = (dependencies: Dependencies): Client => {
   // -------------------------------------------------------------------------------------------------------------
 
   const getEvent = (eventId: string, options: ReadOptions = {}): Effect.Effect<EventStatus, ReadError> =>
-    traced("HookrailClient.getEvent", "hookrail.event_id", eventId, (clock) => {
+    carryOut("HookrailClient.getEvent", "hookrail.event_id", eventId, (clock) => {
       const reason = Arguments.checkEventId(eventId)
       if (reason !== undefined) {
         return Effect.fail(
-          new InvalidArgumentError({ eventId: String(eventId), argument: "eventId", reason }) as ReadError
+          new InvalidArgumentError({ eventId: String(eventId), argument: "eventId", reason })
         )
       }
       const path = `${eventsPath}/${encodeURIComponent(eventId)}`
       const headers = { authorization, "user-agent": config.userAgent, accept: json }
       const operation = new ReadOperation(eventId)
-      const prepared = calls.prepare(clock, operation, "GET", path, headers, undefined, options)
-      return calls.run(clock, prepared) as Effect.Effect<EventStatus, ReadError>
-    })
+      return calls.prepare(clock, operation, "GET", path, headers, undefined, options)
+    }) as Effect.Effect<EventStatus, ReadError>
 
   const awaitEvent = (eventId: string, options: AwaitOptions = {}) =>
     Effect.suspend(() => {
@@ -240,12 +239,30 @@ export const make = (dependencies: Dependencies): Client => {
     payload: unknown,
     options: SendOptions = {}
   ): Effect.Effect<EventAccepted, SendError> =>
-    traced(
+    carryOut(
       "HookrailClient.sendEvent",
       "hookrail.topic",
       typeof topic === "string" ? topic : topic?.name,
-      (clock) =>
-        calls.run(clock, prepareSend(clock, topic, payload, options)) as Effect.Effect<EventAccepted, SendError>
+      (clock) => prepareSend(clock, topic, payload, options)
+    ) as Effect.Effect<EventAccepted, SendError>
+
+  /** A call, and a span around it where somebody listens. */
+  const carryOut = <A extends EventAccepted | EventStatus>(
+    name: string,
+    attribute: string,
+    value: string,
+    prepare: (clock: Clock.Clock) => Prepared<A>
+  ): Effect.Effect<A, CallError> =>
+    withClock((clock, isTraced) =>
+      isTraced
+        ? waitInSpan<A, CallError>(
+          name,
+          { kind: "client", captureStackTrace: false, attributes: { [attribute]: String(value) } },
+          clock,
+          (resume) => calls.begin(clock, prepare(clock), resume),
+          annotate
+        )
+        : calls.run(clock, prepare(clock))
     )
 
   return {
@@ -271,34 +288,10 @@ const pollSchedule = Schedule.exponential("250 millis").pipe(
 
 const isSettled = (status: EventStatus): boolean => status.deliveries.every((delivery) => isTerminal(delivery.state))
 
-/** A span around a call, where somebody listens: it costs more than all the rest of the client. */
-const traced = <A, E extends HookrailError>(
-  name: string,
-  attribute: string,
-  value: string,
-  body: (clock: Clock.Clock) => Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  withClock((clock, isTraced) =>
-    isTraced
-      ? Effect.useSpan(
-        name,
-        { kind: "client", captureStackTrace: false, attributes: { [attribute]: String(value) } },
-        (span) =>
-          Effect.map(
-            Effect.withParentSpan(Effect.suspend(() => body(clock)), span),
-            (result) => annotated(span, result)
-          )
-      )
-      : body(clock)
-  )
-
-/** What an accepted event says of itself; set on the span at hand, since to look it up takes several steps. */
-const annotated = <A>(span: Tracer.Span, result: A): A => {
-  const accepted = result as Partial<EventAccepted>
-  if (accepted.idempotencyKey !== undefined) {
-    span.attribute("hookrail.event_id", accepted.eventId)
-    span.attribute("hookrail.deliveries", accepted.deliveryIds?.length)
-    span.attribute("hookrail.replayed", accepted.replayed)
-  }
-  return result
+/** What an accepted event says of itself. */
+const annotate = (span: Tracer.Span, result: EventAccepted | EventStatus): void => {
+  if (!("idempotencyKey" in result)) return
+  span.attribute("hookrail.event_id", result.eventId)
+  span.attribute("hookrail.deliveries", result.deliveryIds.length)
+  span.attribute("hookrail.replayed", result.replayed)
 }

@@ -215,7 +215,7 @@ const bytesOf = (body: unknown): Bytes | undefined =>
     ? new Uint8Array(body)
     : undefined
 
-const rawBodyAdvice = "the raw body, as text or bytes, before any parser"
+const rawBodyAdvice = "the raw body, text or bytes, before any parser"
 
 const bodyFault = `give ${rawBodyAdvice}: JSON.stringify does not restore it`
 
