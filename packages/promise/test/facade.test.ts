@@ -298,6 +298,19 @@ describe("close", () => {
     await rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
     await vi.waitFor(() => assert.strictEqual(emulator.openConnections(), 0))
   })
+
+  it("by a payload that is just being read sends nothing", async () => {
+    const hookrail = client()
+    const payload = {
+      get name() {
+        void hookrail.close()
+        return "gone"
+      }
+    }
+    await rejects(hookrail.sendEvent(topic, payload), Node.HookrailClosedError)
+    await hookrail.close()
+    assert.lengthOf(emulator.ledger().requests, 0)
+  })
 })
 
 describe("a long-lived signal", () => {

@@ -1,4 +1,3 @@
-import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { HookrailClient, type HookrailConfig, Transport } from "../../src/index.js"
@@ -33,28 +32,26 @@ export const problem = (status: number, headers: Record<string, string> = {}) =>
   body: { type: "about:blank", title: `title ${status}`, detail: `detail ${status}`, status }
 })
 
+export const responseOf = (answer: Exclude<Answer, Transport.TransportError>): Transport.TransportResponse => ({
+  status: answer.status,
+  header: (name) => answer.headers?.[name],
+  body: typeof answer.body === "string" ? answer.body : answer.body === undefined ? "" : JSON.stringify(answer.body),
+  truncated: false
+})
+
 /** Gives the answers in turn, the last one for ever, and keeps what it was asked. */
 export const scripted = (answers: ReadonlyArray<Answer>, ready = 200) => {
   const requests: Array<Transport.TransportRequest> = []
   const probes: Array<Transport.TransportRequest> = []
-  const request = (request: Transport.TransportRequest) =>
-    Effect.suspend((): Effect.Effect<Transport.TransportResponse, Transport.TransportError> => {
-      const probe = request.path.endsWith("/readyz")
-      const list = probe ? probes : requests
-      list.push({ ...request, body: request.body?.slice() })
-      const answer: Answer = probe ? { status: ready } : answers[Math.min(requests.length, answers.length) - 1]!
-      if ("_tag" in answer) return Effect.fail(answer)
-      return Effect.succeed({
-        status: answer.status,
-        header: (name) => answer.headers?.[name],
-        body: typeof answer.body === "string"
-          ? answer.body
-          : answer.body === undefined
-          ? ""
-          : JSON.stringify(answer.body),
-        truncated: false
-      })
-    })
+  const { request } = Transport.fromCallbacks((request, receiver) => {
+    const probe = request.path.endsWith("/readyz")
+    const list = probe ? probes : requests
+    list.push({ ...request, body: request.body?.slice() })
+    const answer: Answer = probe ? { status: ready } : answers[Math.min(requests.length, answers.length) - 1]!
+    if ("_tag" in answer) receiver.onFailure(answer)
+    else receiver.onResponse(responseOf(answer))
+    return { abort: () => {} }
+  })
   return { requests, probes, request }
 }
 

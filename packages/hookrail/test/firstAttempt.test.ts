@@ -1,0 +1,215 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Cause, Effect, Exit, Fiber, FiberId, Layer, TestClock, Tracer } from "effect"
+import { HookrailClient, SendGate, Transport } from "../src/index.js"
+import {
+  accepted,
+  type Answer,
+  brokenConnection,
+  layer,
+  problem,
+  responseOf,
+  scripted
+} from "./utils/memoryTransport.js"
+
+/** A transport whose answers are given by the test. */
+const manual = () => {
+  const exchanges: Array<{ readonly receiver: Transport.Receiver; aborted: number }> = []
+  const transport = Transport.fromCallbacks((_, receiver) => {
+    const exchange = { receiver, aborted: 0 }
+    exchanges.push(exchange)
+    return { abort: () => void exchange.aborted++ }
+  })
+  return { exchanges, transport }
+}
+
+const send = HookrailClient.sendEvent("orders.created", { n: 1 }, { retry: false })
+
+const settle = TestClock.adjust(0)
+
+/** A client with a gate that the test can look at. */
+const gated = (transport: Transport.Transport.Service, options?: SendGate.Options) =>
+  Effect.map(SendGate.make(options), (gate) => ({
+    gate,
+    client: layer(transport).pipe(Layer.provide(Layer.succeed(SendGate.SendGate, gate)))
+  }))
+
+describe("a first attempt", () => {
+  it.effect("that is interrupted aborts its exchange and gives its place back, once", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      const first = yield* Effect.fork(Effect.provide(send, client))
+      const second = yield* Effect.fork(Effect.provide(send, client))
+      yield* settle
+      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 1, rate: Infinity })
+      yield* Fiber.interrupt(first)
+      yield* settle
+      strictEqual(exchanges[0]!.aborted, 1)
+      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 0, rate: Infinity })
+      // Too late: nobody listens, and the place is somebody else's.
+      exchanges[0]!.receiver.onResponse(responseOf(accepted))
+      exchanges[0]!.receiver.onFailure(brokenConnection)
+      strictEqual((yield* gate.stats).inFlight, 1)
+      exchanges[1]!.receiver.onResponse(responseOf(accepted))
+      strictEqual((yield* Fiber.join(second)).eventId, "e1")
+      strictEqual((yield* gate.stats).inFlight, 0)
+      strictEqual(exchanges[1]!.aborted, 0)
+    }))
+
+  it.effect("that is answered and interrupted in one breath gives its place back once", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport)
+      const fiber = yield* Effect.fork(Effect.provide(send, client))
+      yield* settle
+      exchanges[0]!.receiver.onResponse(responseOf(accepted))
+      fiber.unsafeInterruptAsFork(FiberId.none)
+      yield* Fiber.await(fiber)
+      deepStrictEqual([exchanges[0]!.aborted, (yield* gate.stats).inFlight], [0, 0])
+    }))
+
+  it.effect("that is answered twice is answered once", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport)
+      const fiber = yield* Effect.fork(Effect.provide(send, client))
+      yield* settle
+      const { receiver } = exchanges[0]!
+      receiver.onResponse(responseOf(accepted))
+      receiver.onResponse(responseOf(problem(500)))
+      receiver.onFailure(brokenConnection)
+      strictEqual((yield* Fiber.join(fiber)).eventId, "e1")
+      strictEqual((yield* gate.stats).inFlight, 0)
+    }))
+
+  for (const status of [429, 503]) {
+    it.effect(`that is answered with ${status} slows the gate down`, () =>
+      Effect.gen(function*() {
+        const { exchanges, transport } = manual()
+        const { client, gate } = yield* gated(transport)
+        const fiber = yield* Effect.fork(Effect.flip(Effect.provide(send, client)))
+        yield* settle
+        exchanges[0]!.receiver.onResponse(responseOf(problem(status, { "retry-after": "7" })))
+        yield* Fiber.join(fiber)
+        deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: 20 })
+        const next = yield* Effect.fork(Effect.provide(send, client))
+        yield* TestClock.adjust("6 seconds")
+        strictEqual(exchanges.length, 1)
+        yield* TestClock.adjust("1 second")
+        strictEqual(exchanges.length, 2)
+        yield* Fiber.interrupt(next)
+      }))
+  }
+
+  it.effect("whose answer cannot be read is a defect, and nobody waits for ever", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport)
+      const fiber = yield* Effect.fork(Effect.provide(send, client))
+      yield* settle
+      exchanges[0]!.receiver.onResponse({
+        ...responseOf(accepted),
+        header: () => {
+          throw new Error("a transport's own mistake")
+        }
+      })
+      const exit = yield* Fiber.await(fiber)
+      assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      strictEqual((yield* gate.stats).inFlight, 0)
+    }))
+})
+
+describe("spans", () => {
+  const tracing = () => {
+    const ends: Array<{ readonly name: string; readonly time: bigint; readonly exit: Exit.Exit<unknown, unknown> }> = []
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      context: (f) => f(),
+      span: (name, parent, context, links, startTime, kind) => {
+        const attributes = new Map<string, unknown>()
+        const span = {
+          _tag: "Span" as const,
+          name,
+          spanId: String(spans.length),
+          traceId: "t",
+          parent,
+          context,
+          links,
+          kind,
+          sampled: true,
+          status: { _tag: "Started", startTime } as Tracer.SpanStatus,
+          attributes,
+          end: (endTime: bigint, exit: Exit.Exit<unknown, unknown>) => {
+            ends.push({ name, time: endTime, exit })
+            span.status = { _tag: "Ended", startTime, endTime, exit }
+          },
+          attribute: (key: string, value: unknown) => void attributes.set(key, value),
+          event: () => {},
+          addLinks: () => {}
+        }
+        spans.push(span)
+        return span
+      }
+    })
+    return { ends, spans, tracer }
+  }
+
+  const traced = (answers: ReadonlyArray<Answer>, tracer: Tracer.Tracer) =>
+    Effect.withTracer(Effect.provide(HookrailClient.sendEvent("orders.created", {}), layer(scripted(answers))), tracer)
+
+  it.effect("of a send end once, with its result and what it says of itself", () =>
+    Effect.gen(function*() {
+      const { ends, spans, tracer } = tracing()
+      yield* traced([accepted], tracer)
+      strictEqual(ends.length, 1)
+      assertTrue(Exit.isSuccess(ends[0]!.exit))
+      deepStrictEqual(
+        [spans[0]!.name, spans[0]!.kind, Object.fromEntries(spans[0]!.attributes)],
+        ["HookrailClient.sendEvent", "client", {
+          "hookrail.topic": "orders.created",
+          "hookrail.event_id": "e1",
+          "hookrail.deliveries": 1,
+          "hookrail.replayed": false
+        }]
+      )
+    }))
+
+  it.effect("span the retries, and end with the error", () =>
+    Effect.gen(function*() {
+      const { ends, spans, tracer } = tracing()
+      const fiber = yield* Effect.fork(traced([problem(500), problem(500), accepted], tracer))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      deepStrictEqual([ends.length, spans[0]!.attributes.get("hookrail.event_id")], [1, "e1"])
+      yield* Effect.flip(traced([problem(400)], tracer))
+      strictEqual(ends.length, 2)
+      assertTrue(Exit.isFailure(ends[1]!.exit) && Cause.isFailure(ends[1]!.exit.cause))
+    }))
+
+  it.effect("end when their send is interrupted", () =>
+    Effect.gen(function*() {
+      const { ends, tracer } = tracing()
+      const { exchanges, transport } = manual()
+      const fiber = yield* Effect.fork(Effect.withTracer(Effect.provide(send, layer(transport)), tracer))
+      yield* settle
+      yield* Fiber.interrupt(fiber)
+      deepStrictEqual([ends.length, exchanges[0]!.aborted], [1, 1])
+      assertTrue(Exit.isInterrupted(ends[0]!.exit))
+    }))
+
+  it.effect("have those of a transport of effects as children, and tell no time where that is off", () =>
+    Effect.gen(function*() {
+      const { ends, spans, tracer } = tracing()
+      const transport = { request: () => Effect.withSpan(Effect.succeed(responseOf(accepted)), "http") }
+      yield* TestClock.adjust("1 second")
+      yield* send.pipe(
+        Effect.provide(layer(transport)),
+        Effect.withTracerTiming(false),
+        Effect.withTracer(tracer)
+      )
+      deepStrictEqual(spans.map(({ name }) => name), ["HookrailClient.sendEvent", "http"])
+      assertTrue(spans[1]!.parent._tag === "Some" && spans[1]!.parent.value === spans[0])
+      deepStrictEqual(ends.map(({ time }) => time), [0n, 0n])
+    }))
+})
