@@ -7,18 +7,22 @@ import { apiKey, payload, topic } from "./payload.js"
 
 export const clientOptions = { apiKey: Redacted.make(apiKey), baseUrl: url }
 
-const sendEvent = Effect.map(HookrailClient.sendEvent(topic, payload), ({ eventId }) => {
-  if (eventId.length !== 26) throw new Error(`unexpected event id ${eventId}`)
-})
-
 /** The fibers that send live within the program, as those of a user do. */
-export const contendWithEffect = (layer: Layer.Layer<HookrailClient.HookrailClient, unknown>): Promise<never> => {
+export const contendWithFibers = <E, R>(layer: Layer.Layer<R, unknown>, send: Effect.Effect<void, E, R>) => {
   const runtime = ManagedRuntime.make(layer)
   return contend(({ concurrency, requests }) => {
     let left = requests
-    const worker = Effect.whileLoop({ while: () => left-- > 0, body: () => sendEvent, step: () => {} })
+    const worker = Effect.whileLoop({ while: () => left-- > 0, body: () => send, step: () => {} })
     return runtime.runPromise(
       Effect.all(Array.from({ length: concurrency }, () => worker), { concurrency: "unbounded", discard: true })
     )
   })
 }
+
+const sendEvent = Effect.map(HookrailClient.sendEvent(topic, payload), ({ eventId }) => {
+  if (eventId.length !== 26) throw new Error(`unexpected event id ${eventId}`)
+})
+
+/** A client of Hookrail. */
+export const contendWithEffect = (layer: Layer.Layer<HookrailClient.HookrailClient, unknown>): Promise<never> =>
+  contendWithFibers(layer, sendEvent)

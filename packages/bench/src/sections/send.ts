@@ -20,6 +20,8 @@ const contenders: Readonly<Record<string, string>> = {
   svix: "svix",
   "hookrail NodeTransport": "hookrail-node",
   "hookrail NodeTransport, traced": "hookrail-node-traced",
+  "platform HttpClient (undici)": "platform-undici",
+  "platform HttpClient (fetch)": "platform-fetch",
   "hookrail layerHttpClient (undici)": "hookrail-http-client-undici",
   "hookrail layerHttpClient (fetch)": "hookrail-http-client-fetch",
   "@hookrail/promise": "hookrail-promise"
