@@ -14,9 +14,9 @@ import {
 
 /** A transport whose answers are given by the test. */
 const manual = () => {
-  const exchanges: Array<{ readonly receiver: Transport.Receiver; aborted: number }> = []
-  const transport = Transport.fromCallbacks((_, receiver) => {
-    const exchange = { receiver, aborted: 0 }
+  const exchanges: Array<{ readonly key: string; readonly receiver: Transport.Receiver; aborted: number }> = []
+  const transport = Transport.fromCallbacks((request, receiver) => {
+    const exchange = { key: request.headers["idempotency-key"]!, receiver, aborted: 0 }
     exchanges.push(exchange)
     return { abort: () => void exchange.aborted++ }
   })
@@ -116,6 +116,133 @@ describe("a first attempt", () => {
       })
       const exit = yield* Fiber.await(fiber)
       assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      strictEqual((yield* gate.stats).inFlight, 0)
+    }))
+})
+
+describe("a first attempt that waits", () => {
+  const sendAll = (count: number, client: Layer.Layer<HookrailClient.HookrailClient, unknown>) =>
+    Effect.forEach(
+      Array.from({ length: count }, (_, n) => n),
+      (n) => Effect.fork(Effect.provide(HookrailClient.sendEvent("t", { n }, { idempotencyKey: `k${n}` }), client))
+    )
+
+  it.effect("begins when one before it ends, in the order they came", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport, { maxInFlight: 2 })
+      const fibers = yield* sendAll(5, client)
+      yield* settle
+      deepStrictEqual(yield* gate.stats, { inFlight: 2, waiting: 3, rate: Infinity })
+      for (let n = 0; n < 5; n++) {
+        strictEqual(exchanges.length, Math.min(5, n + 2))
+        exchanges[n]!.receiver.onResponse(responseOf({ ...accepted, body: { event_id: `e${n}`, delivery_ids: ["d"] } }))
+      }
+      const results = yield* Effect.forEach(fibers, Fiber.join)
+      deepStrictEqual(
+        results.map(({ eventId, idempotencyKey }) => [eventId, idempotencyKey]),
+        Array.from({ length: 5 }, (_, n) => [`e${n}`, `k${n}`])
+      )
+      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+    }))
+
+  it.effect("leaves the queue when it is interrupted, and nothing is sent", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      const [first, second, third] = yield* sendAll(3, client)
+      yield* settle
+      yield* Fiber.interrupt(second!)
+      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 1, rate: Infinity })
+      exchanges[0]!.receiver.onResponse(responseOf(accepted))
+      yield* Fiber.join(first!)
+      exchanges[1]!.receiver.onResponse(responseOf(accepted))
+      strictEqual((yield* Fiber.join(third!)).idempotencyKey, "k2")
+      strictEqual(exchanges.length, 2)
+      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+    }))
+
+  it.effect("keeps its place in the queue, and the pace, when one begins meanwhile", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1, initialRate: 1 })
+      const fibers = yield* sendAll(4, client)
+      yield* settle
+      exchanges[0]!.receiver.onResponse(responseOf(problem(503, { "retry-after": "5" })))
+      yield* TestClock.adjust("4 seconds")
+      strictEqual(exchanges.length, 1)
+      yield* Fiber.interrupt(fibers[2]!)
+      for (let second = 0; second < 20; second++) {
+        yield* TestClock.adjust("1 second")
+        for (const { receiver } of exchanges.slice(1)) receiver.onResponse(responseOf(accepted))
+      }
+      for (const n of [0, 1, 3]) strictEqual((yield* Fiber.join(fibers[n]!)).idempotencyKey, `k${n}`)
+      deepStrictEqual(exchanges.map(({ key }) => key).filter((key) => key !== "k0"), ["k1", "k3"])
+      deepStrictEqual(yield* Effect.map(gate.stats, ({ inFlight, waiting }) => [inFlight, waiting]), [0, 0])
+    }))
+
+  it.effect("ends in time when its turn cannot come in time any more, never sent", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      const once = { retry: { maxElapsed: "10 seconds" } } as const
+      const all = Effect.gen(function*() {
+        const send = Effect.flip(HookrailClient.sendEvent("t", {}, once))
+        const fibers = yield* Effect.replicateEffect(Effect.fork(send), 50)
+        yield* settle
+        exchanges[0]!.receiver.onResponse(responseOf(problem(429, { "retry-after": "60" })))
+        yield* TestClock.adjust("12 seconds")
+        return yield* Effect.forEach(fibers, Fiber.join)
+      })
+      const errors = yield* Effect.provide(all, client)
+      deepStrictEqual(
+        [...new Set(errors.slice(1).map((error) => `${error._tag} ${error.outcome}`))],
+        ["RetryError not-sent"]
+      )
+      strictEqual(exchanges.length, 1)
+      deepStrictEqual(yield* Effect.map(gate.stats, ({ inFlight, waiting }) => [inFlight, waiting]), [0, 0])
+    }))
+
+  it.effect("does not come in from within the one before it: thousands that fail at once are no recursion", () =>
+    Effect.gen(function*() {
+      let open = true
+      const waiting: Array<Transport.Receiver> = []
+      const transport = Transport.fromCallbacks((_, receiver) => {
+        if (open) waiting.push(receiver)
+        else receiver.onFailure(brokenConnection)
+        return { abort: () => {} }
+      })
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      const all = Effect.gen(function*() {
+        const fibers = yield* Effect.replicateEffect(Effect.fork(Effect.flip(send)), 20_000)
+        yield* settle
+        open = false
+        waiting[0]!.onFailure(brokenConnection)
+        return yield* Effect.forEach(fibers, Fiber.join)
+      })
+      const errors = yield* Effect.provide(all, client)
+      strictEqual(errors.filter((error) => error._tag === "RetryError" && error.attempts === 1).length, 20_000)
+      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+    }))
+
+  it.effect("has a defect if its transport throws, and the next one goes on", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const receivers: Array<Transport.Receiver> = []
+      const transport = Transport.fromCallbacks((_, receiver) => {
+        if (++calls === 2) throw new Error("a transport's own mistake")
+        receivers.push(receiver)
+        return { abort: () => {} }
+      })
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      const [first, second, third] = yield* sendAll(3, client)
+      yield* settle
+      receivers[0]!.onResponse(responseOf(accepted))
+      yield* Fiber.join(first!)
+      const exit = yield* Fiber.await(second!)
+      assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      receivers[1]!.onResponse(responseOf(accepted))
+      yield* Fiber.join(third!)
       strictEqual((yield* gate.stats).inFlight, 0)
     }))
 })

@@ -16,7 +16,7 @@ import { resolveRetry } from "../HookrailConfig.js"
 import type { InvalidPayloadError, Outcome, RetryableError, UnmatchedEventError } from "../HookrailError.js"
 import { InvalidArgumentError, isRetryable, RateLimitError, RetryError, ServerError } from "../HookrailError.js"
 import * as RetryPolicy from "../RetryPolicy.js"
-import type { GateTimeoutError, SendGate, Turn } from "../SendGate.js"
+import type { GateTimeoutError, Overload, SendGate, Turn } from "../SendGate.js"
 import type { Exchange, Receiver, Transport, TransportRequest, TransportResponse } from "../Transport.js"
 import { type Abortable, abortable, nothing } from "./abortable.js"
 import { CallbackRequest } from "./callbackRequest.js"
@@ -32,7 +32,7 @@ import {
 } from "./classify.js"
 import { toMillis } from "./duration.js"
 import { isSuccess } from "./exit.js"
-import { DirectGate } from "./gate.js"
+import { type Candidate, DirectGate, type Waiter } from "./gate.js"
 import type { Operation } from "./operation.js"
 import { noOverload, overloadOf } from "./overload.js"
 import type { TransportError } from "./transportError.js"
@@ -92,46 +92,82 @@ export type Prepared<A> = Call<A> | Effect.Effect<A, CallError>
 /** Takes what remains to be done: the result, or an effect that leads to it. */
 export type Resume<A> = (rest: Effect.Effect<A, CallError>) => void
 
-/** A first attempt under way. It has a place of the gate. */
-class FirstAttempt<A> implements Receiver, Abortable {
+/** A first attempt under way: it waits for its place in the gate, or for its answer. */
+class FirstAttempt<A> implements Candidate, Receiver, Abortable {
   private isOver = false
+  private waiter: Waiter | undefined
   private exchange: Exchange = nothing
 
   constructor(
     private readonly calls: Calls,
     private readonly gate: DirectGate,
     private readonly clock: Clock.Clock,
-    private readonly call: Call<A>,
+    private readonly request: CallbackRequest,
+    readonly turn: Call<A>,
     private readonly resume: Resume<A>
   ) {}
 
-  begin(request: CallbackRequest): void {
-    this.exchange = request.begin(this)
+  /** `false` if it takes a fiber to wait. */
+  begin(): boolean {
+    const admitted = this.gate.admit(this)
+    if (typeof admitted === "object") this.waiter = admitted
+    return admitted !== false
+  }
+
+  onPlace(): void {
+    this.waiter = undefined
+    try {
+      this.exchange = this.request.begin(this)
+    } catch (defect) {
+      this.end(Effect.die(defect))
+    }
+  }
+
+  onPace(waiter: Waiter): void {
+    const handOver = () => {
+      this.isOver = true
+    }
+    const answer = this.gate.runFrom(waiter, this.request, overloadOf, handOver)
+    this.resume(this.calls.recover(this.turn, this.calls.classified(this.turn, answer)))
   }
 
   onResponse(response: TransportResponse): void {
     if (this.isOver) return
-    this.isOver = true
-    this.gate.leave(overloadOf(response), () => this.clock.unsafeCurrentTimeMillis())
-    this.resume(this.calls.conclude(this.call, response))
+    // Called from outside of Effect: a defect must not end up in a transport.
+    try {
+      this.end(this.calls.conclude(this.turn, response), overloadOf(response))
+    } catch (defect) {
+      this.end(Effect.die(defect))
+    }
   }
 
   onFailure(error: TransportError): void {
     if (this.isOver) return
-    this.isOver = true
-    this.gate.leave(undefined, zero)
-    this.resume(this.calls.recover(this.call, Effect.fail(error)))
+    this.end(this.calls.recover(this.turn, Effect.fail(error)))
   }
 
   abort(): void {
     if (this.isOver) return
+    if (this.waiter === undefined) {
+      this.leave(undefined)
+      this.exchange.abort()
+    } else {
+      this.isOver = true
+      this.gate.quit(this.waiter)
+    }
+  }
+
+  private end(rest: Effect.Effect<A, CallError>, overload?: Overload): void {
+    if (this.isOver) return
+    this.leave(overload)
+    this.resume(rest)
+  }
+
+  private leave(overload: Overload | undefined): void {
     this.isOver = true
-    this.gate.leave(undefined, zero)
-    this.exchange.abort()
+    this.gate.leave(overload, this.clock)
   }
 }
-
-const zero = () => 0
 
 export class Calls {
   private readonly probe: Effect.Effect<TransportResponse, TransportError>
@@ -190,23 +226,18 @@ export class Calls {
       return nothing
     }
     const request = this.transport.request(prepared.request)
-    if (request instanceof CallbackRequest && gate instanceof DirectGate && gate.enter()) {
-      const first = new FirstAttempt(this, gate, clock, prepared, resume)
-      first.begin(request)
-      return first
+    if (request instanceof CallbackRequest && gate instanceof DirectGate) {
+      const first = new FirstAttempt(this, gate, clock, request, prepared, resume)
+      if (first.begin()) return first
     }
     resume(this.recover(prepared, this.attempt(prepared)))
     return nothing
   }
 
-  /** What an answer leaves to be done. It is called from outside of Effect: a defect must not go elsewhere. */
+  /** What a first answer leaves to be done: as a rule nothing, it is the result. */
   conclude<A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, CallError> {
-    try {
-      const result = this.classify(call, response)
-      return isSuccess(result) ? result : this.recover(call, result)
-    } catch (defect) {
-      return Effect.die(defect)
-    }
+    const result = this.classify(call, response)
+    return isSuccess(result) ? result : this.recover(call, result)
   }
 
   /** The first attempt's way out if it fails. The schedule of the others exists from here on. */
@@ -225,10 +256,14 @@ export class Calls {
 
   /** One request and its answer. */
   private attempt<A>(call: Call<A>): Effect.Effect<A, AttemptFailure> {
-    return Effect.flatMap(
-      this.gate.run(this.transport.request(call.request), call, overloadOf),
-      (response) => this.classify(call, response)
-    )
+    return this.classified(call, this.gate.run(this.transport.request(call.request), call, overloadOf))
+  }
+
+  classified<A>(
+    call: Call<A>,
+    answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
+  ): Effect.Effect<A, AttemptFailure> {
+    return Effect.flatMap(answer, (response) => this.classify(call, response))
   }
 
   private errorOf(

@@ -1,30 +1,32 @@
-import * as Effect from "effect/Effect"
-import type { Transport, TransportRequest, TransportResponse } from "../Transport.js"
+import type { Exchange, Receiver, Start, Transport, TransportRequest } from "../Transport.js"
+import { nothing } from "./abortable.js"
+import { CallbackRequest } from "./callbackRequest.js"
 import { BodyBuffer, Limits } from "./exchange.js"
 import { connectionError, invalidRequest } from "./networkCodes.js"
 import type { TransportError } from "./transportError.js"
 
-class Exchange {
+class FetchExchange implements Exchange {
   private readonly controller = new AbortController()
   private readonly limits: Limits
   private done = false
 
   constructor(
     private readonly request: TransportRequest,
-    private readonly resume: (exit: Effect.Effect<TransportResponse, TransportError>) => void
+    private readonly receiver: Receiver
   ) {
     this.limits = new Limits(request, (error) => {
-      this.settle(Effect.fail(error))
+      this.fail(error)
       this.controller.abort()
     })
   }
 
+  /** It ends the exchange whatever happens: it cannot reject. */
   async run(): Promise<void> {
     let response: Response
     try {
       response = await this.send()
     } catch (error) {
-      return this.settle(Effect.fail(connectionError(error, false)))
+      return this.fail(connectionError(error, false))
     }
     if (this.done) return
     this.limits.answered()
@@ -36,21 +38,23 @@ class Exchange {
     } catch (error) {
       // A server that answers before it has read the whole request may reset the connection right after. Its verdict is
       // in the status; only a success needs its body.
-      if (status < 400) return this.settle(Effect.fail(connectionError(error, true)))
+      if (status < 400) return this.fail(connectionError(error, true))
       body.truncated = true
     }
     if (this.done) return
     const { headers } = response
-    this.settle(Effect.succeed({
+    const text = body.text()
+    this.end()
+    this.receiver.onResponse({
       status,
       header: (name) => headers.get(name) ?? undefined,
-      body: body.text(),
+      body: text,
       truncated: body.truncated
-    }))
+    })
     if (body.truncated) this.controller.abort()
   }
 
-  interrupt(): void {
+  abort(): void {
     if (this.done) return
     this.end()
     this.controller.abort()
@@ -75,10 +79,10 @@ class Exchange {
     }
   }
 
-  private settle(exit: Effect.Effect<TransportResponse, TransportError>): void {
+  private fail(error: TransportError): void {
     if (this.done) return
     this.end()
-    this.resume(exit)
+    this.receiver.onFailure(error)
   }
 
   private end(): void {
@@ -87,15 +91,16 @@ class Exchange {
   }
 }
 
-/** A transport over the global `fetch`, as it is at the time of the call. */
-export const service: Transport.Service = {
-  request: (request) =>
-    Effect.async((resume) => {
-      const invalid = invalidRequest(request.headers)
-      if (invalid !== undefined) return resume(Effect.fail(invalid))
-      const exchange = new Exchange(request, resume)
-      // `run` settles the exchange whatever happens: it cannot reject.
-      void exchange.run()
-      return Effect.sync(() => exchange.interrupt())
-    })
+const start: Start = (request, receiver) => {
+  const invalid = invalidRequest(request.headers)
+  if (invalid !== undefined) {
+    receiver.onFailure(invalid)
+    return nothing
+  }
+  const exchange = new FetchExchange(request, receiver)
+  void exchange.run()
+  return exchange
 }
+
+/** A transport over the global `fetch`, as it is at the time of the call. */
+export const service: Transport.Service = { request: (request) => new CallbackRequest(start, request) }

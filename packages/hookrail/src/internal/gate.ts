@@ -28,25 +28,44 @@ const beforeOverload = -Infinity
 /** How often the deadlines of the waiting are looked at, in milliseconds. */
 const lookEvery = 1_000
 
-/** A request that waits. It sleeps until it is woken, or on a timer if it is the first and has to keep the pace. */
-class Waiter implements Queued<Waiter> {
+/** Somebody who waits. */
+export class Waiter implements Queued<Waiter> {
   next: Waiter | undefined
   previous: Waiter | undefined
   /** It has its place. */
   entered = false
+  /** Set while it sleeps. A fiber that has to keep the pace, and is the first, waits on a timer instead. */
   wake: ((next: Effect.Effect<void, GateTimeoutError>) => void) | undefined
 
   constructor(readonly turn: Turn, readonly queue: Queue<Waiter>) {}
 }
 
-/** A gate that a request can pass without a fiber, as long as nothing holds it up. */
+/** Somebody who wants a place and has no fiber to wait with. */
+export interface Candidate {
+  readonly turn: Turn
+  /** It has a place. */
+  readonly onPlace: () => void
+  /** While it waited, a pace began, and to keep it takes a fiber. It goes on with `runFrom`, or says that it quits. */
+  readonly onPace: (waiter: Waiter) => void
+}
+
+/** A gate that a request can pass without a fiber, as long as there is no pace to keep. */
 export abstract class DirectGate implements SendGate.Service {
   abstract readonly run: SendGate.Service["run"]
   abstract readonly stats: SendGate.Service["stats"]
-  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
-  abstract enter(): boolean
+  /** Gives a place, now or later; `false` if there is a pace to keep. The waiter is for quitting. */
+  abstract admit(candidate: Candidate): Waiter | boolean
+  /** Runs a request from its waiting on. `onStart` is called when it does so. */
+  abstract runFrom<A, E>(
+    waiter: Waiter,
+    request: Effect.Effect<A, E>,
+    overloadOf: (answer: A) => Overload | undefined,
+    onStart: () => void
+  ): Effect.Effect<A, E | GateTimeoutError>
+  /** Waits no longer. */
+  abstract quit(waiter: Waiter): void
   /** Gives the place back, after an answer or without one. */
-  abstract leave(overload: Overload | undefined, now: () => number): void
+  abstract leave(overload: Overload | undefined, clock: Clock.Clock): void
 }
 
 class PacedGate extends DirectGate {
@@ -58,22 +77,19 @@ class PacedGate extends DirectGate {
   private pace: Pace | undefined
   private status = 0
   private nextLook = 0
+  private isWaking = false
+  private wakeAgain = false
 
   constructor(private readonly settings: Settings) {
     super()
   }
 
   readonly run: SendGate.Service["run"] = (request, turn, overloadOf) =>
-    Effect.uninterruptibleMask((restore) => {
-      if (this.enter()) return this.runInPlace(restore(request), overloadOf, beforeOverload)
-      const queue = turn.attempts > 0 ? this.retries : this.newcomers
-      const waiter = new Waiter(turn, queue)
-      queue.add(waiter)
-      return Effect.flatMap(
-        Effect.onError(restore(this.turnOf(waiter)), () => Effect.sync(() => this.quit(waiter))),
-        (started) => this.runInPlace(restore(request), overloadOf, started)
-      )
-    })
+    Effect.uninterruptibleMask((restore) =>
+      this.enter()
+        ? this.runInPlace(restore(request), overloadOf, beforeOverload)
+        : this.waitAndRun(restore, this.enqueue(turn), request, overloadOf)
+    )
 
   readonly stats: Effect.Effect<Stats> = Effect.map(Clock.currentTimeMillis, (now) => ({
     inFlight: this.inFlight,
@@ -81,16 +97,62 @@ class PacedGate extends DirectGate {
     rate: this.pace === undefined || this.pace.isOver(now) ? Infinity : this.pace.rate
   }))
 
-  enter(): boolean {
+  admit(candidate: Candidate): Waiter | boolean {
+    if (this.enter()) {
+      candidate.onPlace()
+      return true
+    }
+    if (this.pace !== undefined) return false
+    const waiter = this.enqueue(candidate.turn)
+    waiter.wake = () => {
+      if (this.pace !== undefined) {
+        waiter.wake = undefined
+        candidate.onPace(waiter)
+      } else if (this.mayGo(waiter)) {
+        waiter.wake = undefined
+        this.take(waiter)
+        candidate.onPlace()
+      }
+    }
+    return waiter
+  }
+
+  runFrom<A, E>(
+    waiter: Waiter,
+    request: Effect.Effect<A, E>,
+    overloadOf: (answer: A) => Overload | undefined,
+    onStart: () => void
+  ): Effect.Effect<A, E | GateTimeoutError> {
+    return Effect.uninterruptibleMask((restore) => {
+      onStart()
+      return this.waitAndRun(restore, waiter, request, overloadOf)
+    })
+  }
+
+  quit(waiter: Waiter): void {
+    // Its turn may have come already.
+    if (waiter.entered) return this.release()
+    waiter.queue.delete(waiter)
+    this.wakeFirst()
+  }
+
+  leave(overload: Overload | undefined, clock: Clock.Clock): void {
+    if (overload !== undefined) this.slowDown(overload, beforeOverload, clock.unsafeCurrentTimeMillis())
+    this.release()
+  }
+
+  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
+  private enter(): boolean {
     const isOpen = this.pace === undefined && this.inFlight < this.settings.maxInFlight &&
       this.newcomers.size === 0 && this.retries.size === 0
     if (isOpen) this.inFlight++
     return isOpen
   }
 
-  leave(overload: Overload | undefined, now: () => number): void {
-    if (overload !== undefined) this.slowDown(overload, beforeOverload, now())
-    this.release()
+  private enqueue(turn: Turn): Waiter {
+    const waiter = new Waiter(turn, turn.attempts > 0 ? this.retries : this.newcomers)
+    waiter.queue.add(waiter)
+    return waiter
   }
 
   private release(): void {
@@ -110,8 +172,19 @@ class PacedGate extends DirectGate {
     return this.inFlight < this.settings.maxInFlight && waiter === this.first()
   }
 
+  /** In a loop, not from within: who is woken may be through at once, and so may all who wait behind. */
   private wakeFirst(): void {
-    this.first()?.wake?.(Effect.void)
+    this.wakeAgain = true
+    if (this.isWaking) return
+    this.isWaking = true
+    try {
+      while (this.wakeAgain) {
+        this.wakeAgain = false
+        this.first()?.wake?.(Effect.void)
+      }
+    } finally {
+      this.isWaking = false
+    }
   }
 
   /** Waits for the turn of a waiter, and gives the time it began. */
@@ -120,7 +193,9 @@ class PacedGate extends DirectGate {
       if (this.pace !== undefined) {
         return Effect.flatMap(Clock.currentTimeMillis, (now) => this.pacedTurnOf(waiter, now))
       }
-      return this.mayGo(waiter) ? this.take(waiter, beforeOverload) : this.asleep(waiter)
+      if (!this.mayGo(waiter)) return this.asleep(waiter)
+      this.take(waiter)
+      return Effect.succeed(beforeOverload)
     })
   }
 
@@ -136,15 +211,15 @@ class PacedGate extends DirectGate {
     const delay = pace.delay(now)
     if (delay > 0) return Effect.flatMap(Effect.sleep(Math.min(delay, lookEvery)), () => this.turnOf(waiter))
     pace.start(now)
-    return this.take(waiter, now)
+    this.take(waiter)
+    return Effect.succeed(now)
   }
 
-  private take(waiter: Waiter, now: number): Effect.Effect<number> {
+  private take(waiter: Waiter): void {
     waiter.queue.delete(waiter)
     waiter.entered = true
     this.inFlight++
     this.wakeFirst()
-    return Effect.succeed(now)
   }
 
   private asleep(waiter: Waiter): Effect.Effect<number, GateTimeoutError> {
@@ -164,18 +239,14 @@ class PacedGate extends DirectGate {
   /** Those who would wait in vain need not wait for the front of the queue to learn it. */
   private sendAway(pace: Pace, now: number): void {
     this.nextLook = now + lookEvery
+    // First all are found: who is woken may leave the queue at once.
+    const late: Array<Waiter> = []
     for (const queue of [this.retries, this.newcomers]) {
       for (let waiter = queue.first; waiter !== undefined; waiter = waiter.next) {
-        if (isTooLate(waiter, pace, now)) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
+        if (isTooLate(waiter, pace, now)) late.push(waiter)
       }
     }
-  }
-
-  /** One that failed or was interrupted, perhaps after its turn had come. */
-  private quit(waiter: Waiter): void {
-    if (waiter.entered) return this.release()
-    waiter.queue.delete(waiter)
-    this.wakeFirst()
+    for (const waiter of late) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
   }
 
   // -------------------------------------------------------------------------------------------------------------
@@ -187,6 +258,19 @@ class PacedGate extends DirectGate {
     this.status = overload.status
     if (this.pace === undefined || this.pace.isOver(now)) this.pace = new Pace(this.settings, now, retryAfter)
     else this.pace.overloaded(now, started, retryAfter)
+  }
+
+  /** To be called where it cannot be interrupted. */
+  private waitAndRun<A, E, R>(
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    waiter: Waiter,
+    request: Effect.Effect<A, E, R>,
+    overloadOf: (answer: A) => Overload | undefined
+  ): Effect.Effect<A, E | GateTimeoutError, R> {
+    return Effect.flatMap(
+      Effect.onError(restore(this.turnOf(waiter)), () => Effect.sync(() => this.quit(waiter))),
+      (started) => this.runInPlace(restore(request), overloadOf, started)
+    )
   }
 
   /** Runs a request that has its place, and gives the place back. To be called where it cannot be interrupted. */
@@ -224,10 +308,16 @@ class OpenGate extends DirectGate {
   readonly run: SendGate.Service["run"] = (request) => request
   readonly stats: Effect.Effect<Stats> = Effect.succeed({ inFlight: 0, waiting: 0, rate: Infinity })
 
-  enter(): boolean {
+  admit(candidate: Candidate): boolean {
+    candidate.onPlace()
     return true
   }
 
+  // Nobody ever waits.
+  runFrom<A, E>(_: Waiter, request: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return request
+  }
+  quit(): void {}
   leave(): void {}
 }
 
