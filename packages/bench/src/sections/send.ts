@@ -122,8 +122,9 @@ const measure = async (
   }
   for (let round = 0; round < rounds; round++) {
     for (const { contender, costs, requests } of runs) {
-      // Idle connections may have been closed since its last turn; opening them again is not what is measured.
-      await contender.send({ concurrency, requests: concurrency })
+      // While the others had their turn its connections may have been closed, and V8 has shrunk its heap. To get back to
+      // work is not what is measured.
+      await contender.send({ concurrency, requests: Math.max(concurrency, requests >> 1) })
       costs.push(await contender.send({ concurrency, requests }))
     }
   }
