@@ -285,18 +285,17 @@ const verifyWith = (
   body: WebhookBody,
   now: number,
   mismatch: () => Verdict
-): Verdict => {
-  const verdict = kernel.verify(keys, headers, body, now, toleranceMillis)
-  // One step of the fiber where node:crypto is at hand.
-  if ("ok" in verdict && verdict.ok) return Effect.succeed(verdict.webhook as VerifiedWebhook)
-  return whenReady(verdict, (verdict) =>
-    settle(verdict, mismatch, (fields) =>
-      // Its age alone refuses it; whether it matches tells a clock that is off from a forgery.
-      whenReady(
-        kernel.verify(keys, headers, body, now, Infinity),
-        ({ ok }) => Effect.fail(new SignatureTimestampError({ ...fields, genuine: ok }))
-      )))
-}
+): Verdict =>
+  whenReady(
+    kernel.verify(keys, headers, body, now, toleranceMillis),
+    (verdict) =>
+      settle(verdict, mismatch, (fields) =>
+        // Its age alone refuses it; whether it matches tells a clock that is off from a forgery.
+        whenReady(
+          kernel.verify(keys, headers, body, now, Infinity),
+          ({ ok }) => Effect.fail(new SignatureTimestampError({ ...fields, genuine: ok }))
+        ))
+  )
 
 /** Goes on with a verdict: at once where there is node:crypto. */
 const whenReady = (verdict: kernel.Verdict | Promise<kernel.Verdict>, next: (verdict: kernel.Verdict) => Verdict) =>

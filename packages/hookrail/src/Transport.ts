@@ -13,7 +13,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { CallbackRequest } from "./internal/callbackRequest.js"
+import * as callbackRequest from "./internal/callbackRequest.js"
 import * as fetchTransport from "./internal/fetchTransport.js"
 import type { TransportError } from "./internal/transportError.js"
 
@@ -144,9 +144,7 @@ export class Transport extends Context.Tag("hookrail/Transport")<Transport, Tran
  * @since 0.1.0
  * @category constructors
  */
-export const fromCallbacks = (start: Start): Transport.Service => ({
-  request: (request) => new CallbackRequest(start, request)
-})
+export const fromCallbacks: (start: Start) => Transport.Service = callbackRequest.fromCallbacks
 
 /**
  * A transport over the global `fetch`, for runtimes that have no other: workers, Deno, Bun, browsers. Without a

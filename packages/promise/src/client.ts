@@ -12,9 +12,9 @@ import * as Scope from "effect/Scope"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { type Abortable, nothing } from "hookrail/internal/abortable"
-import { Bag, type Bagged } from "hookrail/internal/bag"
 import * as internal from "hookrail/internal/client"
 import { toMillis } from "hookrail/internal/duration"
+import { Queue, type Queued } from "hookrail/internal/queue"
 import type { Transport } from "hookrail/Transport"
 import { onAbort } from "./abort.js"
 import { argumentError, closedError, configError, fromCore } from "./errors.js"
@@ -40,15 +40,16 @@ const interrupted = Exit.interrupt(FiberId.none)
 type Begin<A> = (resume: (rest: Effect.Effect<A, unknown>) => void) => Abortable
 
 /** One call under way. Most end without a fiber: there is one only if something remains to be done. */
-class Run<A> implements Bagged {
-  slot = -1
+class Run<A> implements Queued<Run<never>> {
+  next: Run<never> | undefined
+  previous: Run<never> | undefined
   private isOver = false
   private running = nothing
   private interrupt: (() => void) | undefined
   private leave: (() => void) | undefined
 
   constructor(
-    private readonly runs: Bag<Run<never>>,
+    private readonly runs: Queue<Run<never>>,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
     private readonly reject: (reason: unknown) => void
@@ -94,7 +95,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     static readonly name = "Hookrail"
     readonly #client: internal.Client
     readonly #scope: Scope.CloseableScope
-    readonly #runs = new Bag<Run<never>>()
+    readonly #runs = new Queue<Run<never>>()
     #closing: Promise<void> | undefined
 
     constructor({ apiKey, ...options }: Types.HookrailOptions = {}) {

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import type { Exchange, Receiver, Start, TransportRequest, TransportResponse } from "../Transport.js"
+import type { Exchange, Receiver, Start, Transport, TransportRequest, TransportResponse } from "../Transport.js"
 import { abortable } from "./abortable.js"
 import type { TransportError } from "./transportError.js"
 
@@ -34,3 +34,8 @@ export class CallbackRequest extends Effectable.Class<TransportResponse, Transpo
     return abortable((resume) => this.begin(new Resuming(resume)))
   }
 }
+
+/** See `Transport.fromCallbacks`. */
+export const fromCallbacks = (start: Start): Transport.Service => ({
+  request: (request) => new CallbackRequest(start, request)
+})

@@ -1,6 +1,6 @@
 import type { Exchange, Receiver, Start, Transport, TransportRequest } from "../Transport.js"
 import { nothing } from "./abortable.js"
-import { CallbackRequest } from "./callbackRequest.js"
+import { fromCallbacks } from "./callbackRequest.js"
 import { BodyBuffer, Limits } from "./exchange.js"
 import { connectionError, invalidRequest } from "./networkCodes.js"
 import type { TransportError } from "./transportError.js"
@@ -103,4 +103,4 @@ const start: Start = (request, receiver) => {
 }
 
 /** A transport over the global `fetch`, as it is at the time of the call. */
-export const service: Transport.Service = { request: (request) => new CallbackRequest(start, request) }
+export const service: Transport.Service = fromCallbacks(start)

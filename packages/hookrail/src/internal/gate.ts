@@ -239,14 +239,11 @@ class PacedGate extends DirectGate {
   /** Those who would wait in vain need not wait for the front of the queue to learn it. */
   private sendAway(pace: Pace, now: number): void {
     this.nextLook = now + lookEvery
-    // First all are found: who is woken may leave the queue at once.
-    const late: Array<Waiter> = []
     for (const queue of [this.retries, this.newcomers]) {
-      for (let waiter = queue.first; waiter !== undefined; waiter = waiter.next) {
-        if (isTooLate(waiter, pace, now)) late.push(waiter)
+      for (const waiter of queue) {
+        if (isTooLate(waiter, pace, now)) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
       }
     }
-    for (const waiter of late) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
   }
 
   // -------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 /**
  * Time limits for things of which there are many at a time and hardly any takes too long: they share one timer. A timer for
- * each costs more than to keep all of them in a set.
+ * each costs more than to keep all of them together.
  */
 
 /** The longest delay `setTimeout` takes; more would fire at once. */
