@@ -74,7 +74,7 @@ export const effectSender = (options: ClientOptions) =>
       const sending = client.sendEvent(send.topic, send.payload, requestOptions(send, options))
       if (send.interruptAfter === undefined) return Effect.map(Effect.exit(sending), resultOf)
       return Effect.fork(sending).pipe(
-        Effect.tap(Effect.sleep(send.interruptAfter)),
+        Effect.tap(send.interruptAfter === 0 ? Effect.yieldNow() : Effect.sleep(send.interruptAfter)),
         Effect.flatMap(Fiber.interrupt),
         Effect.map(resultOf)
       )
@@ -102,7 +102,9 @@ export const promiseSender = (options: ClientOptions, concurrency: number) =>
           : setTimeout(() => abort.abort(reason), send.interruptAfter)
         try {
           const call = { ...requestOptions(send, options), signal: abort.signal }
-          return succeeded(await hookrail.sendEvent(send.topic, send.payload, call))
+          const sending = hookrail.sendEvent(send.topic, send.payload, call)
+          if (send.interruptAfter === 0) abort.abort(reason)
+          return succeeded(await sending)
         } catch (error) {
           return error === reason ? { _tag: "Interrupted" } : failed(error)
         } finally {
