@@ -13,7 +13,7 @@ export interface Results {
   coldstart?: ReadonlyArray<ColdstartRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
-  stream?: StreamResult
+  stream?: ReadonlyArray<StreamResult>
 }
 
 type Cell = string | number
@@ -93,9 +93,11 @@ const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
 
 const megabyte = 1024 * 1024
 
-const streamTable = ({ concurrency, cpuMicrosPerEvent, events, eventsPerSecond, samples }: StreamResult): string =>
+const streamTable = (
+  { concurrency, contender, cpuMicrosPerEvent, events, eventsPerSecond, samples }: StreamResult
+): string =>
   table(
-    `stream: ${events} events, ${concurrency} at a time: ${figure(eventsPerSecond)} events/s, ` +
+    `${contender}: ${events} events, ${concurrency} at a time: ${figure(eventsPerSecond)} events/s, ` +
       `${figure(cpuMicrosPerEvent)} µs of CPU time per event`,
     ["after events", "heap MB (lowest)", "rss MB"],
     samples.map((sample) => [
@@ -112,7 +114,7 @@ export const tables = (results: Results): string =>
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
-    ...results.stream === undefined ? [] : [streamTable(results.stream)]
+    ...(results.stream ?? []).map(streamTable)
   ].join("\n")
 
 /** How each goal of the project was met, of those whose sections ran. */

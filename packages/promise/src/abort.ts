@@ -1,33 +1,50 @@
 /** Signals that many calls wait for at a time. */
+import { Queue, type Queued } from "hookrail/internal/queue"
 
-interface Shared {
-  readonly runs: Set<() => void>
-  readonly listener: () => void
+class Wait implements Queued<Wait> {
+  next: Wait | undefined
+  previous: Wait | undefined
+
+  constructor(readonly run: () => void) {}
 }
 
-const shared = new WeakMap<AbortSignal, Shared>()
-
-const share = (signal: AbortSignal): Shared => {
-  const runs = new Set<() => void>()
-  const listener = () => {
-    for (const run of [...runs]) run()
+/** All that wait for one signal. */
+class Waits {
+  private readonly queue = new Queue<Wait>()
+  private readonly listener = () => {
+    for (const wait of this.queue) wait.run()
   }
-  signal.addEventListener("abort", listener)
-  return { runs, listener }
+
+  constructor(private readonly signal: AbortSignal) {
+    signal.addEventListener("abort", this.listener)
+  }
+
+  add(wait: Wait): void {
+    this.queue.add(wait)
+  }
+
+  delete(wait: Wait): void {
+    this.queue.delete(wait)
+    if (this.queue.size > 0) return
+    this.signal.removeEventListener("abort", this.listener)
+    shared.delete(this.signal)
+  }
 }
+
+const shared = new WeakMap<AbortSignal, Waits>()
 
 /**
- * Runs something when a signal aborts; gives what ends the wait. All waits for a signal share one listener: a signal for
- * the whole program would otherwise have one for each call under way, which Node takes for a leak and warns of.
+ * Runs something when a signal aborts; gives what ends the wait, to be called once. All waits for a signal share one
+ * listener: a signal for the whole program would otherwise have one for each call under way, which Node takes for a leak
+ * and warns of.
  */
 export const onAbort = (signal: AbortSignal, run: () => void): () => void => {
-  const { listener, runs } = shared.get(signal) ?? share(signal)
-  shared.set(signal, { listener, runs })
-  runs.add(run)
-  return () => {
-    runs.delete(run)
-    if (runs.size > 0) return
-    signal.removeEventListener("abort", listener)
-    shared.delete(signal)
+  let waits = shared.get(signal)
+  if (waits === undefined) {
+    waits = new Waits(signal)
+    shared.set(signal, waits)
   }
+  const wait = new Wait(run)
+  waits.add(wait)
+  return () => waits.delete(wait)
 }

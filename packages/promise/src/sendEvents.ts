@@ -1,122 +1,206 @@
 /** Sends many events in order, with as much in memory as is under way. */
+import { orderingKeyOf } from "hookrail/internal/arguments"
+import { InOrder, type Job, limitOf } from "hookrail/internal/inOrder"
+import { onAbort } from "./abort.js"
+import { argumentError } from "./errors.js"
 import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, SendResult } from "./types.js"
+
+type Result = EventAccepted | SendResult
+
+/** In the place of a result. */
+class Failure {
+  constructor(readonly error: unknown) {}
+}
+
+type Sending = Job<EventInput, Result | Failure>
 
 /** The reason of an abort that comes from the reader. */
 const stopped = new Error("nobody reads the results any more")
 
-type Outcome = { readonly result: EventAccepted | SendResult } | { readonly error: unknown }
+/** The way of the events from their source to their results. */
+class Flow {
+  private readonly sendings = new InOrder<EventInput, Result | Failure>()
+  private readonly controller = new AbortController()
+  private readonly limit: number
+  private readonly isAsync: boolean
+  private source: Iterator<EventInput> | AsyncIterator<EventInput> | undefined
+  private isAsking = false
+  /** Why no more events come. */
+  private end: "exhausted" | Failure | undefined
+  /** What ends the results: nothing begins after it. */
+  private failure: Failure | undefined
+  /** How many sends are under way. */
+  private running = 0
+  private wake = () => {}
 
-type Step =
-  | { readonly from: "source"; readonly next: IteratorResult<EventInput> }
-  | { readonly from: "source"; readonly error: unknown }
-  | { readonly from: "head"; readonly outcome: Outcome }
-  | { readonly from: "signal" }
-
-/** @internal */
-export const sendEvents = (
-  client: Hookrail,
-  events: Events,
-  { concurrency, onError, signal }: SendEventsOptions = {}
-): AsyncIterableIterator<EventAccepted | SendResult> => {
-  const limit = Math.max(1, Math.floor(concurrency ?? 16) || 1)
-  const controller = new AbortController()
-  const steps = run()
-  return {
-    next: () => steps.next(),
-    // A generator would answer only after the step that is under way.
-    return: () => {
-      controller.abort(stopped)
-      return steps.return(undefined)
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    }
+  constructor(
+    private readonly client: Hookrail,
+    private readonly events: Events,
+    private readonly options: SendEventsOptions
+  ) {
+    this.limit = limitOf(options.concurrency)
+    this.isAsync = typeof (events as AsyncIterable<EventInput>)?.[Symbol.asyncIterator] === "function"
   }
 
-  async function* run(): AsyncGenerator<EventAccepted | SendResult, undefined> {
-    const queue: Array<Promise<Outcome>> = []
-    const lastOfKey = new Map<string, Promise<Outcome>>()
-    let failure: { readonly error: unknown } | undefined
-    let pull: Promise<Step> | undefined
-    let exhausted = false
-    let sourceFailure: { readonly error: unknown } | undefined
-
-    const sendOne = async (input: EventInput): Promise<Outcome> => {
-      const { idempotencyKey, orderingKey, payload, topic } = input
-      try {
-        const options = { idempotencyKey, orderingKey, signal: controller.signal }
-        const accepted = await client.sendEvent(topic, payload, options)
-        return { result: onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted }
-      } catch (error) {
-        if (onError === "collect" && !controller.signal.aborted) return { result: { _tag: "Failed", input, error } }
-        return failure = { error }
-      }
-    }
-
-    const start = (input: EventInput): Promise<Outcome> => {
-      const key = input?.orderingKey
-      if (key === undefined) return sendOne(input)
-      const previous = lastOfKey.get(key)
-      const outcome = previous === undefined ? sendOne(input) : previous.then(() => failure ?? sendOne(input))
-      lastOfKey.set(key, outcome)
-      void outcome.then(() => {
-        if (lastOfKey.get(key) === outcome) lastOfKey.delete(key)
-      })
-      return outcome
-    }
-
-    const onAbort = () => controller.abort(signal?.reason)
-    if (signal?.aborted === true) onAbort()
-    signal?.addEventListener("abort", onAbort)
-    const aborted = new Promise<Step>((resolve) => {
-      controller.signal.addEventListener("abort", () => resolve({ from: "signal" }), { once: true })
-    })
-    let source: Iterator<EventInput> | AsyncIterator<EventInput> | undefined
+  async *results(): AsyncGenerator<Result, undefined> {
+    const { controller, options: { signal }, sendings } = this
+    if (signal?.aborted === true) throw signal.reason
+    const leave = signal === undefined ? undefined : onAbort(signal, () => this.stop(signal.reason))
     try {
       while (true) {
         if (controller.signal.aborted) {
           if (controller.signal.reason === stopped) return
           throw controller.signal.reason
         }
-        source ??= Symbol.asyncIterator in events ? events[Symbol.asyncIterator]() : events[Symbol.iterator]()
-        const iterator = source
-        if (!exhausted && failure === undefined && pull === undefined && queue.length < limit) {
-          pull = (async () => iterator.next())().then(
-            (next): Step => ({ from: "source", next }),
-            (error: unknown): Step => ({ from: "source", error })
-          )
-        }
-        const head = queue[0]
-        if (head === undefined && (pull === undefined || failure !== undefined)) {
-          const error = failure ?? sourceFailure
-          if (error !== undefined) throw error.error
+        this.ask()
+        const result = sendings.ready?.result
+        if (result !== undefined) {
+          sendings.take()
+          if (result instanceof Failure) throw result.error
+          yield result
+        } else if (this.end === undefined || sendings.size > 0) {
+          await this.change()
+        } else {
+          if (this.end instanceof Failure) throw this.end.error
           return
-        }
-        const waits = [aborted]
-        if (head !== undefined) waits.push(head.then((outcome): Step => ({ from: "head", outcome })))
-        if (pull !== undefined) waits.push(pull)
-        const step = await Promise.race(waits)
-        if (step.from === "head") {
-          void queue.shift()
-          if ("error" in step.outcome) throw step.outcome.error
-          yield step.outcome.result
-        } else if (step.from === "source") {
-          pull = undefined
-          if ("error" in step) {
-            exhausted = true
-            sourceFailure = step
-          } else if (step.next.done === true) exhausted = true
-          else queue.push(start(step.next.value))
         }
       }
     } finally {
-      signal?.removeEventListener("abort", onAbort)
-      controller.abort(stopped)
-      // A source that is still asked for an event may never answer: it is told, but not waited for.
-      const closing = exhausted ? undefined : (async () => source?.return?.())()
-      if (pull === undefined) await closing
-      else void closing?.catch(() => {})
-      await Promise.all(queue)
+      leave?.()
+      this.stop(stopped)
+      await this.closeSource()
+      while (this.running > 0) await this.change()
+    }
+  }
+
+  stop(reason: unknown): void {
+    this.controller.abort(reason)
+    this.wake()
+  }
+
+  private change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve
+    })
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // the source
+  // -------------------------------------------------------------------------------------------------------------
+
+  /** Nothing begins any more. */
+  private get isOver(): boolean {
+    return this.failure !== undefined || this.controller.signal.aborted
+  }
+
+  /** Asks for as many events as there is room for. */
+  private ask(): void {
+    const { limit, sendings } = this
+    while (sendings.size < limit && !this.isAsking && this.end === undefined && !this.isOver) {
+      try {
+        this.source ??= this.open()
+        if (this.isAsync) {
+          this.isAsking = true
+          Promise.resolve(this.source.next()).then((next) => this.answered(next), (error) => this.refused(error))
+        } else {
+          this.take(this.source.next() as IteratorResult<EventInput>)
+        }
+      } catch (error) {
+        this.refused(error)
+      }
+    }
+  }
+
+  private open(): Iterator<EventInput> | AsyncIterator<EventInput> {
+    const { events, isAsync } = this
+    if (isAsync) return (events as AsyncIterable<EventInput>)[Symbol.asyncIterator]()
+    if (typeof (events as Iterable<EventInput>)?.[Symbol.iterator] === "function") {
+      return (events as Iterable<EventInput>)[Symbol.iterator]()
+    }
+    throw argumentError("events", "must be an iterable or an async iterable")
+  }
+
+  private answered(next: IteratorResult<EventInput>): void {
+    this.isAsking = false
+    // It may be over by now: what was asked for is dropped.
+    if (!this.isOver) this.take(next)
+    this.ask()
+    this.wake()
+  }
+
+  private refused(error: unknown): void {
+    this.isAsking = false
+    this.end = new Failure(error)
+    this.wake()
+  }
+
+  private take(next: IteratorResult<EventInput>): void {
+    if (next.done === true) {
+      this.end = "exhausted"
+    } else {
+      const sending = this.sendings.add(next.value, orderingKeyOf(next.value))
+      if (sending !== undefined) void this.send(sending)
+    }
+  }
+
+  private async closeSource(): Promise<void> {
+    const { end, isAsking, source } = this
+    if (end !== undefined) return
+    const closing = (async () => source?.return?.())()
+    // A source that is still asked for an event may never answer: it is told, but not waited for.
+    if (isAsking) closing.catch(() => {})
+    else await closing
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // the sends
+  // -------------------------------------------------------------------------------------------------------------
+
+  private async send(sending: Sending): Promise<void> {
+    const { client, controller, options: { onError } } = this
+    const { signal } = controller
+    const { input } = sending
+    this.running++
+    let result: Result | Failure
+    try {
+      // Callers without types may pass anything here; what has no topic is refused for that.
+      const { idempotencyKey, orderingKey, payload, topic } = input ?? {}
+      const accepted = await client.sendEvent(topic, payload, { idempotencyKey, orderingKey, signal })
+      result = onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted
+    } catch (error) {
+      if (onError === "collect" && !signal.aborted) result = { _tag: "Failed", input, error }
+      else result = this.failure ??= new Failure(error)
+    }
+    this.running--
+    this.done(sending, result)
+    this.wake()
+  }
+
+  private done(sending: Sending, result: Result | Failure): void {
+    const next = this.sendings.done(sending, result)
+    if (next === undefined) return
+    if (this.failure === undefined) void this.send(next)
+    else this.done(next, this.failure)
+  }
+}
+
+/** @internal */
+export const sendEvents = (
+  client: Hookrail,
+  events: Events,
+  options: SendEventsOptions = {}
+): AsyncIterableIterator<Result> => {
+  const flow = new Flow(client, events, options)
+  const results = flow.results()
+  return {
+    next: () => results.next(),
+    // A generator would answer only after the step that is under way.
+    return: () => {
+      flow.stop(stopped)
+      return results.return(undefined)
+    },
+    [Symbol.asyncIterator]() {
+      return this
     }
   }
 }

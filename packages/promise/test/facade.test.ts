@@ -284,6 +284,68 @@ describe("sendEvents", () => {
       inputs.map((event) => event.idempotencyKey)
     )
   })
+
+  it("takes the ordering key from the payload, too, and begins nothing that waits for it after an error", async () => {
+    const hookrail = client()
+    emulator.fault({ kind: "delay", ms: 50, times: 2 })
+    const payload = { ordering_key: "ö" }
+    const inputs = [{ topic, payload }, { topic, payload }, { topic: "", payload: {} }, { topic, payload: {} }]
+    let seen = 0
+    await rejects(
+      (async () => {
+        for await (const _ of hookrail.sendEvents(inputs, { concurrency: 3 })) seen++
+      })(),
+      Node.InvalidArgumentError
+    )
+    assert.strictEqual(seen, 1)
+    assert.lengthOf(emulator.ledger().events, 1)
+  })
+
+  it("gives the results before the error of the source", async () => {
+    const source = async function*() {
+      yield* events(3)
+      throw new Error("no more")
+    }
+    let seen = 0
+    const error = await failure((async () => {
+      for await (const _ of client().sendEvents(source())) seen++
+    })())
+    assert.strictEqual((error as Error).message, "no more")
+    assert.strictEqual(seen, 3)
+  })
+
+  it("leaves a source alone that does not answer, and drops what it answers later", async () => {
+    let answer = (_: IteratorResult<Node.EventInput>) => {}
+    let closed = 0
+    const source = {
+      next: () => new Promise<IteratorResult<Node.EventInput>>((resolve) => answer = resolve),
+      return: () => {
+        closed++
+        return Promise.resolve({ done: true as const, value: undefined })
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      }
+    }
+    const results = client().sendEvents(source)
+    const pending = results.next()
+    await results.return?.()
+    assert.isTrue((await pending).done)
+    assert.strictEqual(closed, 1)
+    answer({ done: false, value: events(1)[0]! })
+    await new Promise(setImmediate)
+    assert.lengthOf(emulator.ledger().requests, 0)
+  })
+
+  it("refuses what is no event, and what has none", async () => {
+    const hookrail = client()
+    for (const input of [null, undefined, 1, {}]) {
+      await rejects(hookrail.sendEvents([input as never]).next(), Node.InvalidArgumentError)
+    }
+    for (const source of [null, undefined, 1, {}]) {
+      await rejects(hookrail.sendEvents(source as never).next(), Node.InvalidArgumentError)
+    }
+  })
 })
 
 describe("close", () => {

@@ -1,12 +1,37 @@
-/** Streams events, and watches the memory meanwhile. */
+/** Streams events with one of the clients, and watches the memory meanwhile. */
 import { NodeHookrail } from "@hookrail/node"
+import { Hookrail } from "@hookrail/promise"
 import { Effect, Stream } from "effect"
 import { Event, HookrailClient } from "hookrail"
-import { url } from "../contend.js"
 import { clientOptions } from "../contendWithEffect.js"
-import { payload, topic } from "../payload.js"
+import { apiKey, payload, topic } from "../payload.js"
 import type { Batch, MemorySample, StreamCost } from "../protocol.js"
 import { costOf, serve } from "../protocol.js"
+
+const [, , url, contender] = process.argv
+
+type Run = (events: number, concurrency: number, onAccepted: () => void) => Promise<void>
+
+const withEffect: Run = (events, concurrency, onAccepted) =>
+  HookrailClient.sendEvents(
+    Stream.map(Stream.range(1, events), () => Event.make(topic, payload)),
+    { concurrency }
+  ).pipe(
+    Stream.runForEach(() => Effect.sync(onAccepted)),
+    Effect.provide(NodeHookrail.layer(clientOptions)),
+    Effect.runPromise
+  )
+
+function* eventsOf(count: number) {
+  for (let i = 0; i < count; i++) yield { topic, payload }
+}
+
+const withPromises: Run = async (events, concurrency, onAccepted) => {
+  await using client = new Hookrail({ apiKey, baseUrl: url })
+  for await (const _ of client.sendEvents(eventsOf(events), { concurrency })) onAccepted()
+}
+
+const run = contender === "promise" ? withPromises : withEffect
 
 const samplesPerRun = 10
 /** How often the memory is looked at, in events. */
@@ -24,12 +49,7 @@ const stream = async ({ concurrency, requests }: Batch): Promise<StreamCost> => 
       lowest = Infinity
     }
   }
-  const events = Stream.range(1, requests).pipe(Stream.map(() => Event.make(topic, payload)))
-  const program = HookrailClient.sendEvents(events, { concurrency }).pipe(
-    Stream.runForEach(() => Effect.sync(onAccepted)),
-    Effect.provide(NodeHookrail.layer(clientOptions))
-  )
-  const cost = await costOf(() => Effect.runPromise(program))
+  const cost = await costOf(() => run(requests, concurrency, onAccepted))
   return { ...cost, samples }
 }
 

@@ -61,6 +61,11 @@ export const orderingKeyIn = (payload: unknown): string | undefined => {
   }
 }
 
+/** The ordering key of an event, wherever the server finds it. Callers without types may pass anything here. */
+export const orderingKeyOf = (
+  event: { readonly orderingKey?: string | undefined; readonly payload: unknown } | undefined
+): string | undefined => event?.orderingKey ?? orderingKeyIn(event?.payload)
+
 export const checkPayloadOrderingKey = (payload: unknown): string | undefined => {
   const key = orderingKeyIn(payload)
   // At most 3 bytes per UTF-16 unit: a short key needs no encoding to be known as short.

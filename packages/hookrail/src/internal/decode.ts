@@ -35,7 +35,7 @@ const list = <A>(u: unknown, item: (u: unknown) => A | undefined): ReadonlyArray
   return out
 }
 
-const text = (u: unknown): string | undefined => typeof u === "string" ? u : undefined
+const isText = (u: unknown): u is string => typeof u === "string"
 
 const attempt = (u: unknown): Attempt | undefined =>
   isObject(u) && typeof u["attempt_no"] === "number" && typeof u["claim_version"] === "number" &&
@@ -66,8 +66,9 @@ export const acceptedBody = (
 ): { readonly eventId: string; readonly deliveryIds: ReadonlyArray<string> } | undefined => {
   const json = parse(body)
   if (!isObject(json) || typeof json["event_id"] !== "string" || json["event_id"] === "") return undefined
-  const deliveryIds = list(json["delivery_ids"], text)
-  return deliveryIds === undefined ? undefined : { eventId: json["event_id"], deliveryIds }
+  const deliveryIds = json["delivery_ids"] === null ? [] : json["delivery_ids"]
+  if (!Array.isArray(deliveryIds) || !deliveryIds.every(isText)) return undefined
+  return { eventId: json["event_id"], deliveryIds }
 }
 
 /** The body of an event's status (protocol section 2); `undefined` if it is anything else. */

@@ -38,9 +38,13 @@ export class SendOperation implements Operation<EventAccepted> {
   read(response: TransportResponse): Effect.Effect<EventAccepted, UnmatchedEventError> | undefined {
     const accepted = acceptedBody(response.body)
     if (accepted === undefined) return undefined
-    const { deliveryIds, eventId } = accepted
-    const replayed = response.header("idempotent-replay") === "true"
-    return this.onAccepted(this.topic, { eventId, deliveryIds, replayed, idempotencyKey: this.idempotencyKey })
+    // Callers compare it with literals, so it is no class; but no literal either, for they may keep it for a while.
+    const result = {} as { -readonly [K in keyof EventAccepted]: EventAccepted[K] }
+    result.eventId = accepted.eventId
+    result.deliveryIds = accepted.deliveryIds
+    result.replayed = response.header("idempotent-replay") === "true"
+    result.idempotencyKey = this.idempotencyKey
+    return this.onAccepted(this.topic, result)
   }
 
   isMasked(status: number): boolean {

@@ -1,27 +1,157 @@
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import type { EventAccepted, EventInput } from "../Event.js"
 import type { HookrailClient, SendEventsOptions, SendResult } from "../HookrailClient.js"
 import type { SendError } from "../HookrailError.js"
+import { orderingKeyOf } from "./arguments.js"
+import { InOrder, type Job, limitOf } from "./inOrder.js"
 
-/** Sends that share an ordering key, one after the other; others are not held up. */
-const serialByKey = () => {
-  const keys = new Map<string, { readonly semaphore: Effect.Semaphore; users: number }>()
-  return <A, E>(key: string | undefined, send: Effect.Effect<A, E>): Effect.Effect<A, E> => {
-    if (key === undefined) return send
-    return Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const entry = keys.get(key) ?? { semaphore: Effect.unsafeMakeSemaphore(1), users: 0 }
-        keys.set(key, entry)
-        entry.users++
-        return entry
-      }),
-      (entry) => entry.semaphore.withPermits(1)(send),
-      (entry) =>
+type Result = EventAccepted | SendResult
+type Sending = Job<EventInput, Exit.Exit<Result, SendError>>
+type Wake<A, E = never> = (next: Effect.Effect<A, E>) => void
+
+/**
+ * The way of the events from their stream to their results.
+ *
+ * One fiber reads the stream. Workers, as many as were ever needed at a time, send one event after the other. This takes a
+ * fraction of what `Stream.mapEffect` takes, which makes a fiber, a deferred and several steps of channels for each.
+ */
+class Flow<E> {
+  readonly workers: Array<Fiber.RuntimeFiber<void>> = []
+  private readonly idle: Array<Wake<Sending>> = []
+  private readonly sendings = new InOrder<EventInput, Exit.Exit<Result, SendError>>()
+  /** Read from the stream, and how many of them have begun. */
+  private inputs: ReadonlyArray<EventInput> = []
+  private begun = 0
+  /** What ends the stream of results: nothing begins after it. */
+  private failure: Exit.Exit<Result, SendError> | undefined
+  /** How the stream of events ended. */
+  private end: Cause.Cause<Option.Option<E>> | undefined
+  private source: Wake<void> | undefined
+  private reader: Wake<Chunk.Chunk<Result>, Option.Option<E | SendError>> | undefined
+
+  constructor(
+    private readonly client: HookrailClient.Service,
+    private readonly runtime: Runtime.Runtime<never>,
+    private readonly limit: number,
+    private readonly isCollecting: boolean
+  ) {}
+
+  /** Reads the events, no more than may be under way. */
+  readFrom<R>(pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>): Effect.Effect<void, never, R> {
+    return Effect.matchCauseEffect(pull, {
+      onFailure: (cause) =>
         Effect.sync(() => {
-          if (--entry.users === 0) keys.delete(key)
-        })
-    )
+          this.end = cause
+          this.deliver()
+        }),
+      onSuccess: (inputs) => Effect.flatMap(this.taking(inputs), () => this.readFrom(pull))
+    })
+  }
+
+  /** The results that are there and have their turn, as soon as there are any. */
+  readonly results = Effect.async<Chunk.Chunk<Result>, Option.Option<E | SendError>>((resume) => {
+    this.reader = resume
+    this.deliver()
+  })
+
+  /** Ends when all of them have begun, and there is room for another. */
+  private taking(inputs: Chunk.Chunk<EventInput>): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      this.inputs = Chunk.toReadonlyArray(inputs)
+      this.begun = 0
+      this.source = resume
+      this.beginMore()
+    })
+  }
+
+  private get hasRoom(): boolean {
+    return this.failure === undefined && this.sendings.size < this.limit
+  }
+
+  private beginMore(): void {
+    const { inputs, source } = this
+    while (this.begun < inputs.length && this.hasRoom) {
+      const input = inputs[this.begun++]!
+      const sending = this.sendings.add(input, orderingKeyOf(input))
+      if (sending !== undefined) this.begin(sending)
+    }
+    if (source === undefined || this.begun < inputs.length || !this.hasRoom) return
+    this.source = undefined
+    source(Effect.void)
+  }
+
+  private begin(sending: Sending): void {
+    const wake = this.idle.pop()
+    if (wake !== undefined) wake(Effect.succeed(sending))
+    else this.workers.push(this.hire(sending))
+  }
+
+  /** Workers end with the scope, which may be one that cannot be interrupted itself. */
+  private hire(sending: Sending): Fiber.RuntimeFiber<void> {
+    return Runtime.runFork(this.runtime, Effect.interruptible(this.work(sending)), { immediate: false })
+  }
+
+  private readonly work = (sending: Sending): Effect.Effect<void> =>
+    Effect.flatMap(Effect.exit(this.send(sending.input)), (exit) => {
+      const next = this.finish(sending, exit)
+      return next !== undefined ? this.work(next) : Effect.flatMap(this.rest, this.work)
+    })
+
+  private readonly rest = Effect.async<Sending>((resume) => {
+    this.idle.push(resume)
+  })
+
+  private send(input: EventInput): Effect.Effect<Result, SendError> {
+    // Callers without types may pass anything here; what has no topic is refused for that.
+    const sent = this.client.sendEvent(input?.topic as string, input?.payload as {}, input ?? {})
+    return this.isCollecting
+      ? Effect.match(sent, {
+        onFailure: (error): Result => ({ _tag: "Failed", input, error }),
+        onSuccess: (accepted): Result => ({ _tag: "Accepted", input, accepted })
+      })
+      : sent
+  }
+
+  /** Gives the event that waited for this one. */
+  private finish(sending: Sending, exit: Exit.Exit<Result, SendError>): Sending | undefined {
+    if (Exit.isFailure(exit)) this.failure ??= exit
+    let next = this.sendings.done(sending, exit)
+    while (next !== undefined && this.failure !== undefined) next = this.sendings.done(next, this.failure)
+    this.deliver()
+    return next
+  }
+
+  private deliver(): void {
+    const { reader } = this
+    const next = reader === undefined ? undefined : this.take()
+    if (reader === undefined || next === undefined) return
+    this.reader = undefined
+    reader(next)
+    this.beginMore()
+  }
+
+  private take(): Effect.Effect<Chunk.Chunk<Result>, Option.Option<E | SendError>> | undefined {
+    const results: Array<Result> = []
+    for (let job = this.sendings.ready; job !== undefined; job = this.sendings.ready) {
+      const exit = job.result!
+      if (Exit.isSuccess(exit)) {
+        results.push(exit.value)
+        this.sendings.take()
+      } else if (results.length === 0) {
+        return Effect.failCause(Cause.map(exit.cause, Option.some))
+      } else {
+        break
+      }
+    }
+    if (results.length > 0) return Effect.succeed(Chunk.unsafeFromArray(results))
+    return this.sendings.size === 0 && this.end !== undefined ? Effect.failCause(this.end) : undefined
   }
 }
 
@@ -29,21 +159,13 @@ const serialByKey = () => {
 export const sendEvents = <E, R>(
   client: HookrailClient.Service,
   events: Stream.Stream<EventInput, E, R>,
-  options: SendEventsOptions<"fail" | "collect"> = {}
+  { concurrency, onError }: SendEventsOptions<"fail" | "collect"> = {}
 ): Stream.Stream<EventAccepted | SendResult, E | SendError, R> =>
-  Stream.suspend((): Stream.Stream<EventAccepted | SendResult, E | SendError, R> => {
-    const inOrder = serialByKey()
-    const sendOne = (input: EventInput): Effect.Effect<EventAccepted, SendError> => {
-      const { payload, topic, ...sendOptions } = input
-      return inOrder(input.orderingKey, client.sendEvent(topic as string, payload as {}, sendOptions))
-    }
-    const collectOne = (input: EventInput): Effect.Effect<SendResult> =>
-      Effect.match(sendOne(input), {
-        onFailure: (error): SendResult => ({ _tag: "Failed", input, error }),
-        onSuccess: (accepted): SendResult => ({ _tag: "Accepted", input, accepted })
-      })
-    const concurrency = Math.max(1, Math.floor(options.concurrency ?? 16) || 1)
-    return options.onError === "collect"
-      ? Stream.mapEffect(events, collectOne, { concurrency })
-      : Stream.mapEffect(events, sendOne, { concurrency })
-  })
+  Stream.fromPull(Effect.gen(function*() {
+    const pull = yield* Stream.toPull(events)
+    const runtime = yield* Effect.runtime()
+    const flow = new Flow<E>(client, runtime, limitOf(concurrency), onError === "collect")
+    yield* Effect.addFinalizer(() => Fiber.interruptAll(flow.workers))
+    yield* Effect.forkScoped(Effect.interruptible(flow.readFrom(pull)))
+    return flow.results
+  }))
