@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { EventAccepted, EventInput, EventStatus } from "./Event.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
@@ -205,9 +205,7 @@ export const sendEvents: {
   events: Stream.Stream<EventInput, E, R>,
   options?: SendEventsOptions<"fail" | "collect">
 ): Stream.Stream<never, E, R | HookrailClient> =>
-  Stream.unwrap(
-    Effect.map(HookrailClient, (client) => SendEvents.sendEvents(client, events, options))
-  ) as Stream.Stream<never, E, R | HookrailClient>
+  SendEvents.sendEvents(HookrailClient, events, options) as Stream.Stream<never, E, R | HookrailClient>
 
 /**
  * @since 0.1.0

@@ -21,6 +21,7 @@ import connectModule from "undici/lib/core/connect.js"
 import clientModule from "undici/lib/dispatcher/client.js"
 // @ts-expect-error no declarations
 import poolModule from "undici/lib/dispatcher/pool.js"
+import { Answers } from "./internal/answers.js"
 import { Deadlines, maxDelay } from "./internal/deadlines.js"
 import { connectTimeoutCode, UndiciExchange } from "./internal/undiciExchange.js"
 
@@ -108,6 +109,7 @@ class Pools {
   private readonly sockets = new Set<Socket>()
   private readonly connector: buildConnector.connector
   private readonly deadlines = new Deadlines()
+  private readonly answers = new Answers()
   private closed = false
 
   constructor(private readonly settings: Settings) {
@@ -134,7 +136,7 @@ class Pools {
   }
 
   start(request: TransportRequest, receiver: Receiver): Exchange {
-    const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, receiver)
+    const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, this.answers, receiver)
     try {
       exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
     } catch (error) {

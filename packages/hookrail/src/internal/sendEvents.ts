@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -32,9 +33,9 @@ class Flow<E> {
   /** What ends the stream of results: nothing begins after it. */
   private failure: Exit.Exit<Result, SendError> | undefined
   /** How the stream of events ended. */
-  private end: Cause.Cause<Option.Option<E>> | undefined
+  private end: Effect.Effect<undefined, E> | undefined
   private source: Wake<void> | undefined
-  private reader: Wake<Chunk.Chunk<Result>, Option.Option<E | SendError>> | undefined
+  private reader: Wake<Chunk.Chunk<Result> | undefined, E | SendError> | undefined
 
   constructor(
     private readonly client: HookrailClient.Service,
@@ -48,18 +49,24 @@ class Flow<E> {
     return Effect.matchCauseEffect(pull, {
       onFailure: (cause) =>
         Effect.sync(() => {
-          this.end = cause
+          this.end = Option.match(Cause.flipCauseOption(cause), {
+            onNone: () => Effect.succeed(undefined),
+            onSome: Effect.failCause
+          })
           this.deliver()
         }),
       onSuccess: (inputs) => Effect.flatMap(this.taking(inputs), () => this.readFrom(pull))
     })
   }
 
-  /** The results that are there and have their turn, as soon as there are any. */
-  readonly results = Effect.async<Chunk.Chunk<Result>, Option.Option<E | SendError>>((resume) => {
-    this.reader = resume
-    this.deliver()
-  })
+  /** The results, as many at a time as are there and have their turn. */
+  readonly results: Channel.Channel<Chunk.Chunk<Result>, unknown, E | SendError, unknown, void> = Channel.flatMap(
+    Channel.fromEffect(Effect.async<Chunk.Chunk<Result> | undefined, E | SendError>((resume) => {
+      this.reader = resume
+      this.deliver()
+    })),
+    (results) => results === undefined ? Channel.void : Channel.flatMap(Channel.write(results), () => this.results)
+  )
 
   /** Ends when all of them have begun, and there is room for another. */
   private taking(inputs: Chunk.Chunk<EventInput>): Effect.Effect<void> {
@@ -137,7 +144,8 @@ class Flow<E> {
     this.beginMore()
   }
 
-  private take(): Effect.Effect<Chunk.Chunk<Result>, Option.Option<E | SendError>> | undefined {
+  /** What the reader gets now, if anything. */
+  private take(): Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError> | undefined {
     const results: Array<Result> = []
     for (let job = this.sendings.ready; job !== undefined; job = this.sendings.ready) {
       const exit = job.result!
@@ -145,27 +153,27 @@ class Flow<E> {
         results.push(exit.value)
         this.sendings.take()
       } else if (results.length === 0) {
-        return Effect.failCause(Cause.map(exit.cause, Option.some))
+        return Effect.failCause(exit.cause)
       } else {
         break
       }
     }
     if (results.length > 0) return Effect.succeed(Chunk.unsafeFromArray(results))
-    return this.sendings.size === 0 && this.end !== undefined ? Effect.failCause(this.end) : undefined
+    return this.sendings.size === 0 ? this.end : undefined
   }
 }
 
 /** See `HookrailClient.sendEvents`. */
-export const sendEvents = <E, R>(
-  client: HookrailClient.Service,
+export const sendEvents = <E, R, R2>(
+  client: Effect.Effect<HookrailClient.Service, never, R2>,
   events: Stream.Stream<EventInput, E, R>,
   { concurrency, onError }: SendEventsOptions<"fail" | "collect"> = {}
-): Stream.Stream<EventAccepted | SendResult, E | SendError, R> =>
-  Stream.fromPull(Effect.gen(function*() {
+): Stream.Stream<EventAccepted | SendResult, E | SendError, R | R2> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
     const pull = yield* Stream.toPull(events)
     const runtime = yield* Effect.runtime()
-    const flow = new Flow<E>(client, runtime, limitOf(concurrency), onError === "collect")
+    const flow = new Flow<E>(yield* client, runtime, limitOf(concurrency), onError === "collect")
     yield* Effect.addFinalizer(() => Fiber.interruptAll(flow.workers))
     yield* Effect.forkScoped(Effect.interruptible(flow.readFrom(pull)))
-    return flow.results
+    return Stream.fromChannel(flow.results)
   }))

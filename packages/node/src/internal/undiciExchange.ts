@@ -2,8 +2,10 @@
  * One exchange over undici's connection pool, by its callbacks.
  */
 import type { Exchange, Receiver, TransportRequest } from "hookrail/Transport"
+import type { TransportResponse } from "hookrail/Transport"
 import { maxBodyBytes, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
+import type { Answer, Answers } from "./answers.js"
 import type { Deadlines, Limited } from "./deadlines.js"
 import { isDue } from "./deadlines.js"
 
@@ -54,13 +56,14 @@ type State =
  * It is a handler of undici's older interface (`onConnect`, `onHeaders`, ...), since that is the one undici 7 works
  * with: a handler of the newer interface costs two more objects and an eagerly parsed header record per request.
  */
-export class UndiciExchange implements Exchange, Limited {
+export class UndiciExchange implements Exchange, Limited, Answer {
   /** Undici did not even take the request: an invalid header or path. */
   refused = false
 
   /** The earliest moment at which any limit could be exceeded; only then it is looked at which one applies. */
   due: number
   slot = -1
+  next: Answer | undefined
 
   private state: State = "waiting"
   private readonly startedAt = performance.now()
@@ -75,11 +78,13 @@ export class UndiciExchange implements Exchange, Limited {
   private chunk: Buffer | undefined
   private chunks: Array<Buffer> | undefined
   private size = 0
+  private response: TransportResponse | undefined
 
   constructor(
     request: TransportRequest,
     private readonly connectTimeout: number,
     private readonly deadlines: Deadlines,
+    private readonly answers: Answers,
     private readonly receiver: Receiver
   ) {
     this.responseTimeout = request.responseTimeout
@@ -179,6 +184,7 @@ export class UndiciExchange implements Exchange, Limited {
 
   /** Nobody waits for the answer any more. */
   abort(): void {
+    this.response = undefined
     if (this.state === "done") return
     const { destroy, options } = this
     this.end()
@@ -215,7 +221,8 @@ export class UndiciExchange implements Exchange, Limited {
   private respond(truncated: boolean): void {
     const { chunk, chunks, rawHeaders, size, status } = this
     this.end()
-    this.receiver.onResponse({
+    const body = chunks !== undefined ? decode(Buffer.concat(chunks, size)) : chunk !== undefined ? decode(chunk) : ""
+    this.response = {
       status,
       header: (name) => {
         for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -223,9 +230,16 @@ export class UndiciExchange implements Exchange, Limited {
         }
         return undefined
       },
-      body: chunks !== undefined ? decode(Buffer.concat(chunks, size)) : chunk !== undefined ? decode(chunk) : "",
+      body,
       truncated
-    })
+    }
+    this.answers.add(this)
+  }
+
+  handOver(): void {
+    const { response } = this
+    this.response = undefined
+    if (response !== undefined) this.receiver.onResponse(response)
   }
 
   private timedOut(phase: TransportError["phase"], limit: number): void {
