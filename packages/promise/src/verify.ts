@@ -190,7 +190,8 @@ export interface VerifiedWebhook {
 // ---------------------------------------------------------------------------------------------------------------
 
 const run = async (
-  { body, now = new Date(), secrets, tolerance = defaultToleranceSeconds }: VerifyOptions,
+  // eslint-disable-next-line no-restricted-properties -- There is no Effect here, and so no Clock.
+  { body, now = Date.now(), secrets, tolerance = defaultToleranceSeconds }: VerifyOptions,
   headers: Parameters<typeof verify>[1]
 ): Promise<VerifiedWebhook> => {
   const list = Array.isArray(secrets) ? secrets : [secrets]

@@ -48,7 +48,8 @@ export type Verdict =
 export type Key = NodeKey | WebKey
 
 interface NodeKey {
-  readonly mac: (head: string, body: Bytes) => Uint8Array
+  /** The 32 bytes, each as a character. */
+  readonly mac: (head: string, body: Bytes) => string
   readonly matches: (head: string, body: Bytes, mac: Uint8Array<ArrayBuffer>) => boolean
 }
 
@@ -121,12 +122,11 @@ export const parseSignature = (header: string, mac: Uint8Array): number => {
 interface NodeCrypto {
   readonly createSecretKey: (secret: string, encoding: "utf8") => object
   readonly createHmac: (algorithm: "sha256", key: object) => Hmac
-  readonly timingSafeEqual: (a: Uint8Array, b: Uint8Array) => boolean
 }
 
 interface Hmac {
   readonly update: (data: Bytes) => Hmac
-  readonly digest: () => Uint8Array
+  readonly digest: (encoding: "latin1") => string
 }
 
 interface Host {
@@ -136,10 +136,18 @@ interface Host {
 /** A key of `node:crypto`: five times as fast as WebCrypto, and synchronous. The body is not copied. */
 const nodeKey = (crypto: NodeCrypto, secret: string): NodeKey => {
   const key = crypto.createSecretKey(secret, "utf8")
-  const mac = (head: string, body: Bytes) => crypto.createHmac("sha256", key).update(head).update(body).digest()
-  // Some workers have a node:crypto of stubs: better to learn it here than on the first webhook.
-  mac("", "")
-  return { mac, matches: (head, body, expected) => crypto.timingSafeEqual(mac(head, body), expected) }
+  // As text: a buffer for it, and another call to compare the two, take as long as half a kilobyte of the body.
+  const mac = (head: string, body: Bytes) => crypto.createHmac("sha256", key).update(head).update(body).digest("latin1")
+  return {
+    mac,
+    matches: (head, body, expected) => {
+      const actual = mac(head, body)
+      let difference = 0
+      // All of them, so that the time tells nothing.
+      for (let index = 0; index < 32; index++) difference |= actual.charCodeAt(index) ^ expected[index]!
+      return difference === 0
+    }
+  }
 }
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
@@ -177,9 +185,11 @@ export const importKey = (secret: string): Key => {
   try {
     // Not an import: bundlers for the browser would stumble over it, and it would not be there elsewhere.
     const node = (globalThis as Host).process?.getBuiltinModule?.("node:crypto")
-    if (node) return nodeKey(node, secret)
+    const key = nodeKey(node!, secret)
+    // Some workers have a node:crypto of stubs: better to learn it here than on the first webhook.
+    if (key.mac("", "").length === 32) return key
   } catch {
-    // A node:crypto that cannot do it.
+    // No node:crypto, or one that cannot do it.
   }
   return webKey(secret)
 }
@@ -192,10 +202,13 @@ const keys = new Map<string, Key>()
 
 /** `importKey`, remembering the keys of the last secrets for callers that give them with each call. */
 export const cachedKey = (secret: string): Key => {
-  const key = keys.get(secret) ?? importKey(secret)
-  // Enough for any one receiver, and a bound for those with a secret for each tenant.
-  if (keys.size >= 1000) keys.clear()
-  keys.set(secret, key)
+  let key = keys.get(secret)
+  if (key === undefined) {
+    key = importKey(secret)
+    // Enough for any one receiver, and a bound for those with a secret for each tenant.
+    if (keys.size >= 1000) keys.clear()
+    keys.set(secret, key)
+  }
   return key
 }
 
@@ -284,7 +297,7 @@ export const sign = (
   const render = (mac: Uint8Array): string =>
     `t=${timestampSeconds},v1=${Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join("")}`
   const head = `${timestampSeconds}.${deliveryId}.`
-  if ("mac" in key) return render(key.mac(head, bytes))
+  if ("mac" in key) return render(Uint8Array.from(key.mac(head, bytes), (character) => character.charCodeAt(0)))
   const message = concat(head, bytes)
   return key.key()
     .then((key) => crypto.subtle.sign("HMAC", key, message))
