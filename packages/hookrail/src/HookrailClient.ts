@@ -174,7 +174,8 @@ export const awaitEvent = (
 
 /**
  * Sends a stream of events, several at a time, and gives the results in the order of the events. It takes no more events
- * from the stream than are under way. Events with the same `orderingKey` option are sent one after the other.
+ * from the stream than are under way. Events with the same ordering key, option or member of the payload, are sent one after
+ * the other. With an error the stream ends after the results before it (see `onError`); what comes behind is interrupted.
  *
  * @example
  * import { Event, HookrailClient } from "hookrail"

@@ -229,6 +229,24 @@ describe("sendEvents", () => {
       assertTrue(yield* Deferred.isDone(closed))
     }))
 
+  it.effect("nothing begins after the reader has left, even if the events take their time to end", () =>
+    Effect.gen(function*() {
+      const client = plannedClient()
+      const events = Stream.fromIterable(inputs(plan({ millis: 100, key: "a" }, { millis: 1, key: "a" }))).pipe(
+        Stream.concat(Stream.fromEffect(Effect.uninterruptible(Effect.as(Effect.sleep("1 minute"), inputs([])[0]!))))
+      )
+      const fiber = yield* HookrailClient.sendEvents(events).pipe(
+        Stream.runDrain,
+        Effect.provide(client.layer),
+        Effect.fork
+      )
+      yield* TestClock.adjust(10)
+      const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.join(interrupting)
+      deepStrictEqual(client.log, ["begin 1", "interrupt 1"])
+    }))
+
   it.effect("a reader that does nothing holds the events up", () =>
     Effect.gen(function*() {
       const client = plannedClient()

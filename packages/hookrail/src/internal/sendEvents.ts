@@ -4,6 +4,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
@@ -24,7 +25,7 @@ type Wake<A, E = never> = (next: Effect.Effect<A, E>) => void
  * fraction of what `Stream.mapEffect` takes, which makes a fiber, a deferred and several steps of channels for each.
  */
 class Flow<E> {
-  readonly workers: Array<Fiber.RuntimeFiber<void>> = []
+  private readonly workers: Array<Fiber.RuntimeFiber<void>> = []
   private readonly idle: Array<Wake<Sending>> = []
   private readonly sendings = new InOrder<EventInput, Exit.Exit<Result, SendError>>()
   /** Read from the stream, and how many of them have begun. */
@@ -43,6 +44,12 @@ class Flow<E> {
     private readonly limit: number,
     private readonly isCollecting: boolean
   ) {}
+
+  /** Interrupts what is under way; nothing begins any more. */
+  readonly stop = Effect.suspend(() => {
+    this.failure ??= Exit.interrupt(FiberId.none)
+    return Fiber.interruptAll(this.workers)
+  })
 
   /** Reads the events, no more than may be under way. */
   readFrom<R>(pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>): Effect.Effect<void, never, R> {
@@ -173,7 +180,8 @@ export const sendEvents = <E, R, R2>(
     const pull = yield* Stream.toPull(events)
     const runtime = yield* Effect.runtime()
     const flow = new Flow<E>(yield* client, runtime, limitOf(concurrency), onError === "collect")
-    yield* Effect.addFinalizer(() => Fiber.interruptAll(flow.workers))
     yield* Effect.forkScoped(Effect.interruptible(flow.readFrom(pull)))
+    // The last to come, and so the first to run: the stream of events may take its time to end.
+    yield* Effect.addFinalizer(() => flow.stop)
     return Stream.fromChannel(flow.results)
   }))
