@@ -218,9 +218,10 @@ describe.each(backends)("verify with %s", (_, importKey) => {
     assert.strictEqual(await reason({ secrets: others }), "mismatch")
   })
 
-  it("tries every secret, also after one has matched", async () => {
+  it("tries every secret, also after one has matched, and the first that matches counts", async () => {
     const calls: Array<string> = []
-    const keys = [secret, "whsec_a", "whsec_b"].map((name) => {
+    const names = ["whsec_a", secret, secret]
+    const keys = names.map((name) => {
       const key = importKey(name)
       return {
         ...key,
@@ -231,8 +232,8 @@ describe.each(backends)("verify with %s", (_, importKey) => {
       } as kernel.Key
     })
     const verdict = await kernel.verify(keys, { signature: header, deliveryId }, body, t * 1000, tolerance)
-    assert.isTrue(verdict.ok)
-    assert.deepStrictEqual(calls, [secret, "whsec_a", "whsec_b"])
+    assert.strictEqual(verdict.ok && verdict.webhook.secretIndex, 1)
+    assert.sameMembers(calls, names)
   })
 
   it("R12: refuses another delivery id", async () => {

@@ -268,18 +268,25 @@ export const verify = (
     }
   }
   const head = `${timestamp}.${deliveryId}.`
-  const settle = (matches: ReadonlyArray<unknown>): Verdict => {
-    const secretIndex = matches.indexOf(true)
-    return secretIndex < 0
+  const settle = (secretIndex: number): Verdict =>
+    secretIndex < 0
       ? {
         ok: false,
         reason: "mismatch",
         fields: { reason: `use the endpoint's secret, whsec_ included, and ${rawBodyAdvice}` }
       }
       : { ok: true, webhook: { deliveryId, eventId, topic, body, signedAtSeconds: timestamp, secretIndex } }
+  const pending: Array<Promise<boolean>> = []
+  let secretIndex = -1
+  // From the last, so that the first one that matches counts.
+  for (let index = keys.length - 1; index >= 0; index--) {
+    const match = keys[index]!.matches(head, body, scratch)
+    if (match === true) secretIndex = index
+    else if (match) pending[index] = match
   }
-  const matches = keys.map((key) => key.matches(head, body, scratch))
-  return typeof matches[0] === "object" ? Promise.all(matches).then(settle) : settle(matches)
+  return pending.length > 0
+    ? Promise.all(pending).then((matches) => settle(matches.indexOf(true)))
+    : settle(secretIndex)
 }
 
 /**
