@@ -207,6 +207,23 @@ describe("sendEvents", () => {
       strictEqual(client.running(), 0)
     }))
 
+  it.effect("an event that throws when it is read ends the stream, too", () =>
+    Effect.gen(function*() {
+      const client = plannedClient()
+      const thrower = () => {
+        throw new Error("getter")
+      }
+      for (const name of ["topic", "payload", "orderingKey"]) {
+        const event = Object.defineProperty({ topic: "t", payload: 1 }, name, { get: thrower })
+        const exit = yield* HookrailClient.sendEvents(Stream.make(event)).pipe(
+          Stream.runDrain,
+          Effect.provide(client.layer),
+          finish
+        )
+        if (name !== "orderingKey") assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      }
+    }))
+
   it.effect("a reader that leaves interrupts what is under way, even where it cannot be interrupted itself", () =>
     Effect.gen(function*() {
       const client = plannedClient()

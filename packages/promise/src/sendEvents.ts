@@ -101,7 +101,7 @@ class Flow {
         this.source ??= this.open()
         if (this.isAsync) {
           this.isAsking = true
-          Promise.resolve(this.source.next()).then((next) => this.answered(next), (error) => this.refused(error))
+          Promise.resolve(this.source.next()).then((next) => this.answered(next)).catch((error) => this.refused(error))
         } else {
           this.take(this.source.next() as IteratorResult<EventInput>)
         }

@@ -337,6 +337,20 @@ describe("sendEvents", () => {
     assert.lengthOf(emulator.ledger().requests, 0)
   })
 
+  it("rejects with what reading an event throws", async () => {
+    const bad = Object.defineProperty({ topic, payload: {} }, "payload", {
+      get: () => {
+        throw new Error("getter")
+      }
+    })
+    const source = async function*() {
+      yield bad
+    }
+    for (const inputs of [[bad], source()]) {
+      assert.strictEqual((await failure(client().sendEvents(inputs).next()) as Error).message, "getter")
+    }
+  })
+
   it("refuses what is no event, and what has none", async () => {
     const hookrail = client()
     for (const input of [null, undefined, 1, {}]) {

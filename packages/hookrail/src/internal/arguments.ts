@@ -64,7 +64,14 @@ export const orderingKeyIn = (payload: unknown): string | undefined => {
 /** The ordering key of an event, wherever the server finds it. Callers without types may pass anything here. */
 export const orderingKeyOf = (
   event: { readonly orderingKey?: string | undefined; readonly payload: unknown } | undefined
-): string | undefined => event?.orderingKey ?? orderingKeyIn(event?.payload)
+): string | undefined => {
+  try {
+    return event?.orderingKey ?? orderingKeyIn(event?.payload)
+  } catch {
+    // A getter that throws: whoever sends the event meets it again.
+    return undefined
+  }
+}
 
 export const checkPayloadOrderingKey = (payload: unknown): string | undefined => {
   const key = orderingKeyIn(payload)

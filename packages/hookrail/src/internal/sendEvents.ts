@@ -113,7 +113,7 @@ class Flow<E> {
   }
 
   private readonly work = (sending: Sending): Effect.Effect<void> =>
-    Effect.flatMap(Effect.exit(this.send(sending.input)), (exit) => {
+    Effect.flatMap(Effect.exit(Effect.suspend(() => this.send(sending.input))), (exit) => {
       const next = this.finish(sending, exit)
       return next !== undefined ? this.work(next) : Effect.flatMap(this.rest, this.work)
     })
