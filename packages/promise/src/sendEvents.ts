@@ -53,7 +53,7 @@ class Flow {
           throw controller.signal.reason
         }
         this.ask()
-        const result = sendings.ready?.result
+        const result = sendings.ready
         if (result !== undefined) {
           sendings.take()
           if (result instanceof Failure) throw result.error
@@ -172,15 +172,9 @@ class Flow {
       else result = this.failure ??= new Failure(error)
     }
     this.running--
-    this.done(sending, result)
+    const next = this.sendings.done(sending, result, this.failure)
+    if (next !== undefined) void this.send(next)
     this.wake()
-  }
-
-  private done(sending: Sending, result: Result | Failure): void {
-    const next = this.sendings.done(sending, result)
-    if (next === undefined) return
-    if (this.failure === undefined) void this.send(next)
-    else this.done(next, this.failure)
   }
 }
 

@@ -66,6 +66,7 @@ export const acceptedBody = (
 ): { readonly eventId: string; readonly deliveryIds: ReadonlyArray<string> } | undefined => {
   const json = parse(body)
   if (!isObject(json) || typeof json["event_id"] !== "string" || json["event_id"] === "") return undefined
+  // Read as by `list`, but not copied: this is the answer to every send.
   const deliveryIds = json["delivery_ids"] === null ? [] : json["delivery_ids"]
   if (!Array.isArray(deliveryIds) || !deliveryIds.every(isText)) return undefined
   return { eventId: json["event_id"], deliveryIds }

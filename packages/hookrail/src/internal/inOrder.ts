@@ -7,17 +7,17 @@
 export const limitOf = (concurrency: number = 16): number => Math.max(1, Math.floor(concurrency) || 1)
 
 /** One of them. */
-export class Job<Input, Result> {
+export class Job<Input, Result extends object> {
   next: Job<Input, Result> | undefined
   /** What begins when this is done, since it has the same key. */
   successor: Job<Input, Result> | undefined
-  isDone = false
+  /** Set when it is done. */
   result: Result | undefined
 
   constructor(readonly input: Input, readonly key: string | undefined) {}
 }
 
-export class InOrder<Input, Result> {
+export class InOrder<Input, Result extends object> {
   /** How many have come and were not taken. */
   size = 0
   private first: Job<Input, Result> | undefined
@@ -36,18 +36,19 @@ export class InOrder<Input, Result> {
     return undefined
   }
 
-  /** Takes note of a result, and gives the job that waited for it, to begin now. */
-  done(job: Job<Input, Result>, result: Result): Job<Input, Result> | undefined {
-    job.result = result
-    job.isDone = true
-    const { successor } = job
-    job.successor = undefined
-    return successor
+  /**
+   * Takes note of a result, and gives the job that waited for it, to begin now. With a `failure` nothing begins any more: it is
+   * the result of all that waited.
+   */
+  done(job: Job<Input, Result>, result: Result, failure: Result | undefined): Job<Input, Result> | undefined {
+    let next = this.settle(job, result)
+    while (next !== undefined && failure !== undefined) next = this.settle(next, failure)
+    return next
   }
 
-  /** The job whose turn it is to be taken, once it is done. */
-  get ready(): Job<Input, Result> | undefined {
-    return this.first?.isDone === true ? this.first : undefined
+  /** The result whose turn it is to be taken, once it is there. */
+  get ready(): Result | undefined {
+    return this.first?.result
   }
 
   /** Removes the first. It lets go of its neighbour: see `queue.ts` on chains of what is over. */
@@ -60,11 +61,18 @@ export class InOrder<Input, Result> {
     this.size--
   }
 
+  private settle(job: Job<Input, Result>, result: Result): Job<Input, Result> | undefined {
+    const { successor } = job
+    job.result = result
+    job.successor = undefined
+    return successor
+  }
+
   /** There are few of them: to look at each is cheaper than a table of keys. */
   private lastOf(key: string): Job<Input, Result> | undefined {
     let found: Job<Input, Result> | undefined
     for (let job = this.first; job !== undefined; job = job.next) {
-      if (job.key === key && !job.isDone) found = job
+      if (job.key === key && job.result === undefined) found = job
     }
     return found
   }

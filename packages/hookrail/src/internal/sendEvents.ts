@@ -136,16 +136,16 @@ class Flow<E> {
   /** Gives the event that waited for this one. */
   private finish(sending: Sending, exit: Exit.Exit<Result, SendError>): Sending | undefined {
     if (Exit.isFailure(exit)) this.failure ??= exit
-    let next = this.sendings.done(sending, exit)
-    while (next !== undefined && this.failure !== undefined) next = this.sendings.done(next, this.failure)
+    const next = this.sendings.done(sending, exit, this.failure)
     this.deliver()
     return next
   }
 
   private deliver(): void {
     const { reader } = this
-    const next = reader === undefined ? undefined : this.take()
-    if (reader === undefined || next === undefined) return
+    if (reader === undefined) return
+    const next = this.take()
+    if (next === undefined) return
     this.reader = undefined
     reader(next)
     this.beginMore()
@@ -154,8 +154,7 @@ class Flow<E> {
   /** What the reader gets now, if anything. */
   private take(): Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError> | undefined {
     const results: Array<Result> = []
-    for (let job = this.sendings.ready; job !== undefined; job = this.sendings.ready) {
-      const exit = job.result!
+    for (let exit = this.sendings.ready; exit !== undefined; exit = this.sendings.ready) {
       if (Exit.isSuccess(exit)) {
         results.push(exit.value)
         this.sendings.take()

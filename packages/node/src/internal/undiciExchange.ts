@@ -1,8 +1,7 @@
 /**
  * One exchange over undici's connection pool, by its callbacks.
  */
-import type { Exchange, Receiver, TransportRequest } from "hookrail/Transport"
-import type { TransportResponse } from "hookrail/Transport"
+import type { Exchange, Receiver, TransportRequest, TransportResponse } from "hookrail/Transport"
 import { maxBodyBytes, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
