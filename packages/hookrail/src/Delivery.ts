@@ -4,66 +4,9 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { Attempt, AttemptStatus, Delivery, DeliveryState } from "./wire/model.js"
 
-/**
- * The state of a delivery. Newer servers may know more states than this library: any other text is kept as it is.
- *
- * @since 0.1.0
- * @category models
- */
-export type DeliveryState =
-  | "pending"
-  | "in_flight"
-  | "retry_scheduled"
-  | "succeeded"
-  | "dead_lettered"
-  | "cancelled"
-  | "skipped"
-  | (string & {})
-
-/**
- * How an attempt ended. Newer servers may know more: any other text is kept as it is.
- *
- * @since 0.1.0
- * @category models
- */
-export type AttemptStatus = "success" | "retryable_failure" | "permanent_failure" | (string & {})
-
-/**
- * One attempt of a delivery.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Attempt {
-  /** From 1; begins again at 1 after a replay. */
-  readonly attemptNo: number
-  /** Rises with every attempt, with gaps, also over a replay. */
-  readonly claimVersion: number
-  readonly status: AttemptStatus
-  /** The answer of the endpoint; absent if there was none. */
-  readonly httpStatus?: number | undefined
-  /** Why it failed, such as `timeout`, `connection` or `http_500`; absent on success. */
-  readonly errorClass?: string | undefined
-  /** In milliseconds. */
-  readonly latencyMs: number
-}
-
-/**
- * One delivery of an event.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Delivery {
-  /** The same in every attempt: what a receiver finds duplicates by. */
-  readonly deliveryId: string
-  readonly state: DeliveryState
-  /** Older attempts have been deleted by the server's retention. */
-  readonly attemptsTruncated: boolean
-  /** In the order they were made. */
-  readonly attempts: ReadonlyArray<Attempt>
-}
+export type { Attempt, AttemptStatus, Delivery, DeliveryState }
 
 const optionalAs = <S extends Schema.Schema.All>(schema: S, key: string) =>
   Schema.optional(schema).pipe(Schema.fromKey(key))
@@ -108,4 +51,4 @@ export const DeliverySchema = Schema.Struct({
  * @since 0.1.0
  * @category guards
  */
-export { isTerminal } from "./internal/deliveryState.js"
+export { isTerminal } from "./wire/deliveryState.js"

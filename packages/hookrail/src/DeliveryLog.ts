@@ -15,7 +15,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type DeliveryLogError, HookrailConfigError } from "./HookrailError.js"
-import { toMillis } from "./internal/duration.js"
+import { toMillis } from "./options/duration.js"
 
 /**
  * The answer to a claim.

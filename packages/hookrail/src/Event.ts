@@ -3,38 +3,45 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { type Delivery, DeliverySchema } from "./Delivery.js"
-import type { SendOptions } from "./HookrailClient.js"
-import type { Problem } from "./HookrailError.js"
+import { DeliverySchema } from "./Delivery.js"
+import type { Retry } from "./HookrailConfig.js"
 import type * as Topic from "./Topic.js"
+import type { EventAccepted, EventStatus, Problem } from "./wire/model.js"
+
+export type { EventAccepted, EventStatus }
 
 /**
- * The server has stored the event.
+ * Options of a status read.
  *
  * @since 0.1.0
  * @category models
  */
-export interface EventAccepted {
-  /** 26 characters (a ULID). */
-  readonly eventId: string
-  /** One per matching subscription. Empty: nobody will receive this event. */
-  readonly deliveryIds: ReadonlyArray<string>
-  /** The server had this event already, from an earlier request with the same idempotency key. */
-  readonly replayed: boolean
-  readonly idempotencyKey: string
+export interface ReadOptions {
+  /** How long an attempt may take as a whole. Default: the client's. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How failed attempts are retried. Default: the client's. */
+  readonly retry?: Retry | undefined
 }
 
 /**
- * What has become of an event.
+ * Options of a send.
  *
  * @since 0.1.0
  * @category models
  */
-export interface EventStatus {
-  readonly eventId: string
-  readonly topic: string
-  readonly deliveries: ReadonlyArray<Delivery>
+export interface SendOptions extends ReadOptions {
+  /**
+   * What makes two sends the same event: the server stores one per key, for 24 hours. Visible ASCII, at most 2,048
+   * characters. Default: from `IdempotencyKeys`, a new random one per send.
+   */
+  readonly idempotencyKey?: string | undefined
+  /**
+   * Events with the same key reach an ordered subscription one after the other. Visible ASCII, at most 256 bytes; for
+   * other texts put a member `ordering_key` into the payload (protocol section 1.7).
+   */
+  readonly orderingKey?: string | undefined
 }
 
 /**

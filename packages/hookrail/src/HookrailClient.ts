@@ -5,115 +5,23 @@
  */
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
-import type { EventAccepted, EventInput, EventStatus } from "./Event.js"
+import type { EventAccepted, EventInput, EventStatus, ReadOptions, SendOptions } from "./Event.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
 import { IdempotencyKeys } from "./IdempotencyKeys.js"
-import * as internal from "./internal/client.js"
-import * as SendEvents from "./internal/sendEvents.js"
+import * as internal from "./send/client.js"
+import type { AwaitOptions, SendEventsOptions, SendResult, Service } from "./send/model.js"
+import * as SendEvents from "./send/sendEvents.js"
 import { SendGate } from "./SendGate.js"
 import type * as Topic from "./Topic.js"
 import { Transport } from "./Transport.js"
 
-/**
- * Options of a status read.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReadOptions {
-  /** How long an attempt may take as a whole. Default: the client's. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** How failed attempts are retried. Default: the client's. */
-  readonly retry?: HookrailConfig.Retry | undefined
-}
-
-/**
- * Options of a send.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SendOptions extends ReadOptions {
-  /**
-   * What makes two sends the same event: the server stores one per key, for 24 hours. Visible ASCII, at most 2,048
-   * characters. Default: from `IdempotencyKeys`, a new random one per send.
-   */
-  readonly idempotencyKey?: string | undefined
-  /**
-   * Events with the same key reach an ordered subscription one after the other. Visible ASCII, at most 256 bytes; for
-   * other texts put a member `ordering_key` into the payload (protocol section 1.7).
-   */
-  readonly orderingKey?: string | undefined
-}
-
-/**
- * Options of waiting for an event.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AwaitOptions {
-  /** How long to wait in all. Default 1 minute; a failed first delivery alone may take 35 seconds to be tried again. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** When to look again. Default: after 250 milliseconds, doubling up to 5 seconds. */
-  readonly schedule?: Schedule.Schedule<unknown, EventStatus> | undefined
-  /** What to wait for. Default: until each delivery is terminal. */
-  readonly until?: ((status: EventStatus) => boolean) | undefined
-  /** How each failed look is retried. Default: the client's. */
-  readonly retry?: HookrailConfig.Retry | undefined
-}
-
-/**
- * Options of sending a stream of events.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail"> {
-  /** How many events may be under way at a time. Default 16. The client's `maxInFlight` holds as well. */
-  readonly concurrency?: number | undefined
-  /** Whether the first error ends the stream (the default), or becomes a result like the others. */
-  readonly onError?: OnError | undefined
-}
-
-/**
- * What became of one event of a stream, with `onError: "collect"`.
- *
- * @since 0.1.0
- * @category models
- */
-export type SendResult =
-  | { readonly _tag: "Accepted"; readonly input: EventInput; readonly accepted: EventAccepted }
-  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: SendError }
-
-/**
- * @since 0.1.0
- * @category models
- */
-export declare namespace HookrailClient {
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  export interface Service {
-    /** See the accessor `sendEvent`. */
-    readonly sendEvent: {
-      <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
-      (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
-    }
-    /** See the accessor `getEvent`. */
-    readonly getEvent: (eventId: string, options?: ReadOptions) => Effect.Effect<EventStatus, ReadError>
-    /** See the accessor `awaitEvent`. */
-    readonly awaitEvent: (eventId: string, options?: AwaitOptions) => Effect.Effect<EventStatus, AwaitError>
-  }
-}
+export type { ReadOptions, SendOptions } from "./Event.js"
+export * from "./send/model.js"
 
 /**
  * Sends an event and waits until the server has stored it (protocol section 1).
@@ -212,7 +120,7 @@ export const sendEvents: {
  * @since 0.1.0
  * @category tags
  */
-export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<HookrailClient, HookrailClient.Service>() {
+export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<HookrailClient, Service>() {
   /** @since 0.1.0 */
   static readonly sendEvent = sendEvent
   /** @since 0.1.0 */
@@ -232,7 +140,7 @@ export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<Hookr
  */
 export const make = (
   options?: HookrailConfig.Options
-): Effect.Effect<HookrailClient.Service, HookrailConfigError, Transport> =>
+): Effect.Effect<Service, HookrailConfigError, Transport> =>
   Effect.gen(function*() {
     const config = yield* HookrailConfig.make(options)
     const transport = yield* Transport

@@ -11,10 +11,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
-import { toMillis } from "./internal/duration.js"
-import { redact } from "./internal/redact.js"
-import { version } from "./internal/version.js"
+import { toMillis } from "./options/duration.js"
 import * as RetryPolicy from "./RetryPolicy.js"
+import { redact } from "./wire/redact.js"
 
 /**
  * How failed attempts are retried: a policy, the settings of one, a `Schedule` of your own over the error (it sees only
@@ -76,6 +75,11 @@ export interface HookrailConfig {
   readonly probeOutages: boolean
   readonly userAgent: string
 }
+
+/** Set by the build to the version in package.json. */
+declare const HOOKRAIL_VERSION: string | undefined
+
+const version: string = typeof HOOKRAIL_VERSION === "string" ? HOOKRAIL_VERSION : "dev"
 
 const fail = (option: string, reason: string) => Effect.fail(new HookrailConfigError({ option, reason }))
 

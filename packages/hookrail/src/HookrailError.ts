@@ -11,6 +11,10 @@ import type { YieldableError } from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
+import type { Mistake } from "./signature/model.js"
+import type { Outcome, Problem } from "./wire/model.js"
+
+export type { Mistake, Outcome, Problem }
 
 /**
  * @since 0.1.0
@@ -23,32 +27,6 @@ export const TypeId: TypeId = "~hookrail/HookrailError"
  * @category type ids
  */
 export type TypeId = "~hookrail/HookrailError"
-
-/**
- * What is known about the event after a send failed.
- *
- * - `"not-sent"`: no request reached the server. Nothing is stored.
- * - `"refused"`: the server answered that it does not take the event. Nothing is stored.
- * - `"unknown"`: a request went out and no conclusive answer came back. Send again with the same idempotency key and
- *   the same bytes: the server then stores the event once (protocol section 1.6).
- *
- * @since 0.1.0
- * @category models
- */
-export type Outcome = "not-sent" | "refused" | "unknown"
-
-/**
- * The problem document of the server (protocol section 1.4). A member of another type than promised is left out.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Problem {
-  readonly type?: string | undefined
-  readonly title?: string | undefined
-  readonly status?: number | undefined
-  readonly detail?: string | undefined
-}
 
 /**
  * What each error of a send carries.
@@ -504,29 +482,6 @@ export class SignatureError extends TaggedError("SignatureError")<{
     return `webhook signature does not match: ${this.reason}`
   }
 }
-
-/**
- * A mistake that keeps a genuine signature from matching.
- *
- * - `"body-empty"`, `"body-parsed"`, `"body-base64"`, `"body-compressed"`, `"body-encoding"`, `"body-trimmed"`: the body
- *   is not the bytes that came; something read, parsed, encoded or changed it on the way.
- * - `"secret-prefix"`: the secret has lost its `whsec_`, or has it twice.
- * - `"secret-decoded"`: signed with a secret that was decoded first, as Standard Webhooks does.
- * - `"secret-other"`: the body is as Hookrail writes it, so the secret is that of another endpoint, or no longer in use.
- *
- * @since 0.1.0
- * @category models
- */
-export type Mistake =
-  | "body-empty"
-  | "body-parsed"
-  | "body-base64"
-  | "body-compressed"
-  | "body-encoding"
-  | "body-trimmed"
-  | "secret-prefix"
-  | "secret-decoded"
-  | "secret-other"
 
 /**
  * The signature was made too long ago, or in the future.

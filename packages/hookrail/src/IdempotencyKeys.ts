@@ -13,8 +13,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { toHex } from "./internal/hex.js"
-import { uuid } from "./internal/uuid.js"
+import { toHex } from "./wire/bytes.js"
+import { uuid } from "./wire/bytes.js"
 
 /**
  * The event that a key is wanted for.

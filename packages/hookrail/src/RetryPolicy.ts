@@ -13,10 +13,10 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
+import { type Backoff, nextDelay } from "./call/backoff.js"
 import type { HookrailError } from "./HookrailError.js"
 import { HookrailConfigError, isRetryable, retryAfterOf } from "./HookrailError.js"
-import { type Backoff, nextDelay } from "./internal/backoff.js"
-import { toMillis } from "./internal/duration.js"
+import { toMillis } from "./options/duration.js"
 
 /**
  * @since 0.1.0

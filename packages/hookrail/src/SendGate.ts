@@ -15,18 +15,15 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as gate from "./gate/gate.js"
+import type { Stats } from "./gate/model.js"
+import { defaults, type Settings } from "./gate/pace.js"
+import type { Service } from "./gate/service.js"
 import { HookrailConfigError } from "./HookrailError.js"
-import { toMillis } from "./internal/duration.js"
-import * as gate from "./internal/gate.js"
-import { defaults, type Settings } from "./internal/pace.js"
+import { toMillis } from "./options/duration.js"
 
-export {
-  /**
-   * @since 0.1.0
-   * @category errors
-   */
-  GateTimeoutError
-} from "./internal/gate.js"
+export * from "./gate/model.js"
+export * from "./gate/service.js"
 
 /**
  * The settings of a gate. What is left out takes its default.
@@ -50,73 +47,10 @@ export interface Options {
 }
 
 /**
- * The call that a request belongs to, as far as its turn depends on it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Turn {
-  /** Requests that the call has made. A call that has made some came before those that have made none, and goes first. */
-  readonly attempts: number
-  /**
-   * The time, in milliseconds of the `Clock`, after which the request is not to begin any more; `Infinity` for none. It
-   * holds while the gate keeps a pace.
-   */
-  readonly deadline: number
-}
-
-/**
- * An answer by which the server says that it gets too much.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Overload {
-  readonly status: number
-  /** The header, as it came. */
-  readonly retryAfter: string | undefined
-}
-
-/**
- * What a gate does at the moment.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Stats {
-  /** Requests under way. */
-  readonly inFlight: number
-  /** Requests that wait for their turn. */
-  readonly waiting: number
-  /** Requests per second; `Infinity` as long as there is no overload. */
-  readonly rate: number
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export declare namespace SendGate {
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  export interface Service {
-    /** Runs a request when its turn has come. `overloadOf` tells the answers that slow the gate down. */
-    readonly run: <A, E, R>(
-      request: Effect.Effect<A, E, R>,
-      turn: Turn,
-      overloadOf: (answer: A) => Overload | undefined
-    ) => Effect.Effect<A, E | gate.GateTimeoutError, R>
-    readonly stats: Effect.Effect<Stats>
-  }
-}
-
-/**
  * @since 0.1.0
  * @category tags
  */
-export class SendGate extends Context.Tag("hookrail/SendGate")<SendGate, SendGate.Service>() {}
+export class SendGate extends Context.Tag("hookrail/SendGate")<SendGate, Service>() {}
 
 const invalid = (option: string, reason: string) => new HookrailConfigError({ option: `gate.${option}`, reason })
 
@@ -146,7 +80,7 @@ const validate = (options: Options): Settings | HookrailConfigError => {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<SendGate.Service, HookrailConfigError> =>
+export const make = (options: Options = {}): Effect.Effect<Service, HookrailConfigError> =>
   Effect.suspend(() => {
     const settings = validate(options)
     return settings instanceof HookrailConfigError ? Effect.fail(settings) : Effect.succeed(gate.make(settings))

@@ -43,8 +43,8 @@ import {
   SignatureError,
   SignatureTimestampError
 } from "./HookrailError.js"
-import { advice, findMistake, otherProduct } from "./internal/mistakes.js"
-import * as kernel from "./internal/signature.js"
+import * as kernel from "./signature/kernel.js"
+import { advice, findMistake, otherProduct } from "./signature/mistakes.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // models
@@ -139,20 +139,14 @@ export interface SignatureVerifierOptions<out E = never, out R = never> {
  * @since 0.1.0
  * @category models
  */
-export declare namespace SignatureVerifier {
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  export interface Service {
-    /** See the accessor `verify`. */
-    readonly verify: (signed: SignedWebhook) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
-    /** See the accessor `verifyRequest`. */
-    readonly verifyRequest: (
-      headers: WebhookHeaders,
-      body: WebhookBody
-    ) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
-  }
+export interface Service {
+  /** See the accessor `verify`. */
+  readonly verify: (signed: SignedWebhook) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
+  /** See the accessor `verifyRequest`. */
+  readonly verifyRequest: (
+    headers: WebhookHeaders,
+    body: WebhookBody
+  ) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -194,7 +188,7 @@ export const verifyRequest = (
  */
 export class SignatureVerifier extends Context.Tag("hookrail/SignatureVerifier")<
   SignatureVerifier,
-  SignatureVerifier.Service
+  Service
 >() {
   /** See the accessor `verify`. */
   static readonly verify = verify
@@ -277,11 +271,11 @@ const settle = (
 }
 
 /** Those two alone: the caller's object may have other members. */
-const headersOf = ({ deliveryId, signature }: SignedWebhook): kernel.WebhookHeaders => ({ signature, deliveryId })
+const headersOf = ({ deliveryId, signature }: SignedWebhook): kernel.SignedHeaders => ({ signature, deliveryId })
 
 const verifyWith = (
   { keys, toleranceMillis }: Settings,
-  headers: kernel.WebhookHeaders,
+  headers: kernel.SignedHeaders,
   body: WebhookBody,
   now: number,
   mismatch: () => Verdict
@@ -313,7 +307,7 @@ const reloadTimeout = "3 seconds"
 /** Turns mismatches into errors, now and then with the mistake behind them. */
 const makeExplainer = () => {
   let explainedAt = -Infinity
-  return ({ secrets }: Settings, headers: kernel.WebhookHeaders, body: WebhookBody): Verdict =>
+  return ({ secrets }: Settings, headers: kernel.SignedHeaders, body: WebhookBody): Verdict =>
     Effect.clockWith((clock) => {
       const now = clock.unsafeCurrentTimeMillis()
       if (Math.abs(now - explainedAt) < explainInterval) {
@@ -354,7 +348,7 @@ const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw b
  */
 export const make = <E = never, R = never>(
   options: SignatureVerifierOptions<E, R>
-): Effect.Effect<SignatureVerifier.Service, HookrailConfigError | E, R> =>
+): Effect.Effect<Service, HookrailConfigError | E, R> =>
   Effect.gen(function*() {
     const { secrets, tolerance } = options
     if (!Effect.isEffect(secrets)) {
@@ -393,9 +387,9 @@ export const make = <E = never, R = never>(
 const serviceOf = (
   state: { readonly settings: Settings },
   reload: (used: Settings) => Effect.Effect<void>
-): SignatureVerifier.Service => {
+): Service => {
   const explain = makeExplainer()
-  const verifyHeaders = (clock: Clock.Clock, headers: kernel.WebhookHeaders, body: WebhookBody): Verdict => {
+  const verifyHeaders = (clock: Clock.Clock, headers: kernel.SignedHeaders, body: WebhookBody): Verdict => {
     const used = state.settings
     return verifyWith(used, headers, body, clock.unsafeCurrentTimeMillis(), () =>
       Effect.flatMap(reload(used), () => {

@@ -35,54 +35,24 @@ import type * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Runtime from "effect/Runtime"
 import { DeliveryLog } from "./DeliveryLog.js"
 import { HookrailConfigError } from "./HookrailError.js"
-import { toMillis } from "./internal/duration.js"
-import * as lambda from "./internal/lambdaRequest.js"
-import * as internal from "./internal/receive.js"
-import { handleWith } from "./internal/runtime.js"
-import * as web from "./internal/webRequest.js"
-import { SignatureVerifier, type VerifiedWebhook, type WebhookHeaders } from "./SignatureVerifier.js"
+import { toMillis } from "./options/duration.js"
+import * as lambda from "./receive/lambdaRequest.js"
+import type {
+  Handler,
+  LambdaEvent,
+  LambdaResult,
+  Service,
+  WebhookAnswer,
+  WebhookEvent,
+  WebhookRequest
+} from "./receive/model.js"
+import * as internal from "./receive/receive.js"
+import { handleWith } from "./receive/runtime.js"
+import * as web from "./receive/webRequest.js"
+import { SignatureVerifier } from "./SignatureVerifier.js"
 import type * as Topic from "./Topic.js"
 
-// ---------------------------------------------------------------------------------------------------------------
-// models
-// ---------------------------------------------------------------------------------------------------------------
-
-/**
- * What a handler gets. Only a verified request becomes one: `webhook` is made by verification and by nothing else.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WebhookEvent<out A = unknown> {
-  readonly topic: string
-  readonly eventId: string
-  /** The same for every attempt at this delivery, and other ones for the event's other subscribers. */
-  readonly deliveryId: string
-  /** Decoded by the topic's Schema; as parsed from JSON, if the handler is for a name or a pattern. */
-  readonly payload: A
-  readonly receivedAt: Date
-  /** The body as it came. */
-  readonly rawBody: Uint8Array
-  /** What was verified: when it was signed, and with which secret. Topic and event id are not covered by the signature. */
-  readonly webhook: VerifiedWebhook
-}
-
-/**
- * A handler and what it is for. Made by `on` and `otherwise`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Handler<out R = never> {
-  /** A topic, a prefix followed by `.*`, or `*`. */
-  readonly pattern: string
-  readonly decode: Topic.Any["decode"] | undefined
-  /**
-   * Handles an event. `done` marks the delivery as handled before the end: for adapters to code that cannot be interrupted,
-   * and may succeed after its time is over.
-   */
-  readonly handle: (event: WebhookEvent<never>, done: Effect.Effect<void>) => Effect.Effect<unknown, unknown, R>
-}
+export * from "./receive/model.js"
 
 /**
  * @since 0.1.0
@@ -109,73 +79,6 @@ export interface Options {
    * is a handler), `"retry"` (503) or `"acknowledge"` (200, and it is gone). `otherwise` handles such topics itself.
    */
   readonly onUnhandled?: "reject" | "retry" | "acknowledge" | undefined
-}
-
-/**
- * A request, in whatever form it came. For adapters to servers that have none here.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WebhookRequest {
-  readonly method: string
-  readonly headers: WebhookHeaders
-  /** Reads the raw body, at most `limit` bytes of it. */
-  readonly body: (limit: number) => Effect.Effect<Uint8Array, UnreadableBody>
-  /** For the log, if the body is gone or not the raw one: the line that hands it over in this framework. */
-  readonly advice: string
-}
-
-/**
- * A raw body that cannot be had: too large, gone because something has read it before, or cut off.
- *
- * @since 0.1.0
- * @category models
- */
-export interface UnreadableBody {
-  readonly reason: "too-large" | "consumed" | "aborted"
-}
-
-/**
- * What became of a request: a label of the metric `hookrail.webhooks`.
- *
- * @since 0.1.0
- * @category models
- */
-export type Outcome =
-  | "handled"
-  | "duplicate"
-  | "running"
-  | "retry"
-  | "rejected"
-  | "failed"
-  | "timeout"
-  | "interrupted"
-  | "invalid"
-  | "unhandled"
-  | "unverified"
-  | "refused"
-  | "aborted"
-
-/**
- * The answer to a request: a status and headers. It has no body.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WebhookAnswer {
-  readonly status: number
-  readonly headers: { readonly [name: string]: string }
-  readonly outcome: Outcome
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Service {
-  /** Handles one request. Never fails: every failure is an answer. */
-  readonly handle: (request: WebhookRequest) => Effect.Effect<WebhookAnswer>
 }
 
 /**
@@ -400,32 +303,6 @@ export const toLambdaHandler: (runtime: WebhooksRuntime) => (event: LambdaEvent)
   lambda.toLambdaHandler(toPromise(runtime))
 
 /**
- * The parts of a Lambda event that are read, of either payload version.
- *
- * @since 0.1.0
- * @category models
- */
-export interface LambdaEvent {
-  /** Version 1.0. */
-  readonly httpMethod?: string | undefined
-  /** Version 2.0 and function URLs. */
-  readonly requestContext?: object | undefined
-  readonly headers?: { readonly [name: string]: string | undefined } | null | undefined
-  readonly body?: string | null | undefined
-  readonly isBase64Encoded?: boolean | undefined
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface LambdaResult {
-  readonly statusCode: number
-  readonly headers: { readonly [name: string]: string }
-  readonly body: string
-}
-
-/**
  * An `HttpApp` of `@effect/platform`, to mount in an `HttpRouter` or to serve alone.
  *
  * @example
@@ -443,6 +320,6 @@ export const toHttpApp: Effect.Effect<
   Webhooks | HttpServerRequest.HttpServerRequest
 > = Effect.flatMap(
   // Only who uses it loads the platform.
-  Effect.promise(() => import("./internal/platformRequest.js")),
+  Effect.promise(() => import("./receive/platformRequest.js")),
   (platform) => Effect.flatMap(Webhooks, platform.handle)
 )

@@ -18,7 +18,7 @@ import {
 import { inspect } from "node:util"
 import type { EventInput } from "../src/Event.js"
 import { HookrailClient, HookrailConfig, HookrailError, RetryPolicy, Transport } from "../src/index.js"
-import { parseRetryAfter } from "../src/internal/retryAfter.js"
+import { parseRetryAfter } from "../src/wire/retryAfter.js"
 import { accepted, type Answer, apiKey, layer, problem, scripted } from "./utils/memoryTransport.js"
 
 const timedOut = (phase: "connect" | "response" | "body") =>

@@ -4,7 +4,7 @@ import * as fc from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Event } from "../src/index.js"
-import { acceptedBody, statusBody } from "../src/internal/decode.js"
+import { acceptedBody, statusBody } from "../src/wire/decode.js"
 
 const odd = fc.constantFrom<unknown>(null, "", "x", 1, true, [], {}, [1])
 const or = (good: fc.Arbitrary<unknown>) => fc.oneof({ weight: 30, arbitrary: good }, { weight: 1, arbitrary: odd })

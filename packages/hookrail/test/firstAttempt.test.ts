@@ -28,7 +28,7 @@ const send = HookrailClient.sendEvent("orders.created", { n: 1 }, { retry: false
 const settle = TestClock.adjust(0)
 
 /** A client with a gate that the test can look at. */
-const gated = (transport: Transport.Transport.Service, options?: SendGate.Options) =>
+const gated = (transport: Transport.Service, options?: SendGate.Options) =>
   Effect.map(SendGate.make(options), (gate) => ({
     gate,
     client: layer(transport).pipe(Layer.provide(Layer.succeed(SendGate.SendGate, gate)))

@@ -13,10 +13,10 @@ import {
   Option,
   TestClock
 } from "effect"
+import * as Gate from "../src/gate/gate.js"
+import { defaults, Pace } from "../src/gate/pace.js"
 import type { HookrailConfig, Transport } from "../src/index.js"
 import { HookrailClient, HookrailError, SendGate } from "../src/index.js"
-import * as Gate from "../src/internal/gate.js"
-import { defaults, Pace } from "../src/internal/pace.js"
 import { type Answer, layer, problem, scripted } from "./utils/memoryTransport.js"
 import { run } from "./utils/virtualTime.js"
 
@@ -27,7 +27,7 @@ const retry: SendGate.Turn = { attempts: 1, deadline: Infinity }
 const overload: Reply = { status: 429, retryAfter: undefined }
 const overloadOf = (reply: Reply) => reply === "ok" ? undefined : reply
 
-const through = <E>(gate: SendGate.SendGate.Service, request: Effect.Effect<Reply, E>, turn = newcomer) =>
+const through = <E>(gate: SendGate.Service, request: Effect.Effect<Reply, E>, turn = newcomer) =>
   gate.run(request, turn, overloadOf)
 
 const ok: Effect.Effect<Reply> = Effect.succeed("ok")
@@ -149,7 +149,7 @@ describe("places", () => {
 
 describe("pace", () => {
   /** When each of a number of requests goes out, in milliseconds. */
-  const starts = (gate: SendGate.SendGate.Service, count: number) =>
+  const starts = (gate: SendGate.Service, count: number) =>
     Effect.gen(function*() {
       const times: Array<number> = []
       const request = Effect.map(Clock.currentTimeMillis, (now): Reply => (times.push(now), "ok"))
@@ -454,7 +454,7 @@ describe("the client", () => {
   /** A transport that counts how many requests are under way at most. */
   const counting = () => {
     const counts = { now: 0, most: 0 }
-    const transport: Transport.Transport.Service = {
+    const transport: Transport.Service = {
       request: () =>
         Effect.suspend(() => {
           counts.most = Math.max(counts.most, ++counts.now)
@@ -480,7 +480,7 @@ describe("the client", () => {
       return counts.most
     })
 
-  const client = (transport: Transport.Transport.Service, maxInFlight: number) =>
+  const client = (transport: Transport.Service, maxInFlight: number) =>
     Effect.map(HookrailClient.HookrailClient, (client) => client).pipe(
       Effect.provide(layer(transport, { maxInFlight }))
     )

@@ -45,12 +45,12 @@ describe("static imports", () => {
   })
 
   it("the walk would see them", async () => {
-    const files = await loadedBy("src/internal/httpClientTransport.ts")
+    const files = await loadedBy("src/transport/httpClient.ts")
     assert.isTrue(files.some((file) => file.includes("@effect/platform")))
     assert.isTrue(files.some((file) => file.endsWith("/effect/dist/esm/Schema.js")))
   })
 
   it("the kernel of signatures imports nothing", async () => {
-    assert.lengthOf(await loadedBy("src/internal/signature.ts"), 1)
+    assert.lengthOf(await loadedBy("src/signature/kernel.ts"), 1)
   })
 })

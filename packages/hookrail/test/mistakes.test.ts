@@ -5,7 +5,7 @@ import * as crypto from "node:crypto"
 import * as util from "node:util"
 import * as zlib from "node:zlib"
 import type { Mistake } from "../src/HookrailError.js"
-import { advice, findMistake, withBlanks } from "../src/internal/mistakes.js"
+import { advice, findMistake, withBlanks } from "../src/signature/mistakes.js"
 import * as SignatureVerifier from "../src/SignatureVerifier.js"
 
 const bare = "0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -293,7 +293,7 @@ describe("through SignatureVerifier", () => {
 
   /** The error of a delivery that was signed, `millis` after that. */
   const errorOf = (
-    verifier: SignatureVerifier.SignatureVerifier.Service,
+    verifier: SignatureVerifier.Service,
     { key = secret, received, sent = rendered }: Given,
     millis = 0
   ) =>

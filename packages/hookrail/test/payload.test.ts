@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as fc from "effect/FastCheck"
-import { encode, payloadOf, topicText } from "../src/internal/payload.js"
+import { encode, payloadOf, topicText } from "../src/wire/payload.js"
 
 const decoder = new TextDecoder()
 

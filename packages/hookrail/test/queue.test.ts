@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { FastCheck as fc } from "effect"
-import { Queue, type Queued } from "../src/internal/queue.js"
+import { Queue, type Queued } from "../src/gate/queue.js"
 
 class Item implements Queued<Item> {
   next: Item | undefined

@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { strictEqual } from "@effect/vitest/utils"
 import * as fc from "effect/FastCheck"
-import { nextDelay } from "../src/internal/backoff.js"
-import { parseRetryAfter } from "../src/internal/retryAfter.js"
+import { nextDelay } from "../src/call/backoff.js"
+import { parseRetryAfter } from "../src/wire/retryAfter.js"
 
 it("Retry-After never throws and is never negative", () => {
   const text = fc.oneof(

@@ -28,7 +28,7 @@ const startOfTest = TestClock.setTime(start)
 
 class StoreError extends Data.TaggedError("StoreError")<{ readonly reason: string }> {}
 
-type Service = SignatureVerifier.SignatureVerifier.Service
+type Service = SignatureVerifier.Service
 
 /** Verifies what is signed now with a secret. */
 const verify = (verifier: Service, secret: Redacted.Redacted<string>) =>

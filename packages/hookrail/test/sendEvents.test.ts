@@ -29,7 +29,7 @@ const plannedClient = () => {
   const log: Array<string> = []
   let running = 0
   let most = 0
-  const service: HookrailClient.HookrailClient.Service = {
+  const service: HookrailClient.Service = {
     sendEvent: (_: unknown, payload: unknown) =>
       Effect.suspend(() => {
         const { error, millis, n } = payload as Planned

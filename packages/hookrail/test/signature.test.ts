@@ -1,7 +1,7 @@
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
 import * as crypto from "node:crypto"
-import * as kernel from "../src/internal/signature.js"
+import * as kernel from "../src/signature/kernel.js"
 import { deliveryId, negativeMac, secret, t, vectors } from "./utils/vectors.js"
 
 const tolerance = 300_000
@@ -180,7 +180,7 @@ describe.each(backends)("verify with %s", (_, importKey) => {
 
   it("R7: a missing header is malformed, and named", async () => {
     const key = importKey(secret)
-    const reasonOf = async (headers: kernel.WebhookHeaders) => {
+    const reasonOf = async (headers: kernel.SignedHeaders) => {
       const verdict = await kernel.verify([key], headers, body, t * 1000, tolerance)
       return verdict.ok || verdict.reason !== "malformed" ? verdict : verdict.fields.reason
     }

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
-import type { Exchange, Receiver, TransportRequest } from "hookrail/Transport"
+import type { Exchange, Receiver, Service, TransportRequest } from "hookrail/Transport"
 import type { Socket } from "node:net"
 import type { buildConnector, Client as UndiciClient, Dispatcher, Pool as UndiciPool } from "undici"
 // The inner modules of undici, because its index also loads fetch, caches, mocks and WebSocket: most of its start-up
@@ -21,9 +21,9 @@ import connectModule from "undici/lib/core/connect.js"
 import clientModule from "undici/lib/dispatcher/client.js"
 // @ts-expect-error no declarations
 import poolModule from "undici/lib/dispatcher/pool.js"
-import { Answers } from "./internal/answers.js"
-import { Deadlines, maxDelay } from "./internal/deadlines.js"
-import { connectTimeoutCode, UndiciExchange } from "./internal/undiciExchange.js"
+import { Answers } from "./transport/answers.js"
+import { Deadlines, maxDelay } from "./transport/deadlines.js"
+import { connectTimeoutCode, UndiciExchange } from "./transport/exchange.js"
 
 const makeConnector = connectModule as typeof buildConnector
 const Client = clientModule as typeof UndiciClient
@@ -183,7 +183,7 @@ class Pools {
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Transport.Service, HookrailConfigError, Scope.Scope> =>
+): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
   Effect.map(
     Effect.flatMap(settingsOf(options), (settings) =>
       Effect.acquireRelease(

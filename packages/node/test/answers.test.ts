@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
-import { Answers } from "../src/internal/answers.js"
-import { Deadlines } from "../src/internal/deadlines.js"
-import { UndiciExchange } from "../src/internal/undiciExchange.js"
+import { Answers } from "../src/transport/answers.js"
+import { Deadlines } from "../src/transport/deadlines.js"
+import { UndiciExchange } from "../src/transport/exchange.js"
 
 const endOfTurn = (): Promise<void> => new Promise(setImmediate)
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { vi } from "vitest"
-import { Deadlines, type Limited } from "../src/internal/deadlines.js"
+import { Deadlines, type Limited } from "../src/transport/deadlines.js"
 
 /** The time is the test's. */
 const withTime = (test: () => void) => () => {

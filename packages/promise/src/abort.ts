@@ -1,5 +1,5 @@
 /** Signals that many calls wait for at a time. */
-import { Queue, type Queued } from "hookrail/internal/queue"
+import { Queue, type Queued } from "hookrail/gate/queue"
 
 class Wait implements Queued<Wait> {
   next: Wait | undefined

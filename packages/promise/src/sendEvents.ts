@@ -1,6 +1,6 @@
 /** Sends many events in order, with as much in memory as is under way. */
-import { orderingKeyOf } from "hookrail/internal/arguments"
-import { InOrder, type Job, limitOf } from "hookrail/internal/inOrder"
+import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
+import { orderingKeyOf } from "hookrail/wire/arguments"
 import { onAbort } from "./abort.js"
 import { argumentError } from "./errors.js"
 import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, SendResult } from "./types.js"

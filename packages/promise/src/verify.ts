@@ -26,7 +26,7 @@
  *
  * @since 0.1.0
  */
-import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/internal/signature"
+import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/signature/kernel"
 
 // ---------------------------------------------------------------------------------------------------------------
 // errors

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as fetchTransport from "hookrail/internal/fetchTransport"
+import * as fetchTransport from "hookrail/transport/fetch"
 import { define } from "./client.js"
 import type * as Types from "./types.js"
 

@@ -261,7 +261,7 @@ const redacted = (secrets: string | ReadonlyArray<string>) =>
 
 const verifierOf = (
   { secrets, tolerance }: WebhookHandlerOptions
-): Effect.Effect<SignatureVerifier.SignatureVerifier.Service, HookrailConfigError> =>
+): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> =>
   typeof secrets === "function"
     ? Effect.succeed(lazily(SignatureVerifier.make({
       secrets: Effect.promise(async () => redacted(await secrets())),
@@ -271,9 +271,9 @@ const verifierOf = (
 
 /** A verifier whose secrets are first read when they are needed. If that fails, the next request tries again. */
 const lazily = (
-  make: Effect.Effect<SignatureVerifier.SignatureVerifier.Service, HookrailConfigError>
-): SignatureVerifier.SignatureVerifier.Service => {
-  let making: Promise<SignatureVerifier.SignatureVerifier.Service> | undefined
+  make: Effect.Effect<SignatureVerifier.Service, HookrailConfigError>
+): SignatureVerifier.Service => {
+  let making: Promise<SignatureVerifier.Service> | undefined
   const made = Effect.promise(() =>
     making ??= Effect.runPromiseExit(make).then((exit) => {
       if (Exit.isSuccess(exit)) return exit.value

@@ -55,7 +55,7 @@ export const scripted = (answers: ReadonlyArray<Answer>, ready = 200) => {
   return { requests, probes, request }
 }
 
-export const layer = (transport: Transport.Transport.Service, options: HookrailConfig.Options = {}) =>
+export const layer = (transport: Transport.Service, options: HookrailConfig.Options = {}) =>
   HookrailClient.layer({ apiKey: Redacted.make(apiKey), baseUrl: "http://h.test", ...options }).pipe(
     Layer.provide(Layer.succeed(Transport.Transport, transport))
   )

@@ -53,7 +53,7 @@ export const storm = (
     let requests = 0
     let lost = 0
     const travel = Effect.flatMap(Random.nextRange(...latency), Effect.sleep)
-    const transport: Transport.Transport.Service = {
+    const transport: Transport.Service = {
       request: () =>
         Effect.suspend(() => {
           requests++

@@ -1,0 +1,56 @@
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { concat } from "../wire/bytes.js"
+import type { Service, UnreadableBody, WebhookRequest } from "./model.js"
+
+const advice = "read the body nowhere else, and mount the app before what does"
+
+/**
+ * How much more than the limit is read and dropped: to leave a stream before its end would cut the connection, and with
+ * it the answer.
+ */
+const drained = 8
+
+const read = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number
+): Effect.Effect<Uint8Array, UnreadableBody> =>
+  Effect.suspend(() => {
+    const promised = Number(request.headers["content-length"])
+    if (promised > limit) return Effect.fail<UnreadableBody>({ reason: "too-large" })
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    return request.stream.pipe(
+      Stream.runForEachWhile((chunk) =>
+        Effect.sync(() => {
+          size += chunk.length
+          if (size <= limit) chunks.push(chunk)
+          return size <= limit * drained
+        })
+      ),
+      Effect.matchEffect({
+        onFailure: () => Effect.fail<UnreadableBody>({ reason: "aborted" }),
+        onSuccess: () =>
+          size > limit
+            ? Effect.fail<UnreadableBody>({ reason: "too-large" })
+            : size === 0 && promised > 0
+            ? Effect.fail<UnreadableBody>({ reason: "consumed" })
+            : Effect.succeed(concat(chunks, size))
+      })
+    )
+  })
+
+export const handle = (
+  webhooks: Service
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    const webhook: WebhookRequest = {
+      method: request.method,
+      headers: request.headers,
+      body: (limit) => read(request, limit),
+      advice
+    }
+    return Effect.map(webhooks.handle(webhook), ({ headers, status }) => HttpServerResponse.empty({ status, headers }))
+  })

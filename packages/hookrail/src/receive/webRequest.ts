@@ -1,0 +1,46 @@
+import * as Effect from "effect/Effect"
+import { concat } from "../wire/bytes.js"
+import type { UnreadableBody, WebhookAnswer, WebhookRequest } from "./model.js"
+import type { Handle } from "./runtime.js"
+
+const advice = "give the handler the Request itself, and read its body nowhere else (Hono: c.req.raw)"
+
+/** The body of a fetch Request, read with a limit. Interruption cancels it. */
+const read = (request: Request, limit: number): Effect.Effect<Uint8Array, UnreadableBody> => {
+  if (request.bodyUsed || request.body?.locked === true) return Effect.fail({ reason: "consumed" })
+  if (request.body === null) return Effect.succeed(new Uint8Array(0))
+  if (Number(request.headers.get("content-length")) > limit) return Effect.fail({ reason: "too-large" })
+  const reader = request.body.getReader()
+  const readAll = async (): Promise<Uint8Array | undefined> => {
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      size += value.length
+      if (size > limit) return undefined
+      chunks.push(value)
+    }
+    return concat(chunks, size)
+  }
+  return Effect.flatMap(
+    Effect.onExit(
+      Effect.tryPromise({ try: readAll, catch: (): UnreadableBody => ({ reason: "aborted" }) }),
+      // Of no use after the end, and what stops the sender before it.
+      () => Effect.sync(() => void reader.cancel().catch(() => {}))
+    ),
+    (body) => body === undefined ? Effect.fail<UnreadableBody>({ reason: "too-large" }) : Effect.succeed(body)
+  )
+}
+
+const requestOf = (request: Request): WebhookRequest => ({
+  method: request.method,
+  headers: request.headers,
+  body: (limit) => Effect.suspend(() => read(request, limit)),
+  advice
+})
+
+const responseOf = ({ headers, status }: WebhookAnswer): Response => new Response(null, { status, headers })
+
+export const toWebHandler = (handle: Handle): (request: Request) => Promise<Response> => async (request) =>
+  responseOf(await handle(requestOf(request)))

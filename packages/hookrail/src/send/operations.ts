@@ -1,0 +1,63 @@
+/**
+ * The calls that a client makes: sending an event, and reading its status.
+ *
+ * These are classes on purpose, here and wherever else something lives from the start of a request to its answer. V8 learns
+ * early that the objects of a literal survive, allocates them as long-lived ones from then on, and each of them, when dead,
+ * keeps all that it refers to until the next full collection: that doubled the work of the garbage collector.
+ */
+import * as Effect from "effect/Effect"
+import type { CallContext } from "../call/classify.js"
+import type { Operation } from "../call/operation.js"
+import type { Outcome, UnmatchedEventError } from "../HookrailError.js"
+import type { TransportResponse } from "../transport/model.js"
+import { acceptedBody, statusBody } from "../wire/decode.js"
+import type { EventAccepted, EventStatus } from "../wire/model.js"
+
+export class SendOperation implements Operation<EventAccepted> {
+  constructor(
+    private readonly topic: string,
+    private readonly idempotencyKey: string,
+    private readonly onAccepted: (
+      topic: string,
+      accepted: EventAccepted
+    ) => Effect.Effect<EventAccepted, UnmatchedEventError>
+  ) {}
+
+  context(outcome: Outcome): CallContext {
+    return { topic: this.topic, idempotencyKey: this.idempotencyKey, outcome }
+  }
+
+  read(response: TransportResponse): Effect.Effect<EventAccepted, UnmatchedEventError> | undefined {
+    const accepted = acceptedBody(response.body)
+    if (accepted === undefined) return undefined
+    // Callers compare it with literals, so it is no class; but no literal either, for they may keep it for a while.
+    const result = {} as { -readonly [K in keyof EventAccepted]: EventAccepted[K] }
+    result.eventId = accepted.eventId
+    result.deliveryIds = accepted.deliveryIds
+    result.replayed = response.header("idempotent-replay") === "true"
+    result.idempotencyKey = this.idempotencyKey
+    return this.onAccepted(this.topic, result)
+  }
+
+  isMasked(status: number): boolean {
+    return status === 401
+  }
+}
+
+export class ReadOperation implements Operation<EventStatus> {
+  constructor(private readonly eventId: string) {}
+
+  /** A read changes nothing: its errors have no outcome. */
+  context(): CallContext {
+    return { eventId: this.eventId }
+  }
+
+  read(response: TransportResponse): Effect.Effect<EventStatus> | undefined {
+    const status = statusBody(response.body)
+    return status === undefined ? undefined : Effect.succeed(status)
+  }
+
+  isMasked(status: number): boolean {
+    return status === 401 || status === 404
+  }
+}

@@ -1,0 +1,186 @@
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
+import type { EventAccepted, EventInput } from "../Event.js"
+import type { SendError } from "../HookrailError.js"
+import { orderingKeyOf } from "../wire/arguments.js"
+import { InOrder, type Job, limitOf } from "./inOrder.js"
+import type { SendEventsOptions, SendResult, Service } from "./model.js"
+
+type Result = EventAccepted | SendResult
+type Sending = Job<EventInput, Exit.Exit<Result, SendError>>
+type Wake<A, E = never> = (next: Effect.Effect<A, E>) => void
+
+/**
+ * The way of the events from their stream to their results.
+ *
+ * One fiber reads the stream. Workers, as many as were ever needed at a time, send one event after the other. This takes a
+ * fraction of what `Stream.mapEffect` takes, which makes a fiber, a deferred and several steps of channels for each.
+ */
+class Flow<E> {
+  private readonly workers: Array<Fiber.RuntimeFiber<void>> = []
+  private readonly idle: Array<Wake<Sending>> = []
+  private readonly sendings = new InOrder<EventInput, Exit.Exit<Result, SendError>>()
+  /** Read from the stream, and how many of them have begun. */
+  private inputs: ReadonlyArray<EventInput> = []
+  private begun = 0
+  /** What ends the stream of results: nothing begins after it. */
+  private failure: Exit.Exit<Result, SendError> | undefined
+  /** How the stream of events ended. */
+  private end: Effect.Effect<undefined, E> | undefined
+  private source: Wake<void> | undefined
+  private reader: Wake<Chunk.Chunk<Result> | undefined, E | SendError> | undefined
+
+  constructor(
+    private readonly client: Service,
+    private readonly runtime: Runtime.Runtime<never>,
+    private readonly limit: number,
+    private readonly isCollecting: boolean
+  ) {}
+
+  /** Interrupts what is under way; nothing begins any more. */
+  readonly stop = Effect.suspend(() => {
+    this.failure ??= Exit.interrupt(FiberId.none)
+    return Fiber.interruptAll(this.workers)
+  })
+
+  /** Reads the events, no more than may be under way. */
+  readFrom<R>(pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>): Effect.Effect<void, never, R> {
+    return Effect.matchCauseEffect(pull, {
+      onFailure: (cause) =>
+        Effect.sync(() => {
+          this.end = Option.match(Cause.flipCauseOption(cause), {
+            onNone: () => Effect.succeed(undefined),
+            onSome: Effect.failCause
+          })
+          this.deliver()
+        }),
+      onSuccess: (inputs) => Effect.flatMap(this.taking(inputs), () => this.readFrom(pull))
+    })
+  }
+
+  /** The results, as many at a time as are there and have their turn. */
+  readonly results: Channel.Channel<Chunk.Chunk<Result>, unknown, E | SendError, unknown, void> = Channel.flatMap(
+    Channel.fromEffect(Effect.async<Chunk.Chunk<Result> | undefined, E | SendError>((resume) => {
+      this.reader = resume
+      this.deliver()
+    })),
+    (results) => results === undefined ? Channel.void : Channel.flatMap(Channel.write(results), () => this.results)
+  )
+
+  /** Ends when all of them have begun, and there is room for another. */
+  private taking(inputs: Chunk.Chunk<EventInput>): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      this.inputs = Chunk.toReadonlyArray(inputs)
+      this.begun = 0
+      this.source = resume
+      this.beginMore()
+    })
+  }
+
+  private get hasRoom(): boolean {
+    return this.failure === undefined && this.sendings.size < this.limit
+  }
+
+  private beginMore(): void {
+    const { inputs, source } = this
+    while (this.begun < inputs.length && this.hasRoom) {
+      const input = inputs[this.begun++]!
+      const sending = this.sendings.add(input, orderingKeyOf(input))
+      if (sending !== undefined) this.begin(sending)
+    }
+    if (source === undefined || this.begun < inputs.length || !this.hasRoom) return
+    this.source = undefined
+    source(Effect.void)
+  }
+
+  private begin(sending: Sending): void {
+    const wake = this.idle.pop()
+    if (wake !== undefined) wake(Effect.succeed(sending))
+    else this.workers.push(this.hire(sending))
+  }
+
+  /** Workers end with the scope, which may be one that cannot be interrupted itself. */
+  private hire(sending: Sending): Fiber.RuntimeFiber<void> {
+    return Runtime.runFork(this.runtime, Effect.interruptible(this.work(sending)), { immediate: false })
+  }
+
+  private readonly work = (sending: Sending): Effect.Effect<void> =>
+    Effect.flatMap(Effect.exit(Effect.suspend(() => this.send(sending.input))), (exit) => {
+      const next = this.finish(sending, exit)
+      return next !== undefined ? this.work(next) : Effect.flatMap(this.rest, this.work)
+    })
+
+  private readonly rest = Effect.async<Sending>((resume) => {
+    this.idle.push(resume)
+  })
+
+  private send(input: EventInput): Effect.Effect<Result, SendError> {
+    // Callers without types may pass anything here; what has no topic is refused for that.
+    const sent = this.client.sendEvent(input?.topic as string, input?.payload as {}, input ?? {})
+    return this.isCollecting
+      ? Effect.match(sent, {
+        onFailure: (error): Result => ({ _tag: "Failed", input, error }),
+        onSuccess: (accepted): Result => ({ _tag: "Accepted", input, accepted })
+      })
+      : sent
+  }
+
+  /** Gives the event that waited for this one. */
+  private finish(sending: Sending, exit: Exit.Exit<Result, SendError>): Sending | undefined {
+    if (Exit.isFailure(exit)) this.failure ??= exit
+    const next = this.sendings.done(sending, exit, this.failure)
+    this.deliver()
+    return next
+  }
+
+  private deliver(): void {
+    const { reader } = this
+    if (reader === undefined) return
+    const next = this.take()
+    if (next === undefined) return
+    this.reader = undefined
+    reader(next)
+    this.beginMore()
+  }
+
+  /** What the reader gets now, if anything. */
+  private take(): Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError> | undefined {
+    const results: Array<Result> = []
+    for (let exit = this.sendings.ready; exit !== undefined; exit = this.sendings.ready) {
+      if (Exit.isSuccess(exit)) {
+        results.push(exit.value)
+        this.sendings.take()
+      } else if (results.length === 0) {
+        return Effect.failCause(exit.cause)
+      } else {
+        break
+      }
+    }
+    if (results.length > 0) return Effect.succeed(Chunk.unsafeFromArray(results))
+    return this.sendings.size === 0 ? this.end : undefined
+  }
+}
+
+/** See `HookrailClient.sendEvents`. */
+export const sendEvents = <E, R, R2>(
+  client: Effect.Effect<Service, never, R2>,
+  events: Stream.Stream<EventInput, E, R>,
+  { concurrency, onError }: SendEventsOptions<"fail" | "collect"> = {}
+): Stream.Stream<EventAccepted | SendResult, E | SendError, R | R2> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const pull = yield* Stream.toPull(events)
+    const runtime = yield* Effect.runtime()
+    const flow = new Flow<E>(yield* client, runtime, limitOf(concurrency), onError === "collect")
+    yield* Effect.forkScoped(Effect.interruptible(flow.readFrom(pull)))
+    // The last to come, and so the first to run: the stream of events may take its time to end.
+    yield* Effect.addFinalizer(() => flow.stop)
+    return Stream.fromChannel(flow.results)
+  }))

@@ -1,0 +1,97 @@
+/**
+ * What an error of the network says about the request: nothing has left, or something may have.
+ */
+import { TransportError } from "./error.js"
+
+/** Failures that can only happen while a connection is being established. */
+const connectCodes = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "UND_ERR_CONNECT_TIMEOUT",
+  // a certificate that is not accepted: the client ends the handshake, and nothing of the request has left
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "HOSTNAME_MISMATCH",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  // Bun
+  "ConnectionRefused"
+])
+
+/**
+ * How far the exchange had come when it failed with this code. `"connect"` only where it is certain that nothing of the
+ * request has left; the caller reports the event as not sent. So `EHOSTUNREACH` alone is not enough: a router may send
+ * it in the middle of an exchange. The system call tells.
+ */
+export const phaseOfCode = (code: string | undefined, syscall?: string | undefined): "connect" | "response" => {
+  if (syscall === "connect" || syscall === "getaddrinfo") return "connect"
+  if (code === undefined) return "response"
+  return connectCodes.has(code) || code.startsWith("EAI_") || code.startsWith("CERT_") ? "connect" : "response"
+}
+
+interface Coded {
+  readonly error: Error
+  readonly code: string | undefined
+  readonly syscall: string | undefined
+  /** The answer was not HTTP. Such an error holds the bytes received, which may be an echo of our own credentials. */
+  readonly parser: boolean
+}
+
+const stringOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+
+const codedOf = (error: Error): Coded => {
+  const fields = error as { readonly code?: unknown; readonly syscall?: unknown }
+  const code = stringOf(fields.code)
+  const parser = error.name === "HTTPParserError" || code?.startsWith("HPE_") === true
+  return { error, code, syscall: stringOf(fields.syscall), parser }
+}
+
+/** The innermost error that says something, else the outermost: `fetch` and its wrappers hide the reason in `cause`. */
+const rootOf = (error: unknown): Coded | undefined => {
+  let found: Coded | undefined
+  for (let depth = 0; error instanceof Error && depth < 8; depth++) {
+    const coded = codedOf(error)
+    if (found === undefined || coded.code !== undefined || coded.parser) found = coded
+    error = error.cause
+  }
+  return found
+}
+
+/** The error of an exchange that broke off; `answering` once the headers of the answer are here. */
+export const connectionError = (error: unknown, answering: boolean): TransportError => {
+  const root = rootOf(error)
+  const phase = answering ? "body" : phaseOfCode(root?.code, root?.syscall)
+  if (root === undefined) return new TransportError({ reason: "connection", phase, description: "unknown failure" })
+  return new TransportError({
+    reason: "connection",
+    phase,
+    description: root.error.message || root.code || root.error.name,
+    ...(root.code === undefined ? {} : { code: root.code }),
+    ...(root.parser ? {} : { cause: root.error })
+  })
+}
+
+/** The error of a limit that was exceeded. */
+export const timeoutError = (phase: "connect" | "response" | "body", limit: number): TransportError => {
+  const what = phase === "connect" ? "no connection" : phase === "response" ? "no answer" : "no complete answer"
+  return new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` })
+}
+
+const headerName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/**
+ * The error of a request that cannot be sent as it is. Runtimes quote the offending value in theirs, and it may be a
+ * credential; so we look first.
+ */
+export const invalidRequest = (headers: Readonly<Record<string, string>>): TransportError | undefined => {
+  for (const name of Object.keys(headers)) {
+    const valid = headerName.test(name) && headerValue.test(headers[name] ?? "")
+    if (!valid) {
+      return new TransportError({ reason: "connection", phase: "connect", description: `invalid ${name} header` })
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,107 @@
+import { nothing } from "../fiber/abortable.js"
+import type { TransportError } from "./error.js"
+import { BodyBuffer, Limits } from "./exchange.js"
+import { connectionError, invalidRequest } from "./failure.js"
+import { fromCallbacks } from "./fromCallbacks.js"
+import type { TransportRequest } from "./model.js"
+import type { Exchange, Receiver, Service, Start } from "./service.js"
+
+class FetchExchange implements Exchange {
+  private readonly controller = new AbortController()
+  private readonly limits: Limits
+  private done = false
+
+  constructor(
+    private readonly request: TransportRequest,
+    private readonly receiver: Receiver
+  ) {
+    this.limits = new Limits(request, (error) => {
+      this.fail(error)
+      this.controller.abort()
+    })
+  }
+
+  /** It ends the exchange whatever happens: it cannot reject. */
+  async run(): Promise<void> {
+    let response: Response
+    try {
+      response = await this.send()
+    } catch (error) {
+      return this.fail(connectionError(error, false))
+    }
+    if (this.done) return
+    this.limits.answered()
+    // Browsers hide what a redirect says, even its status.
+    const status = response.type === "opaqueredirect" ? 302 : response.status
+    const body = new BodyBuffer()
+    try {
+      await this.read(response, body)
+    } catch (error) {
+      // A server that answers before it has read the whole request may reset the connection right after. Its verdict is
+      // in the status; only a success needs its body.
+      if (status < 400) return this.fail(connectionError(error, true))
+      body.truncated = true
+    }
+    if (this.done) return
+    const { headers } = response
+    const text = body.text()
+    this.end()
+    this.receiver.onResponse({
+      status,
+      header: (name) => headers.get(name) ?? undefined,
+      body: text,
+      truncated: body.truncated
+    })
+    if (body.truncated) this.controller.abort()
+  }
+
+  abort(): void {
+    if (this.done) return
+    this.end()
+    this.controller.abort()
+  }
+
+  private send(): Promise<Response> {
+    const { body, headers, method, origin, path } = this.request
+    return globalThis.fetch(origin + path, {
+      method,
+      headers,
+      redirect: "manual",
+      signal: this.controller.signal,
+      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> })
+    })
+  }
+
+  private async read(response: Response, body: BodyBuffer): Promise<void> {
+    const reader = response.body?.getReader()
+    while (reader !== undefined) {
+      const { done, value } = await reader.read()
+      if (done || !body.add(value)) return
+    }
+  }
+
+  private fail(error: TransportError): void {
+    if (this.done) return
+    this.end()
+    this.receiver.onFailure(error)
+  }
+
+  private end(): void {
+    this.done = true
+    this.limits.clear()
+  }
+}
+
+const start: Start = (request, receiver) => {
+  const invalid = invalidRequest(request.headers)
+  if (invalid !== undefined) {
+    receiver.onFailure(invalid)
+    return nothing
+  }
+  const exchange = new FetchExchange(request, receiver)
+  void exchange.run()
+  return exchange
+}
+
+/** A transport over the global `fetch`, as it is at the time of the call. */
+export const service: Service = fromCallbacks(start)
