@@ -3,57 +3,17 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DeliverySchema } from "./Delivery.js"
-import type { Retry } from "./HookrailConfig.js"
+import type { InvalidArgumentError, InvalidPayloadError, PayloadTooLargeError } from "./HookrailError.js"
+import { IdempotencyKeys } from "./IdempotencyKeys.js"
+import * as encoding from "./send/encode.js"
+import type { EncodedEvent, EventInput, ReadOptions, SendOptions } from "./send/model.js"
 import type * as Topic from "./Topic.js"
 import type { EventAccepted, EventStatus, Problem } from "./wire/model.js"
 
-export type { EventAccepted, EventStatus }
-
-/**
- * Options of a status read.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReadOptions {
-  /** How long an attempt may take as a whole. Default: the client's. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** How failed attempts are retried. Default: the client's. */
-  readonly retry?: Retry | undefined
-}
-
-/**
- * Options of a send.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SendOptions extends ReadOptions {
-  /**
-   * What makes two sends the same event: the server stores one per key, for 24 hours. Visible ASCII, at most 2,048
-   * characters. Default: from `IdempotencyKeys`, a new random one per send.
-   */
-  readonly idempotencyKey?: string | undefined
-  /**
-   * Events with the same key reach an ordered subscription one after the other. Visible ASCII, at most 256 bytes; for
-   * other texts put a member `ordering_key` into the payload (protocol section 1.7).
-   */
-  readonly orderingKey?: string | undefined
-}
-
-/**
- * An event to be sent, for `HookrailClient.sendEvents`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface EventInput extends SendOptions {
-  readonly topic: string | Topic.Any
-  readonly payload: unknown
-}
+export type { EncodedEvent, EventAccepted, EventInput, EventStatus, ReadOptions, SendOptions }
 
 /**
  * Makes an event for `HookrailClient.sendEvents`; with a typed topic, its payload is checked by the compiler.
@@ -75,6 +35,27 @@ export const make: {
   <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): EventInput
   (topic: string, payload: {} | null, options?: SendOptions): EventInput
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions): EventInput => ({ ...options, topic, payload })
+
+/**
+ * Checks an event and fixes its bytes and its idempotency key, without sending it: to store it, or to see what would go out.
+ * The key is the event's own, or comes from `IdempotencyKeys`.
+ *
+ * @example
+ * import { Event } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { body, idempotencyKey } = yield* Event.encode(Event.make("orders.created", { order_id: "o_1" }))
+ *   yield* Effect.log(`${idempotencyKey}: ${body.length} bytes`)
+ * })
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encode = (
+  event: EventInput
+): Effect.Effect<EncodedEvent, InvalidPayloadError | InvalidArgumentError | PayloadTooLargeError> =>
+  Effect.flatMap(IdempotencyKeys, (keys) => encoding.encodeEvent(keys, event))
 
 const emptyIfNull = <A, I>(items: Schema.Schema<A, I>) =>
   Schema.transform(Schema.NullOr(Schema.Array(items)), Schema.Array(Schema.typeSchema(items)), {

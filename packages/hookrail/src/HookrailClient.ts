@@ -9,19 +9,27 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
-import type { EventAccepted, EventInput, EventStatus, ReadOptions, SendOptions } from "./Event.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
 import { IdempotencyKeys } from "./IdempotencyKeys.js"
-import * as internal from "./send/client.js"
-import type { AwaitOptions, SendEventsOptions, SendResult, Service } from "./send/model.js"
+import * as calls from "./send/calls.js"
+import * as client from "./send/client.js"
+import type {
+  AwaitOptions,
+  EventInput,
+  ReadOptions,
+  SendEventsOptions,
+  SendOptions,
+  SendResult,
+  Service
+} from "./send/model.js"
 import * as SendEvents from "./send/sendEvents.js"
 import { SendGate } from "./SendGate.js"
 import type * as Topic from "./Topic.js"
 import { Transport } from "./Transport.js"
+import type { EventAccepted, EventStatus } from "./wire/model.js"
 
-export type { ReadOptions, SendOptions } from "./Event.js"
-export * from "./send/model.js"
+export type { AwaitOptions, ReadOptions, SendEventsOptions, SendOptions, SendResult, Service }
 
 /**
  * Sends an event and waits until the server has stored it (protocol section 1).
@@ -146,7 +154,7 @@ export const make = (
     const transport = yield* Transport
     const keys = yield* IdempotencyKeys
     const gate = Option.getOrUndefined(yield* Effect.serviceOption(SendGate))
-    return internal.make({ config, transport, keys, gate })
+    return client.make(calls.make({ config, transport, keys, gate }))
   })
 
 /**

@@ -142,8 +142,8 @@ export class HookrailConfigError extends TaggedError("HookrailConfigError")<{
 }
 
 /**
- * The payload cannot be sent: it is no JSON value, it would be changed on the way, the server's database would refuse
- * it for ever, or it is too large (protocol sections 1.3 and 1.8). Found before anything is sent.
+ * The payload cannot be sent: it is not a JSON value, it would be changed on the way, or the server's database would
+ * refuse it for ever (protocol section 1.8). Found before anything is sent.
  *
  * @since 0.1.0
  * @category errors
@@ -320,14 +320,30 @@ export class ConflictError extends TaggedError("ConflictError")<ResponseFields> 
 }
 
 /**
- * 413: the payload is larger than the server takes. Never retried.
+ * The event is larger than the server takes: found before anything is sent (`outcome: "not-sent"`, with `bytes` and
+ * `maxBytes`), or answered by the server with 413 (`outcome: "refused"`, with `status`). Never retried (protocol section
+ * 1.3).
  *
  * @since 0.1.0
  * @category errors
  */
-export class PayloadTooLargeError extends TaggedError("PayloadTooLargeError")<ResponseFields> {
+export class PayloadTooLargeError extends TaggedError("PayloadTooLargeError")<
+  CallFields & {
+    readonly status?: number | undefined
+    readonly problem?: Problem | undefined
+    /** The size that was found, as JSON in UTF-8. */
+    readonly bytes?: number | undefined
+    /** The largest size that the server takes. */
+    readonly maxBytes?: number | undefined
+  }
+> {
   override get message(): string {
-    return answered(this, "Make the payload smaller, or send a reference to it.")
+    const advice = "Make the payload smaller, or send a reference to the data."
+    return this.status === undefined
+      ? `${callOf(this)}: it has ${this.bytes} bytes as JSON, at most ${this.maxBytes} are allowed. ${advice}${
+        verdictOf(this)
+      }`
+      : answered({ ...this, status: this.status }, advice)
   }
 }
 

@@ -20,6 +20,8 @@ import type { Service, Start } from "./transport/service.js"
 export * from "./transport/model.js"
 export * from "./transport/service.js"
 
+export type { Abortable, Listener } from "./fiber/callback.js"
+
 export {
   /**
    * @since 0.1.0
@@ -39,13 +41,14 @@ export class Transport extends Context.Tag("hookrail/Transport")<Transport, Serv
  * effect.
  *
  * @example
+ * import { Effect } from "effect"
  * import { Transport } from "hookrail"
  *
  * // Answers everything itself.
- * const echo = Transport.fromCallbacks((request, receiver) => {
+ * const echo = Transport.fromCallbacks((request, listener) => {
  *   const timer = setTimeout(() => {
  *     const body = new TextDecoder().decode(request.body)
- *     receiver.onResponse({ status: 200, header: () => undefined, body, truncated: false })
+ *     listener.resume(Effect.succeed({ status: 200, header: () => undefined, body, truncated: false }))
  *   }, 10)
  *   return { abort: () => clearTimeout(timer) }
  * })

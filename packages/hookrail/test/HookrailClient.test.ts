@@ -229,7 +229,7 @@ describe("sendEvent", () => {
       for (const [topic, payload, options] of bad) {
         const { error, requests } = yield* run([accepted], HookrailClient.sendEvent(topic, payload as {}, options))
         assert.include(
-          ["InvalidArgumentError", "InvalidPayloadError"],
+          ["InvalidArgumentError", "InvalidPayloadError", "PayloadTooLargeError"],
           error?._tag,
           inspect([topic.slice(0, 9), options])
         )

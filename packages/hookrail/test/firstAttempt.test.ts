@@ -14,9 +14,15 @@ import {
 
 /** A transport whose answers are given by the test. */
 const manual = () => {
-  const exchanges: Array<{ readonly key: string; readonly receiver: Transport.Receiver; aborted: number }> = []
-  const transport = Transport.fromCallbacks((request, receiver) => {
-    const exchange = { key: request.headers["idempotency-key"]!, receiver, aborted: 0 }
+  const exchanges: Array<
+    {
+      readonly key: string
+      readonly listener: Transport.Listener<Transport.TransportResponse, Transport.TransportError>
+      aborted: number
+    }
+  > = []
+  const transport = Transport.fromCallbacks((request, listener) => {
+    const exchange = { key: request.headers["idempotency-key"]!, listener, aborted: 0 }
     exchanges.push(exchange)
     return { abort: () => void exchange.aborted++ }
   })
@@ -48,10 +54,10 @@ describe("a first attempt", () => {
       strictEqual(exchanges[0]!.aborted, 1)
       deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 0, rate: Infinity })
       // Too late: nobody listens, and the place is somebody else's.
-      exchanges[0]!.receiver.onResponse(responseOf(accepted))
-      exchanges[0]!.receiver.onFailure(brokenConnection)
+      exchanges[0]!.listener.resume(Effect.succeed(responseOf(accepted)))
+      exchanges[0]!.listener.resume(Effect.fail(brokenConnection))
       strictEqual((yield* gate.stats).inFlight, 1)
-      exchanges[1]!.receiver.onResponse(responseOf(accepted))
+      exchanges[1]!.listener.resume(Effect.succeed(responseOf(accepted)))
       strictEqual((yield* Fiber.join(second)).eventId, "e1")
       strictEqual((yield* gate.stats).inFlight, 0)
       strictEqual(exchanges[1]!.aborted, 0)
@@ -63,7 +69,7 @@ describe("a first attempt", () => {
       const { client, gate } = yield* gated(transport)
       const fiber = yield* Effect.fork(Effect.provide(send, client))
       yield* settle
-      exchanges[0]!.receiver.onResponse(responseOf(accepted))
+      exchanges[0]!.listener.resume(Effect.succeed(responseOf(accepted)))
       fiber.unsafeInterruptAsFork(FiberId.none)
       yield* Fiber.await(fiber)
       deepStrictEqual([exchanges[0]!.aborted, (yield* gate.stats).inFlight], [0, 0])
@@ -75,10 +81,10 @@ describe("a first attempt", () => {
       const { client, gate } = yield* gated(transport)
       const fiber = yield* Effect.fork(Effect.provide(send, client))
       yield* settle
-      const { receiver } = exchanges[0]!
-      receiver.onResponse(responseOf(accepted))
-      receiver.onResponse(responseOf(problem(500)))
-      receiver.onFailure(brokenConnection)
+      const { listener } = exchanges[0]!
+      listener.resume(Effect.succeed(responseOf(accepted)))
+      listener.resume(Effect.succeed(responseOf(problem(500))))
+      listener.resume(Effect.fail(brokenConnection))
       strictEqual((yield* Fiber.join(fiber)).eventId, "e1")
       strictEqual((yield* gate.stats).inFlight, 0)
     }))
@@ -90,7 +96,7 @@ describe("a first attempt", () => {
         const { client, gate } = yield* gated(transport)
         const fiber = yield* Effect.fork(Effect.flip(Effect.provide(send, client)))
         yield* settle
-        exchanges[0]!.receiver.onResponse(responseOf(problem(status, { "retry-after": "7" })))
+        exchanges[0]!.listener.resume(Effect.succeed(responseOf(problem(status, { "retry-after": "7" }))))
         yield* Fiber.join(fiber)
         deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: 20 })
         const next = yield* Effect.fork(Effect.provide(send, client))
@@ -102,18 +108,41 @@ describe("a first attempt", () => {
       }))
   }
 
+  it.effect("whose transport gives an effect as the rest keeps its place until that ends", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const { client, gate } = yield* gated(transport)
+      const rest = (response: Answer) => Effect.delay(Effect.succeed(responseOf(response as never)), "1 second")
+      const first = yield* Effect.fork(Effect.provide(send, client))
+      yield* settle
+      exchanges[0]!.listener.resume(rest(accepted))
+      exchanges[0]!.listener.resume(rest(problem(500)))
+      yield* settle
+      strictEqual((yield* gate.stats).inFlight, 1)
+      yield* TestClock.adjust("1 second")
+      strictEqual((yield* Fiber.join(first)).eventId, "e1")
+      strictEqual((yield* gate.stats).inFlight, 0)
+
+      const second = yield* Effect.fork(Effect.provide(send, client))
+      yield* settle
+      exchanges[1]!.listener.resume(rest(accepted))
+      yield* settle
+      yield* Fiber.interrupt(second)
+      strictEqual((yield* gate.stats).inFlight, 0)
+    }))
+
   it.effect("whose answer cannot be read is a defect, and nobody waits for ever", () =>
     Effect.gen(function*() {
       const { exchanges, transport } = manual()
       const { client, gate } = yield* gated(transport)
       const fiber = yield* Effect.fork(Effect.provide(send, client))
       yield* settle
-      exchanges[0]!.receiver.onResponse({
+      exchanges[0]!.listener.resume(Effect.succeed({
         ...responseOf(accepted),
         header: () => {
           throw new Error("a transport's own mistake")
         }
-      })
+      }))
       const exit = yield* Fiber.await(fiber)
       assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
       strictEqual((yield* gate.stats).inFlight, 0)
@@ -136,7 +165,9 @@ describe("a first attempt that waits", () => {
       deepStrictEqual(yield* gate.stats, { inFlight: 2, waiting: 3, rate: Infinity })
       for (let n = 0; n < 5; n++) {
         strictEqual(exchanges.length, Math.min(5, n + 2))
-        exchanges[n]!.receiver.onResponse(responseOf({ ...accepted, body: { event_id: `e${n}`, delivery_ids: ["d"] } }))
+        exchanges[n]!.listener.resume(
+          Effect.succeed(responseOf({ ...accepted, body: { event_id: `e${n}`, delivery_ids: ["d"] } }))
+        )
       }
       const results = yield* Effect.forEach(fibers, Fiber.join)
       deepStrictEqual(
@@ -154,9 +185,9 @@ describe("a first attempt that waits", () => {
       yield* settle
       yield* Fiber.interrupt(second!)
       deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 1, rate: Infinity })
-      exchanges[0]!.receiver.onResponse(responseOf(accepted))
+      exchanges[0]!.listener.resume(Effect.succeed(responseOf(accepted)))
       yield* Fiber.join(first!)
-      exchanges[1]!.receiver.onResponse(responseOf(accepted))
+      exchanges[1]!.listener.resume(Effect.succeed(responseOf(accepted)))
       strictEqual((yield* Fiber.join(third!)).idempotencyKey, "k2")
       strictEqual(exchanges.length, 2)
       deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
@@ -168,13 +199,13 @@ describe("a first attempt that waits", () => {
       const { client, gate } = yield* gated(transport, { maxInFlight: 1, initialRate: 1 })
       const fibers = yield* sendAll(4, client)
       yield* settle
-      exchanges[0]!.receiver.onResponse(responseOf(problem(503, { "retry-after": "5" })))
+      exchanges[0]!.listener.resume(Effect.succeed(responseOf(problem(503, { "retry-after": "5" }))))
       yield* TestClock.adjust("4 seconds")
       strictEqual(exchanges.length, 1)
       yield* Fiber.interrupt(fibers[2]!)
       for (let second = 0; second < 20; second++) {
         yield* TestClock.adjust("1 second")
-        for (const { receiver } of exchanges.slice(1)) receiver.onResponse(responseOf(accepted))
+        for (const { listener } of exchanges.slice(1)) listener.resume(Effect.succeed(responseOf(accepted)))
       }
       for (const n of [0, 1, 3]) strictEqual((yield* Fiber.join(fibers[n]!)).idempotencyKey, `k${n}`)
       deepStrictEqual(exchanges.map(({ key }) => key).filter((key) => key !== "k0"), ["k1", "k3"])
@@ -190,7 +221,7 @@ describe("a first attempt that waits", () => {
         const send = Effect.flip(HookrailClient.sendEvent("t", {}, once))
         const fibers = yield* Effect.replicateEffect(Effect.fork(send), 50)
         yield* settle
-        exchanges[0]!.receiver.onResponse(responseOf(problem(429, { "retry-after": "60" })))
+        exchanges[0]!.listener.resume(Effect.succeed(responseOf(problem(429, { "retry-after": "60" }))))
         yield* TestClock.adjust("12 seconds")
         return yield* Effect.forEach(fibers, Fiber.join)
       })
@@ -206,10 +237,10 @@ describe("a first attempt that waits", () => {
   it.effect("does not come in from within the one before it: thousands that fail at once are no recursion", () =>
     Effect.gen(function*() {
       let open = true
-      const waiting: Array<Transport.Receiver> = []
-      const transport = Transport.fromCallbacks((_, receiver) => {
-        if (open) waiting.push(receiver)
-        else receiver.onFailure(brokenConnection)
+      const waiting: Array<Transport.Listener<Transport.TransportResponse, Transport.TransportError>> = []
+      const transport = Transport.fromCallbacks((_, listener) => {
+        if (open) waiting.push(listener)
+        else listener.resume(Effect.fail(brokenConnection))
         return { abort: () => {} }
       })
       const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
@@ -217,7 +248,7 @@ describe("a first attempt that waits", () => {
         const fibers = yield* Effect.replicateEffect(Effect.fork(Effect.flip(send)), 20_000)
         yield* settle
         open = false
-        waiting[0]!.onFailure(brokenConnection)
+        waiting[0]!.resume(Effect.fail(brokenConnection))
         return yield* Effect.forEach(fibers, Fiber.join)
       })
       const errors = yield* Effect.provide(all, client)
@@ -228,20 +259,20 @@ describe("a first attempt that waits", () => {
   it.effect("has a defect if its transport throws, and the next one goes on", () =>
     Effect.gen(function*() {
       let calls = 0
-      const receivers: Array<Transport.Receiver> = []
-      const transport = Transport.fromCallbacks((_, receiver) => {
+      const listeners: Array<Transport.Listener<Transport.TransportResponse, Transport.TransportError>> = []
+      const transport = Transport.fromCallbacks((_, listener) => {
         if (++calls === 2) throw new Error("a transport's own mistake")
-        receivers.push(receiver)
+        listeners.push(listener)
         return { abort: () => {} }
       })
       const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
       const [first, second, third] = yield* sendAll(3, client)
       yield* settle
-      receivers[0]!.onResponse(responseOf(accepted))
+      listeners[0]!.resume(Effect.succeed(responseOf(accepted)))
       yield* Fiber.join(first!)
       const exit = yield* Fiber.await(second!)
       assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
-      receivers[1]!.onResponse(responseOf(accepted))
+      listeners[1]!.resume(Effect.succeed(responseOf(accepted)))
       yield* Fiber.join(third!)
       strictEqual((yield* gate.stats).inFlight, 0)
     }))

@@ -22,11 +22,10 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["call/backoff"],
   ["RetryPolicy"],
   ["HookrailConfig"],
-  ["Event"],
   ["IdempotencyKeys", "SignatureVerifier", "DeliveryLog"],
   ["call/"],
   ["send/", "receive/"],
-  ["HookrailClient", "Webhooks"],
+  ["Event", "HookrailClient", "Webhooks"],
   ["index"]
 ]
 
@@ -34,7 +33,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 const neutral = [
   /^wire\//,
   /^signature\//,
-  /^call\/backoff$/,
+  /^call\/(backoff|classify)$/,
   /^gate\/(model|overload|pace|queue)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,

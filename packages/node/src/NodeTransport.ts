@@ -10,7 +10,14 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
-import type { Exchange, Receiver, Service, TransportRequest } from "hookrail/Transport"
+import type {
+  Abortable,
+  Listener,
+  Service,
+  TransportError,
+  TransportRequest,
+  TransportResponse
+} from "hookrail/Transport"
 import type { Socket } from "node:net"
 import type { buildConnector, Client as UndiciClient, Dispatcher, Pool as UndiciPool } from "undici"
 // The inner modules of undici, because its index also loads fetch, caches, mocks and WebSocket: most of its start-up
@@ -135,8 +142,8 @@ class Pools {
     }
   }
 
-  start(request: TransportRequest, receiver: Receiver): Exchange {
-    const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, this.answers, receiver)
+  start(request: TransportRequest, listener: Listener<TransportResponse, TransportError>): Abortable {
+    const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, this.answers, listener)
     try {
       exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
     } catch (error) {
@@ -190,7 +197,7 @@ export const make = (
         Effect.sync(() => new Pools(settings)),
         (pools) => Effect.promise(() => pools.close())
       )),
-    (pools) => fromCallbacks((request, receiver) => pools.start(request, receiver))
+    (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
   )
 
 /**

@@ -57,11 +57,8 @@ it("an exchange that is aborted after its answer has come gives it to nobody", a
     timeout: 1_000
   } as const
   const begin = (): UndiciExchange => {
-    const receiver = {
-      onResponse: (answer: unknown) => heard.push(answer),
-      onFailure: (error: unknown) => heard.push(error)
-    }
-    const exchange = new UndiciExchange(request, 1_000, new Deadlines(), answers, receiver)
+    const listener = { resume: (answer: unknown) => heard.push(answer) }
+    const exchange = new UndiciExchange(request, 1_000, new Deadlines(), answers, listener)
     exchange.onConnect(() => {})
     exchange.onHeaders(200, [])
     exchange.onComplete()

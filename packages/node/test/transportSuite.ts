@@ -85,6 +85,14 @@ export const transportSuite = (name: string, layer: Layer.Layer<Transport>, trai
 
   describe(name, () => {
     describe("answers", () => {
+      for (const method of ["GET", "POST", "PATCH", "DELETE"] as const) {
+        test(`${method} goes out as such`, (server) =>
+          Effect.gen(function*() {
+            const response = yield* send(server, "/echo", { method, body: undefined })
+            assert.strictEqual(JSON.parse(response.body).method, method)
+          }))
+      }
+
       test("POST: the bytes, headers and path arrive as they are", (server) =>
         Effect.gen(function*() {
           const body = Buffer.from([0, 1, 0x7f, 0x80, 0xff, ...Buffer.from("héllo")])

@@ -9,12 +9,15 @@ import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { type Abortable, nothing } from "hookrail/fiber/abortable"
+import type { EventStatus, ReadOptions } from "hookrail/Event"
+import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
 import * as HookrailConfig from "hookrail/HookrailConfig"
+import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { toMillis } from "hookrail/options/duration"
-import * as internal from "hookrail/send/client"
+import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
+import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import { onAbort } from "./abort.js"
 import { argumentError, closedError, configError, fromCore } from "./errors.js"
@@ -36,11 +39,8 @@ const clock = Context.get(liveServices, Clock.Clock)
 
 const interrupted = Exit.interrupt(FiberId.none)
 
-/** Begins something; what remains to be done is handed over, at once or later. */
-type Begin<A> = (resume: (rest: Effect.Effect<A, unknown>) => void) => Abortable
-
 /** One call under way. Most end without a fiber: there is one only if something remains to be done. */
-class Run<A> implements Queued<Run<never>> {
+class Run<A> implements Listener<A, unknown>, Queued<Run<never>> {
   next: Run<never> | undefined
   previous: Run<never> | undefined
   private isOver = false
@@ -55,27 +55,33 @@ class Run<A> implements Queued<Run<never>> {
     private readonly reject: (reason: unknown) => void
   ) {}
 
-  begin(begin: Begin<A>): void {
+  begin(prepare: () => Effect.Effect<A, unknown>): void {
     // Before it begins: it may end at once, and leaves then.
     this.runs.add(this as Run<never>)
     if (this.signal !== undefined) this.leave = onAbort(this.signal, () => this.cancel())
-    this.running = begin((rest) => this.finish(rest))
+    let effect: Effect.Effect<A, unknown>
+    try {
+      effect = prepare()
+    } catch (defect) {
+      // Options with getters of their own, perhaps.
+      effect = Effect.die(defect)
+    }
     // Cancelled on the way, as by a getter of the payload.
-    if (this.isOver) this.running.abort()
+    if (!this.isOver) this.running = begin(effect, this, clock)
+  }
+
+  resume(rest: Effect.Effect<A, unknown>): void {
+    if (this.isOver) return
+    if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
+    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
+    if (this.isOver) interrupt()
+    else this.interrupt = interrupt
   }
 
   cancel(): void {
     if (this.interrupt !== undefined) return this.interrupt()
     this.running.abort()
     this.settle(interrupted)
-  }
-
-  private finish(rest: Effect.Effect<A, unknown>): void {
-    if (this.isOver) return
-    if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
-    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
-    if (this.isOver) interrupt()
-    else this.interrupt = interrupt
   }
 
   private settle(exit: Exit.Exit<A, unknown>): void {
@@ -93,7 +99,7 @@ class Run<A> implements Queued<Run<never>> {
 export const define = (open: Open): Types.HookrailConstructor => {
   class Hookrail implements Types.Hookrail {
     static readonly name = "Hookrail"
-    readonly #client: internal.Client
+    readonly #calls: ClientCalls
     readonly #scope: Scope.CloseableScope
     readonly #runs = new Queue<Run<never>>()
     #closing: Promise<void> | undefined
@@ -106,26 +112,29 @@ export const define = (open: Open): Types.HookrailConstructor => {
       }))
       this.#scope = runSync(Scope.make())
       const transport = runSync(Scope.extend(open(config), this.#scope))
-      this.#client = internal.make({ config, transport, keys: IdempotencyKeys.random })
+      this.#calls = makeCalls({ config, transport, keys: IdempotencyKeys.random })
     }
 
     sendEvent(topic: string, payload: {} | null, options: Types.SendOptions = {}): Promise<Types.EventAccepted> {
-      return this.#begin(options.signal, (resume) => this.#client.beginSend(clock, topic, payload, options, resume))
+      return this.#run(options.signal, () => this.#calls.sender.prepare(clock, topic, payload, options))
     }
 
     getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
-      return this.#run(options.signal, () => this.#client.getEvent(eventId, options))
+      return this.#run(options.signal, () => this.#calls.reader.prepare(clock, eventId, options))
     }
 
-    awaitEvent(eventId: string, options: Types.AwaitOptions = {}): Promise<Types.EventStatus> {
-      const { pollInterval, signal } = options
+    awaitEvent(
+      eventId: string,
+      { pollInterval, signal, ...options }: Types.AwaitOptions = {}
+    ): Promise<Types.EventStatus> {
       return this.#run(signal, () => {
-        if (pollInterval === undefined) return this.#client.awaitEvent(eventId, options)
+        const read = (id: string, options: ReadOptions) =>
+          Effect.suspend(() => this.#calls.reader.prepare(clock, id, options) as Effect.Effect<EventStatus, ReadError>)
+        if (pollInterval === undefined) return awaitEvent(read, eventId, options)
         const millis = toMillis(pollInterval)
-        if (millis === undefined || millis <= 0) {
-          return Effect.fail(argumentError("pollInterval", "must be a finite duration above 0"))
-        }
-        return this.#client.awaitEvent(eventId, { ...options, schedule: Schedule.spaced(millis) })
+        return millis === undefined || millis <= 0
+          ? Effect.fail(argumentError("pollInterval", "must be a finite duration above 0"))
+          : awaitEvent(read, eventId, { ...options, schedule: Schedule.spaced(millis) })
       })
     }
 
@@ -145,18 +154,11 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return this.close()
     }
 
-    #run<A>(signal: AbortSignal | undefined, effect: () => Effect.Effect<A, unknown>): Promise<A> {
-      return this.#begin(signal, (resume) => {
-        resume(Effect.suspend(effect))
-        return nothing
-      })
-    }
-
-    #begin<A>(signal: AbortSignal | undefined, begin: Begin<A>): Promise<A> {
+    #run<A>(signal: AbortSignal | undefined, prepare: () => Effect.Effect<A, unknown>): Promise<A> {
       return new Promise((resolve, reject) => {
         if (signal?.aborted === true) return reject(signal.reason)
         if (this.#closing !== undefined) return reject(closedError())
-        new Run(this.#runs, signal, resolve, reject).begin(begin)
+        new Run(this.#runs, signal, resolve, reject).begin(prepare)
       })
     }
   }

@@ -182,12 +182,17 @@ export class ConflictError extends ResponseError {
 }
 
 /**
- * 413: the payload is larger than the server takes.
+ * The event is larger than the server takes: found before anything is sent (`bytes`, `maxBytes`), or answered with 413
+ * (`status`).
  *
  * @since 0.1.0
  */
-export class PayloadTooLargeError extends ResponseError {
+export class PayloadTooLargeError extends CallError {
   declare readonly _tag: "PayloadTooLargeError"
+  declare readonly status?: number
+  declare readonly problem?: Problem
+  declare readonly bytes?: number
+  declare readonly maxBytes?: number
 }
 
 /**

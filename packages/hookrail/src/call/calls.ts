@@ -10,44 +10,48 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
-import type { ReadOptions } from "../Event.js"
-import { type Abortable, abortable, nothing } from "../fiber/abortable.js"
-import { isSuccess } from "../fiber/exit.js"
-import { type Candidate, DirectGate, type Waiter } from "../gate/gate.js"
-import type { Overload, Turn } from "../gate/model.js"
+import { type Abortable, begin, Callback, isSuccess, type Listener, nothing } from "../fiber/callback.js"
+import type { Turn } from "../gate/model.js"
 import { noOverload, overloadOf } from "../gate/overload.js"
 import type { GateTimeoutError, Service as GateService } from "../gate/service.js"
-import type { HookrailConfig } from "../HookrailConfig.js"
+import type { HookrailConfig, Retry } from "../HookrailConfig.js"
 import { resolveRetry } from "../HookrailConfig.js"
-import type { InvalidPayloadError, Outcome, RetryableError, UnmatchedEventError } from "../HookrailError.js"
+import type {
+  InvalidPayloadError,
+  PayloadTooLargeError,
+  RetryableError,
+  UnmatchedEventError
+} from "../HookrailError.js"
 import { InvalidArgumentError, isRetryable, RateLimitError, RetryError, ServerError } from "../HookrailError.js"
 import { toMillis } from "../options/duration.js"
 import * as RetryPolicy from "../RetryPolicy.js"
 import type { TransportError } from "../transport/error.js"
-import { CallbackRequest } from "../transport/fromCallbacks.js"
 import type { TransportRequest, TransportResponse } from "../transport/model.js"
-import type { Exchange, Receiver, Service as TransportService } from "../transport/service.js"
-import {
-  type AttemptError,
-  type CallContext,
-  errorOfResponse,
-  errorOfTransport,
-  isConclusive,
-  outcomeOf,
-  problemOf,
-  unexpectedBody
-} from "./classify.js"
+import type { Service as TransportService } from "../transport/service.js"
+import type { Outcome } from "../wire/model.js"
+import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
+import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { Operation } from "./operation.js"
-
-type Retry = HookrailConfig["retry"]
 
 /** Why an attempt failed, as the parts tell it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
 
-export type CallError = AttemptError | UnmatchedEventError | RetryError | InvalidArgumentError | InvalidPayloadError
+export type CallError =
+  | AttemptError
+  | UnmatchedEventError
+  | RetryError
+  | InvalidArgumentError
+  | InvalidPayloadError
+  | PayloadTooLargeError
 
-/** One call, over all of its attempts. A class for the sake of the garbage collector: see `operation.ts`. */
-export class Call<A> implements Turn {
+/** Options of a call. */
+export interface CallOptions {
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly retry?: Retry | undefined
+}
+
+/** One call, over all of its attempts. A class for the sake of the garbage collector: see `operations.ts`. */
+class Call<A> extends Callback<A, CallError> implements Turn {
   attempts = 0
   /** What the attempts so far leave open. */
   outcome: Outcome = "not-sent"
@@ -55,12 +59,14 @@ export class Call<A> implements Turn {
   readonly deadline: number
 
   constructor(
+    private readonly calls: Calls,
     readonly operation: Operation<A>,
     readonly request: TransportRequest,
-    readonly retry: Retry,
+    readonly retry: HookrailConfig["retry"],
     /** When the call began, by the `Clock`. */
     readonly start: number
   ) {
+    super()
     this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity
   }
 
@@ -68,17 +74,21 @@ export class Call<A> implements Turn {
     return this.operation.context(outcome)
   }
 
-  /** The worst of all attempts counts: one unknown outcome is not made good by a later refusal. */
   raise(outcome: Outcome): void {
-    if (severity[outcome] > severity[this.outcome]) this.outcome = outcome
+    this.outcome = worse(this.outcome, outcome)
+  }
+
+  /** Begins the first attempt. */
+  begin(listener: Listener<A, CallError>, clock: Clock.Clock): Abortable {
+    const first = new FirstAttempt(this.calls, this, listener)
+    first.begin(clock)
+    return first
   }
 }
 
-const severity: Record<Outcome, number> = { "not-sent": 0, refused: 1, unknown: 2 }
-
 class Request implements TransportRequest {
   constructor(
-    readonly method: "GET" | "POST",
+    readonly method: TransportRequest["method"],
     readonly origin: string,
     readonly path: string,
     readonly headers: Readonly<Record<string, string>>,
@@ -88,86 +98,30 @@ class Request implements TransportRequest {
   ) {}
 }
 
-/** A call that is ready to be carried out, or what has to be done before, or its error. */
-export type Prepared<A> = Call<A> | Effect.Effect<A, CallError>
-
-/** Takes what remains to be done: the result, or an effect that leads to it. */
-export type Resume<A> = (rest: Effect.Effect<A, CallError>) => void
-
-/** A first attempt under way: it waits for its place in the gate, or for its answer. */
-class FirstAttempt<A> implements Candidate, Receiver, Abortable {
+/** A first attempt under way. */
+class FirstAttempt<A> implements Listener<TransportResponse, TransportError | GateTimeoutError>, Abortable {
   private isOver = false
-  private waiter: Waiter | undefined
-  private exchange: Exchange = nothing
+  private running = nothing
 
   constructor(
     private readonly calls: Calls,
-    private readonly gate: DirectGate,
-    private readonly clock: Clock.Clock,
-    private readonly request: CallbackRequest,
-    readonly turn: Call<A>,
-    private readonly resume: Resume<A>
+    private readonly call: Call<A>,
+    private readonly listener: Listener<A, CallError>
   ) {}
 
-  /** `false` if it takes a fiber to wait. */
-  begin(): boolean {
-    const admitted = this.gate.admit(this)
-    if (typeof admitted === "object") this.waiter = admitted
-    return admitted !== false
+  begin(clock: Clock.Clock): void {
+    this.running = begin(this.calls.answerOf(this.call), this, clock)
   }
 
-  onPlace(): void {
-    this.waiter = undefined
-    try {
-      this.exchange = this.request.begin(this)
-    } catch (defect) {
-      this.end(Effect.die(defect))
-    }
-  }
-
-  onPace(waiter: Waiter): void {
-    const handOver = () => {
-      this.isOver = true
-    }
-    const answer = this.gate.runFrom(waiter, this.request, overloadOf, handOver)
-    this.resume(this.calls.recover(this.turn, this.calls.classified(this.turn, answer)))
-  }
-
-  onResponse(response: TransportResponse): void {
+  resume(answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>): void {
     if (this.isOver) return
-    // Called from outside of Effect: a defect must not end up in a transport.
-    try {
-      this.end(this.calls.conclude(this.turn, response), overloadOf(response))
-    } catch (defect) {
-      this.end(Effect.die(defect))
-    }
-  }
-
-  onFailure(error: TransportError): void {
-    if (this.isOver) return
-    this.end(this.calls.recover(this.turn, Effect.fail(error)))
+    this.isOver = true
+    this.listener.resume(this.calls.conclude(this.call, answer))
   }
 
   abort(): void {
-    if (this.isOver) return
-    if (this.waiter === undefined) {
-      this.leave(undefined)
-      this.exchange.abort()
-    } else {
-      this.isOver = true
-      this.gate.quit(this.waiter)
-    }
-  }
-
-  private end(rest: Effect.Effect<A, CallError>, overload?: Overload): void {
-    if (this.isOver) return
-    this.leave(overload)
-    this.resume(rest)
-  }
-
-  private leave(overload: Overload | undefined): void {
     this.isOver = true
-    this.gate.leave(overload, this.clock)
+    this.running.abort()
   }
 }
 
@@ -192,15 +146,16 @@ export class Calls {
     })
   }
 
+  /** A call that is ready to be carried out, or the error of its options. */
   prepare<A>(
     clock: Clock.Clock,
     operation: Operation<A>,
-    method: "GET" | "POST",
+    method: TransportRequest["method"],
     path: string,
     headers: Readonly<Record<string, string>>,
     body: Uint8Array | undefined,
-    options: ReadOptions
-  ): Prepared<A> {
+    options: CallOptions
+  ): Effect.Effect<A, CallError> {
     const { config } = this
     const timeout = options.timeout === undefined ? config.timeout : toMillis(options.timeout)
     if (timeout === undefined || timeout <= 0) {
@@ -209,41 +164,30 @@ export class Calls {
     const responseTimeout = Math.min(config.responseTimeout, timeout)
     const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
     const start = clock.unsafeCurrentTimeMillis()
-    if (options.retry === undefined) return new Call(operation, request, config.retry, start)
+    if (options.retry === undefined) return new Call(this, operation, request, config.retry, start)
     return Effect.matchEffect(resolveRetry(options.retry), {
       onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) => this.run(clock, new Call(operation, request, retry, start))
+      onSuccess: (retry) => new Call(this, operation, request, retry, start)
     })
   }
 
-  run<A>(clock: Clock.Clock, prepared: Prepared<A>): Effect.Effect<A, CallError> {
-    return prepared instanceof Call ? abortable((resume) => this.begin(clock, prepared, resume)) : prepared
-  }
-
-  /** Begins a call without a fiber. What remains may be handed over at once, or when the first answer is here. */
-  begin<A>(clock: Clock.Clock, prepared: Prepared<A>, resume: Resume<A>): Abortable {
-    const { gate } = this
-    if (!(prepared instanceof Call)) {
-      resume(prepared)
-      return nothing
+  /** What the answer to a first attempt leaves to be done: as a rule nothing, it is the result. */
+  conclude<A>(
+    call: Call<A>,
+    answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
+  ): Effect.Effect<A, CallError> {
+    if (!isSuccess(answer)) return this.recover(call, this.classified(call, answer))
+    try {
+      const result = this.classify(call, answer.value)
+      return isSuccess(result) ? result : this.recover(call, result)
+    } catch (defect) {
+      // Called from outside of Effect: a defect must not end up in a transport.
+      return Effect.die(defect)
     }
-    const request = this.transport.request(prepared.request)
-    if (request instanceof CallbackRequest && gate instanceof DirectGate) {
-      const first = new FirstAttempt(this, gate, clock, request, prepared, resume)
-      if (first.begin()) return first
-    }
-    resume(this.recover(prepared, this.attempt(prepared)))
-    return nothing
-  }
-
-  /** What a first answer leaves to be done: as a rule nothing, it is the result. */
-  conclude<A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, CallError> {
-    const result = this.classify(call, response)
-    return isSuccess(result) ? result : this.recover(call, result)
   }
 
   /** The first attempt's way out if it fails. The schedule of the others exists from here on. */
-  recover<A>(call: Call<A>, attempt: Effect.Effect<A, AttemptFailure>): Effect.Effect<A, CallError> {
+  private recover<A>(call: Call<A>, attempt: Effect.Effect<A, AttemptFailure>): Effect.Effect<A, CallError> {
     return Effect.catchAllCause(attempt, (cause) =>
       Either.match(Cause.failureOrCause(cause), {
         onLeft: (failure) => {
@@ -256,12 +200,16 @@ export class Calls {
       }))
   }
 
-  /** One request and its answer. */
-  private attempt<A>(call: Call<A>): Effect.Effect<A, AttemptFailure> {
-    return this.classified(call, this.gate.run(this.transport.request(call.request), call, overloadOf))
+  /** One request through the gate, and its answer. */
+  answerOf(call: Call<unknown>): Effect.Effect<TransportResponse, TransportError | GateTimeoutError> {
+    return this.gate.run(this.transport.request(call.request), call, overloadOf)
   }
 
-  classified<A>(
+  private attempt<A>(call: Call<A>): Effect.Effect<A, AttemptFailure> {
+    return this.classified(call, this.answerOf(call))
+  }
+
+  private classified<A>(
     call: Call<A>,
     answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
   ): Effect.Effect<A, AttemptFailure> {

@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type { Outcome, UnmatchedEventError } from "../HookrailError.js"
 import type { TransportResponse } from "../transport/model.js"
-import type { CallContext } from "./classify.js"
+import type { CallContext } from "./errors.js"
 
 export interface Operation<A> {
   /** What an error says of the call, after attempts that leave this open. */

@@ -1,20 +1,22 @@
 /** Lets requests go when it is their turn: a limited number at a time, and paced while the server is overloaded. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { type Abortable, Callback, type Listener, nothing } from "../fiber/callback.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
 import type { Overload, Stats, Turn } from "./model.js"
 import { Pace, type Settings } from "./pace.js"
 import { Queue, type Queued } from "./queue.js"
 import { GateTimeoutError, type Service } from "./service.js"
 
-/** When a request began that met no pace: what comes of it is old news to any. */
+/** When a request began that met no pace: its answer says nothing about a later pace. */
 const beforeOverload = -Infinity
 
 /** How often the deadlines of the waiting are looked at, in milliseconds. */
 const lookEvery = 1_000
 
 /** Somebody who waits. */
-export class Waiter implements Queued<Waiter> {
+class Waiter implements Queued<Waiter> {
   next: Waiter | undefined
   previous: Waiter | undefined
   /** It has its place. */
@@ -25,35 +27,7 @@ export class Waiter implements Queued<Waiter> {
   constructor(readonly turn: Turn, readonly queue: Queue<Waiter>) {}
 }
 
-/** Somebody who wants a place and has no fiber to wait with. */
-export interface Candidate {
-  readonly turn: Turn
-  /** It has a place. */
-  readonly onPlace: () => void
-  /** While it waited, a pace began, and to keep it takes a fiber. It goes on with `runFrom`, or says that it quits. */
-  readonly onPace: (waiter: Waiter) => void
-}
-
-/** A gate that a request can pass without a fiber, as long as there is no pace to keep. */
-export abstract class DirectGate implements Service {
-  abstract readonly run: Service["run"]
-  abstract readonly stats: Service["stats"]
-  /** Gives a place, now or later; `false` if there is a pace to keep. The waiter is for quitting. */
-  abstract admit(candidate: Candidate): Waiter | boolean
-  /** Runs a request from its waiting on. `onStart` is called when it does so. */
-  abstract runFrom<A, E>(
-    waiter: Waiter,
-    request: Effect.Effect<A, E>,
-    overloadOf: (answer: A) => Overload | undefined,
-    onStart: () => void
-  ): Effect.Effect<A, E | GateTimeoutError>
-  /** Waits no longer. */
-  abstract quit(waiter: Waiter): void
-  /** Gives the place back, after an answer or without one. */
-  abstract leave(overload: Overload | undefined, clock: Clock.Clock): void
-}
-
-class PacedGate extends DirectGate {
+class PacedGate implements Service {
   private inFlight = 0
   // Calls that have been tried before go first: they came before all that have not.
   private readonly retries = new Queue<Waiter>()
@@ -65,16 +39,16 @@ class PacedGate extends DirectGate {
   private isWaking = false
   private wakeAgain = false
 
-  constructor(private readonly settings: Settings) {
-    super()
-  }
+  constructor(private readonly settings: Settings) {}
 
   readonly run: Service["run"] = (request, turn, overloadOf) =>
-    Effect.uninterruptibleMask((restore) =>
-      this.enter()
-        ? this.runInPlace(restore(request), overloadOf, beforeOverload)
-        : this.waitAndRun(restore, this.enqueue(turn), request, overloadOf)
-    )
+    request instanceof Callback
+      ? new Passage(this, request, turn, overloadOf)
+      : Effect.uninterruptibleMask((restore) =>
+        this.enter()
+          ? this.runInPlace(restore(request), overloadOf, beforeOverload)
+          : this.waitAndRun(restore, this.enqueue(turn), request, overloadOf)
+      )
 
   readonly stats: Effect.Effect<Stats> = Effect.map(Clock.currentTimeMillis, (now) => ({
     inFlight: this.inFlight,
@@ -82,38 +56,37 @@ class PacedGate extends DirectGate {
     rate: this.pace === undefined || this.pace.isOver(now) ? Infinity : this.pace.rate
   }))
 
-  admit(candidate: Candidate): Waiter | boolean {
-    if (this.enter()) {
-      candidate.onPlace()
-      return true
-    }
-    if (this.pace !== undefined) return false
-    const waiter = this.enqueue(candidate.turn)
-    waiter.wake = () => {
-      if (this.pace !== undefined) {
-        waiter.wake = undefined
-        candidate.onPace(waiter)
-      } else if (this.mayGo(waiter)) {
-        waiter.wake = undefined
-        this.take(waiter)
-        candidate.onPlace()
-      }
-    }
+  /** There is a pace to keep, which takes a fiber. */
+  get isPaced(): boolean {
+    return this.pace !== undefined
+  }
+
+  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
+  enter(): boolean {
+    const isOpen = this.pace === undefined && this.inFlight < this.settings.maxInFlight &&
+      this.newcomers.size === 0 && this.retries.size === 0
+    if (isOpen) this.inFlight++
+    return isOpen
+  }
+
+  enqueue(turn: Turn): Waiter {
+    const waiter = new Waiter(turn, turn.attempts > 0 ? this.retries : this.newcomers)
+    waiter.queue.add(waiter)
     return waiter
   }
 
-  runFrom<A, E>(
-    waiter: Waiter,
-    request: Effect.Effect<A, E>,
-    overloadOf: (answer: A) => Overload | undefined,
-    onStart: () => void
-  ): Effect.Effect<A, E | GateTimeoutError> {
-    return Effect.uninterruptibleMask((restore) => {
-      onStart()
-      return this.waitAndRun(restore, waiter, request, overloadOf)
-    })
+  mayGo(waiter: Waiter): boolean {
+    return this.inFlight < this.settings.maxInFlight && waiter === this.first()
   }
 
+  take(waiter: Waiter): void {
+    waiter.queue.delete(waiter)
+    waiter.entered = true
+    this.inFlight++
+    this.wakeFirst()
+  }
+
+  /** Waits no longer. */
   quit(waiter: Waiter): void {
     // Its turn may have come already.
     if (waiter.entered) return this.release()
@@ -121,23 +94,50 @@ class PacedGate extends DirectGate {
     this.wakeFirst()
   }
 
+  /** Gives the place back, after an answer or without one. */
   leave(overload: Overload | undefined, clock: Clock.Clock): void {
     if (overload !== undefined) this.slowDown(overload, beforeOverload, clock.unsafeCurrentTimeMillis())
     this.release()
   }
 
-  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
-  private enter(): boolean {
-    const isOpen = this.pace === undefined && this.inFlight < this.settings.maxInFlight &&
-      this.newcomers.size === 0 && this.retries.size === 0
-    if (isOpen) this.inFlight++
-    return isOpen
+  /** To be run where it cannot be interrupted. */
+  waitAndRun<A, E, R>(
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    waiter: Waiter,
+    request: Effect.Effect<A, E, R>,
+    overloadOf: (answer: A) => Overload | undefined
+  ): Effect.Effect<A, E | GateTimeoutError, R> {
+    return Effect.flatMap(
+      Effect.onError(restore(this.turnOf(waiter)), () => Effect.sync(() => this.quit(waiter))),
+      (started) => this.runInPlace(restore(request), overloadOf, started)
+    )
   }
 
-  private enqueue(turn: Turn): Waiter {
-    const waiter = new Waiter(turn, turn.attempts > 0 ? this.retries : this.newcomers)
-    waiter.queue.add(waiter)
-    return waiter
+  /** Runs a request that has its place, and gives the place back. To be run where it cannot be interrupted. */
+  private runInPlace<A, E, R>(
+    request: Effect.Effect<A, E, R>,
+    overloadOf: (answer: A) => Overload | undefined,
+    started: number
+  ): Effect.Effect<A, E, R> {
+    return Effect.matchCauseEffect(request, {
+      onFailure: (cause) => {
+        this.release()
+        return Effect.failCause(cause)
+      },
+      onSuccess: (answer) => {
+        const overload = overloadOf(answer)
+        if (overload === undefined) {
+          this.pace?.answered(started)
+          this.release()
+          return Effect.succeed(answer)
+        }
+        return Effect.map(Clock.currentTimeMillis, (now) => {
+          this.slowDown(overload, started, now)
+          this.release()
+          return answer
+        })
+      }
+    })
   }
 
   private release(): void {
@@ -153,11 +153,7 @@ class PacedGate extends DirectGate {
     return this.retries.first ?? this.newcomers.first
   }
 
-  private mayGo(waiter: Waiter): boolean {
-    return this.inFlight < this.settings.maxInFlight && waiter === this.first()
-  }
-
-  /** In a loop, not from within: who is woken may be through at once, and so may all who wait behind. */
+  /** In a loop, not recursively: the one that is woken may finish at once, and so may all that wait behind it. */
   private wakeFirst(): void {
     this.wakeAgain = true
     if (this.isWaking) return
@@ -200,13 +196,6 @@ class PacedGate extends DirectGate {
     return Effect.succeed(now)
   }
 
-  private take(waiter: Waiter): void {
-    waiter.queue.delete(waiter)
-    waiter.entered = true
-    this.inFlight++
-    this.wakeFirst()
-  }
-
   private asleep(waiter: Waiter): Effect.Effect<number, GateTimeoutError> {
     return Effect.flatMap(
       Effect.async<void, GateTimeoutError>((resume) => {
@@ -221,7 +210,7 @@ class PacedGate extends DirectGate {
     )
   }
 
-  /** Those who would wait in vain need not wait for the front of the queue to learn it. */
+  /** Those that would wait in vain learn it now, not only at the front of the queue. */
   private sendAway(pace: Pace, now: number): void {
     this.nextLook = now + lookEvery
     for (const queue of [this.retries, this.newcomers]) {
@@ -231,79 +220,122 @@ class PacedGate extends DirectGate {
     }
   }
 
-  // -------------------------------------------------------------------------------------------------------------
-  // what the answers say
-  // -------------------------------------------------------------------------------------------------------------
-
   private slowDown(overload: Overload, started: number, now: number): void {
     const retryAfter = parseRetryAfter(overload.retryAfter, now) ?? 0
     this.status = overload.status
     if (this.pace === undefined || this.pace.isOver(now)) this.pace = new Pace(this.settings, now, retryAfter)
     else this.pace.overloaded(now, started, retryAfter)
   }
+}
 
-  /** To be called where it cannot be interrupted. */
-  private waitAndRun<A, E, R>(
-    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-    waiter: Waiter,
-    request: Effect.Effect<A, E, R>,
-    overloadOf: (answer: A) => Overload | undefined
-  ): Effect.Effect<A, E | GateTimeoutError, R> {
-    return Effect.flatMap(
-      Effect.onError(restore(this.turnOf(waiter)), () => Effect.sync(() => this.quit(waiter))),
-      (started) => this.runInPlace(restore(request), overloadOf, started)
-    )
+/** The way of a request through the gate that needs no fiber as long as there is no pace to keep. */
+class Passage<A, E> extends Callback<A, E | GateTimeoutError> {
+  constructor(
+    private readonly gate: PacedGate,
+    private readonly request: Callback<A, E>,
+    private readonly turn: Turn,
+    private readonly overloadOf: (answer: A) => Overload | undefined
+  ) {
+    super()
   }
 
-  /** Runs a request that has its place, and gives the place back. To be called where it cannot be interrupted. */
-  private runInPlace<A, E, R>(
-    request: Effect.Effect<A, E, R>,
-    overloadOf: (answer: A) => Overload | undefined,
-    started: number
-  ): Effect.Effect<A, E, R> {
-    return Effect.matchCauseEffect(request, {
-      onFailure: (cause) => {
-        this.release()
-        return Effect.failCause(cause)
-      },
-      onSuccess: (answer) => {
-        const overload = overloadOf(answer)
-        if (overload === undefined) {
-          this.pace?.answered(started)
-          this.release()
-          return Effect.succeed(answer)
-        }
-        return Effect.map(Clock.currentTimeMillis, (now) => {
-          this.slowDown(overload, started, now)
-          this.release()
-          return answer
-        })
-      }
-    })
+  begin(listener: Listener<A, E | GateTimeoutError>, clock: Clock.Clock): Abortable {
+    const { gate, overloadOf, request, turn } = this
+    if (gate.isPaced) {
+      listener.resume(
+        Effect.uninterruptibleMask((restore) => gate.waitAndRun(restore, gate.enqueue(turn), request, overloadOf))
+      )
+      return nothing
+    }
+    const passing = new Passing(gate, request, turn, overloadOf, listener, clock)
+    passing.begin()
+    return passing
+  }
+}
+
+/** A passage under way: it waits for its place, or is in it and waits for its answer. */
+class Passing<A, E> implements Listener<A, E>, Abortable {
+  private isOver = false
+  private waiter: Waiter | undefined
+  private running = nothing
+
+  constructor(
+    private readonly gate: PacedGate,
+    private readonly request: Callback<A, E>,
+    private readonly turn: Turn,
+    private readonly overloadOf: (answer: A) => Overload | undefined,
+    private readonly listener: Listener<A, E | GateTimeoutError>,
+    private readonly clock: Clock.Clock
+  ) {}
+
+  begin(): void {
+    if (this.gate.enter()) return this.go()
+    const waiter = this.gate.enqueue(this.turn)
+    waiter.wake = () => this.wake(waiter)
+    this.waiter = waiter
+  }
+
+  resume(rest: Effect.Effect<A, E>): void {
+    if (this.isOver) return
+    if (Exit.isExit(rest)) this.listener.resume(this.end(rest as Exit.Exit<A, E>))
+    else this.listener.resume(Effect.flatMap(Effect.exit(rest), (exit) => this.end(exit)))
+  }
+
+  abort(): void {
+    if (this.isOver) return
+    this.isOver = true
+    if (this.waiter !== undefined) return this.gate.quit(this.waiter)
+    this.gate.leave(undefined, this.clock)
+    this.running.abort()
+  }
+
+  private wake(waiter: Waiter): void {
+    if (this.gate.isPaced) {
+      // A pace began while it waited, and to keep it takes a fiber.
+      waiter.wake = undefined
+      this.listener.resume(Effect.uninterruptibleMask((restore) => {
+        this.isOver = true
+        return this.gate.waitAndRun(restore, waiter, this.request, this.overloadOf)
+      }))
+    } else if (this.gate.mayGo(waiter)) {
+      waiter.wake = undefined
+      this.waiter = undefined
+      this.gate.take(waiter)
+      this.go()
+    }
+  }
+
+  private go(): void {
+    try {
+      this.running = this.request.begin(this, this.clock)
+    } catch (defect) {
+      this.resume(Effect.die(defect))
+    }
+  }
+
+  /** Gives the place back. */
+  private end(exit: Exit.Exit<A, E>): Exit.Exit<A, E> {
+    if (this.isOver) return exit
+    this.isOver = true
+    let overload: Overload | undefined
+    // Often called from outside of Effect: a defect must not end up in a transport.
+    try {
+      if (Exit.isSuccess(exit)) overload = this.overloadOf(exit.value)
+    } catch (defect) {
+      exit = Exit.die(defect)
+    }
+    this.gate.leave(overload, this.clock)
+    return exit
   }
 }
 
 const isTooLate = ({ turn }: Waiter, pace: Pace, now: number): boolean =>
   turn.deadline < Math.max(now, pace.pausedUntil)
 
-class OpenGate extends DirectGate {
-  readonly run: Service["run"] = (request) => request
-  readonly stats: Effect.Effect<Stats> = Effect.succeed({ inFlight: 0, waiting: 0, rate: Infinity })
-
-  admit(candidate: Candidate): boolean {
-    candidate.onPlace()
-    return true
-  }
-
-  // Nobody ever waits.
-  runFrom<A, E>(_: Waiter, request: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return request
-  }
-  quit(): void {}
-  leave(): void {}
-}
-
 export const make = (settings: Settings): Service => new PacedGate(settings)
 
 /** Each fiber on its own: no limit, no slowing down. */
-export const none: Service = new OpenGate()
+export const none: Service = {
+  run: (request) => request,
+  stats: Effect.succeed({ inFlight: 0, waiting: 0, rate: Infinity })
+}

@@ -2,10 +2,70 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { EventAccepted, EventInput, EventStatus, ReadOptions, SendOptions } from "../Event.js"
 import type { Retry } from "../HookrailConfig.js"
 import type { AwaitError, ReadError, SendError } from "../HookrailError.js"
 import type * as Topic from "../Topic.js"
+import type { EventAccepted, EventStatus } from "../wire/model.js"
+
+/**
+ * Options of a status read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadOptions {
+  /** How long an attempt may take as a whole. Default: the client's. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How failed attempts are retried. Default: the client's. */
+  readonly retry?: Retry | undefined
+}
+
+/**
+ * Options of a send.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SendOptions extends ReadOptions {
+  /**
+   * What makes two sends the same event: the server stores one per key, for 24 hours. Visible ASCII, at most 2,048
+   * characters. Default: from `IdempotencyKeys`, a new random one per send.
+   */
+  readonly idempotencyKey?: string | undefined
+  /**
+   * Events with the same key reach an ordered subscription one after the other. Visible ASCII, at most 256 bytes; for
+   * other texts put a member `ordering_key` into the payload (protocol section 1.7).
+   */
+  readonly orderingKey?: string | undefined
+}
+
+/**
+ * An event to be sent, for `HookrailClient.sendEvents`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventInput extends SendOptions {
+  readonly topic: string | Topic.Any
+  readonly payload: unknown
+}
+
+/**
+ * An event as it goes out: its bytes and its idempotency key are fixed. Stored and sent again, however often, it is the same
+ * event to the server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EncodedEvent {
+  readonly topic: string
+  /** The body of the request, `{"topic":...,"payload":...}` as JSON in UTF-8 (protocol section 1.3). */
+  readonly body: Uint8Array
+  /** The value of the header `Idempotency-Key` (protocol section 1.6). */
+  readonly idempotencyKey: string
+  /** The value of the header `X-Hookrail-Ordering-Key`, if it goes out with one (protocol section 1.7). */
+  readonly orderingKey: string | undefined
+}
 
 /**
  * Options of waiting for an event.

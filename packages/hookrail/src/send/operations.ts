@@ -6,21 +6,23 @@
  * keeps all that it refers to until the next full collection: that doubled the work of the garbage collector.
  */
 import * as Effect from "effect/Effect"
-import type { CallContext } from "../call/classify.js"
+import type { CallContext } from "../call/errors.js"
 import type { Operation } from "../call/operation.js"
 import type { Outcome, UnmatchedEventError } from "../HookrailError.js"
 import type { TransportResponse } from "../transport/model.js"
 import { acceptedBody, statusBody } from "../wire/decode.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 
+/** Decides what becomes of an event that the server has stored. */
+interface Acceptance {
+  readonly accepted: (topic: string, accepted: EventAccepted) => Effect.Effect<EventAccepted, UnmatchedEventError>
+}
+
 export class SendOperation implements Operation<EventAccepted> {
   constructor(
     private readonly topic: string,
     private readonly idempotencyKey: string,
-    private readonly onAccepted: (
-      topic: string,
-      accepted: EventAccepted
-    ) => Effect.Effect<EventAccepted, UnmatchedEventError>
+    private readonly acceptance: Acceptance
   ) {}
 
   context(outcome: Outcome): CallContext {
@@ -36,7 +38,7 @@ export class SendOperation implements Operation<EventAccepted> {
     result.deliveryIds = accepted.deliveryIds
     result.replayed = response.header("idempotent-replay") === "true"
     result.idempotencyKey = this.idempotencyKey
-    return this.onAccepted(this.topic, result)
+    return this.acceptance.accepted(this.topic, result)
   }
 
   isMasked(status: number): boolean {

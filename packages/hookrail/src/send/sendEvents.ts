@@ -8,11 +8,11 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
-import type { EventAccepted, EventInput } from "../Event.js"
 import type { SendError } from "../HookrailError.js"
 import { orderingKeyOf } from "../wire/arguments.js"
+import type { EventAccepted } from "../wire/model.js"
 import { InOrder, type Job, limitOf } from "./inOrder.js"
-import type { SendEventsOptions, SendResult, Service } from "./model.js"
+import type { EventInput, SendEventsOptions, SendResult, Service } from "./model.js"
 
 type Result = EventAccepted | SendResult
 type Sending = Job<EventInput, Exit.Exit<Result, SendError>>

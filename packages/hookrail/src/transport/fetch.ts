@@ -1,19 +1,20 @@
-import { nothing } from "../fiber/abortable.js"
+import * as Effect from "effect/Effect"
+import { type Abortable, type Listener, nothing } from "../fiber/callback.js"
 import type { TransportError } from "./error.js"
 import { BodyBuffer, Limits } from "./exchange.js"
 import { connectionError, invalidRequest } from "./failure.js"
 import { fromCallbacks } from "./fromCallbacks.js"
-import type { TransportRequest } from "./model.js"
-import type { Exchange, Receiver, Service, Start } from "./service.js"
+import type { TransportRequest, TransportResponse } from "./model.js"
+import type { Service, Start } from "./service.js"
 
-class FetchExchange implements Exchange {
+class FetchExchange implements Abortable {
   private readonly controller = new AbortController()
   private readonly limits: Limits
   private done = false
 
   constructor(
     private readonly request: TransportRequest,
-    private readonly receiver: Receiver
+    private readonly listener: Listener<TransportResponse, TransportError>
   ) {
     this.limits = new Limits(request, (error) => {
       this.fail(error)
@@ -46,12 +47,12 @@ class FetchExchange implements Exchange {
     const { headers } = response
     const text = body.text()
     this.end()
-    this.receiver.onResponse({
+    this.listener.resume(Effect.succeed({
       status,
       header: (name) => headers.get(name) ?? undefined,
       body: text,
       truncated: body.truncated
-    })
+    }))
     if (body.truncated) this.controller.abort()
   }
 
@@ -83,7 +84,7 @@ class FetchExchange implements Exchange {
   private fail(error: TransportError): void {
     if (this.done) return
     this.end()
-    this.receiver.onFailure(error)
+    this.listener.resume(Effect.fail(error))
   }
 
   private end(): void {
@@ -92,13 +93,13 @@ class FetchExchange implements Exchange {
   }
 }
 
-const start: Start = (request, receiver) => {
+const start: Start = (request, listener) => {
   const invalid = invalidRequest(request.headers)
   if (invalid !== undefined) {
-    receiver.onFailure(invalid)
+    listener.resume(Effect.fail(invalid))
     return nothing
   }
-  const exchange = new FetchExchange(request, receiver)
+  const exchange = new FetchExchange(request, listener)
   void exchange.run()
   return exchange
 }

@@ -1,38 +1,15 @@
-/**
- * A request of a transport that works by callbacks: as good an effect as any, but who knows it can begin it without a
- * fiber.
- */
-import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
-import { abortable } from "../fiber/abortable.js"
+import { type Abortable, Callback, type Listener } from "../fiber/callback.js"
 import type { TransportError } from "./error.js"
 import type { TransportRequest, TransportResponse } from "./model.js"
-import type { Exchange, Receiver, Service, Start } from "./service.js"
+import type { Service, Start } from "./service.js"
 
-/** Hands what comes back to the fiber that waits for it. */
-class Resuming implements Receiver {
-  constructor(private readonly resume: (exit: Effect.Effect<TransportResponse, TransportError>) => void) {}
-
-  onResponse(response: TransportResponse): void {
-    this.resume(Effect.succeed(response))
-  }
-
-  onFailure(error: TransportError): void {
-    this.resume(Effect.fail(error))
-  }
-}
-
-export class CallbackRequest extends Effectable.Class<TransportResponse, TransportError> {
+class CallbackRequest extends Callback<TransportResponse, TransportError> {
   constructor(private readonly start: Start, private readonly request: TransportRequest) {
     super()
   }
 
-  begin(receiver: Receiver): Exchange {
-    return this.start(this.request, receiver)
-  }
-
-  override commit(): Effect.Effect<TransportResponse, TransportError> {
-    return abortable((resume) => this.begin(new Resuming(resume)))
+  begin(listener: Listener<TransportResponse, TransportError>): Abortable {
+    return this.start(this.request, listener)
   }
 }
 

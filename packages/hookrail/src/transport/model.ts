@@ -7,7 +7,7 @@
  * @category models
  */
 export interface TransportRequest {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   /** Scheme, host and port, without a slash at the end: `https://hooks.example.com`. */
   readonly origin: string
   /** Begins with a slash. */

@@ -1,5 +1,6 @@
 /** What a transport does, shared by `Transport` and this room. */
 import type * as Effect from "effect/Effect"
+import type { Abortable, Listener } from "../fiber/callback.js"
 import type { TransportError } from "./error.js"
 import type { TransportRequest, TransportResponse } from "./model.js"
 
@@ -14,31 +15,13 @@ export interface Service {
 }
 
 /**
- * What an exchange by callbacks reports to: one of the two, once.
+ * Begins an exchange. Its end goes to the listener: `Effect.succeed` with the answer, or `Effect.fail` with the error. It must
+ * not throw.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Receiver {
-  readonly onResponse: (response: TransportResponse) => void
-  readonly onFailure: (error: TransportError) => void
-}
-
-/**
- * An exchange by callbacks that has begun.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Exchange {
-  /** Ends it, if it has not ended, and frees its socket. Its receiver hears nothing any more. */
-  readonly abort: () => void
-}
-
-/**
- * Begins an exchange. It must not throw.
- *
- * @since 0.1.0
- * @category models
- */
-export type Start = (request: TransportRequest, receiver: Receiver) => Exchange
+export type Start = (
+  request: TransportRequest,
+  listener: Listener<TransportResponse, TransportError>
+) => Abortable

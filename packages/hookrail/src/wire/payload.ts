@@ -42,6 +42,13 @@ export interface Refused {
   readonly reason: string
 }
 
+/** Larger than the server takes, in bytes. */
+export interface TooLarge {
+  readonly _tag: "TooLarge"
+  readonly bytes: number
+  readonly maxBytes: number
+}
+
 /** Whether every part of a value survives `JSON.stringify` unchanged. The first `false` sends us to `diagnose`. */
 const isJson = (value: unknown, depth: number): boolean => {
   switch (typeof value) {
@@ -212,7 +219,7 @@ export const topicText = (topic: string): TopicText => {
 }
 
 /** Encodes an event once. Never throws, whatever the payload does. */
-export const encode = (topic: TopicText, payload: unknown): Encoded | Refused => {
+export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | TooLarge => {
   let text: string | undefined
   try {
     if (!isJson(payload, 1)) return explain(payload)
@@ -232,9 +239,7 @@ export const encode = (topic: TopicText, payload: unknown): Encoded | Refused =>
   const start = 20 + topic.bytes
   const bytes = body.length - 1 - start
   if (bytes > maxPayloadBytes) return tooLarge(bytes)
-  if (body.length > maxRequestBytes) {
-    return refused("$", `with its topic the event has ${body.length} bytes, at most ${maxRequestBytes} are taken`)
-  }
+  if (body.length > maxRequestBytes) return { _tag: "TooLarge", bytes: body.length, maxBytes: maxRequestBytes }
   return { _tag: "Encoded", body, payloadStart: start }
 }
 
@@ -248,5 +253,4 @@ const explainEscapes = (payload: unknown): Refused | undefined => {
   }
 }
 
-const tooLarge = (bytes: number): Refused =>
-  refused("$", `it has ${bytes} bytes as JSON, at most ${maxPayloadBytes} are taken: send a reference to the data`)
+const tooLarge = (bytes: number): TooLarge => ({ _tag: "TooLarge", bytes, maxBytes: maxPayloadBytes })

@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { HookrailClient, type HookrailConfig, Transport } from "../../src/index.js"
@@ -43,13 +44,12 @@ export const responseOf = (answer: Exclude<Answer, Transport.TransportError>): T
 export const scripted = (answers: ReadonlyArray<Answer>, ready = 200) => {
   const requests: Array<Transport.TransportRequest> = []
   const probes: Array<Transport.TransportRequest> = []
-  const { request } = Transport.fromCallbacks((request, receiver) => {
+  const { request } = Transport.fromCallbacks((request, listener) => {
     const probe = request.path.endsWith("/readyz")
     const list = probe ? probes : requests
     list.push({ ...request, body: request.body?.slice() })
     const answer: Answer = probe ? { status: ready } : answers[Math.min(requests.length, answers.length) - 1]!
-    if ("_tag" in answer) receiver.onFailure(answer)
-    else receiver.onResponse(responseOf(answer))
+    listener.resume("_tag" in answer ? Effect.fail(answer) : Effect.succeed(responseOf(answer)))
     return { abort: () => {} }
   })
   return { requests, probes, request }

@@ -1,7 +1,8 @@
 /**
  * One exchange over undici's connection pool, by its callbacks.
  */
-import type { Exchange, Receiver, TransportRequest, TransportResponse } from "hookrail/Transport"
+import * as Effect from "effect/Effect"
+import type { Abortable, Listener, TransportRequest, TransportResponse } from "hookrail/Transport"
 import { maxBodyBytes, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
@@ -35,7 +36,7 @@ const noHeaders: ReadonlyArray<Buffer> = []
 
 interface DispatchOptions {
   readonly path: string
-  readonly method: "GET" | "POST"
+  readonly method: TransportRequest["method"]
   readonly headers: Record<string, string>
   body: Uint8Array | null
 }
@@ -55,7 +56,7 @@ type State =
  * It is a handler of undici's older interface (`onConnect`, `onHeaders`, ...), since that is the one undici 7 works
  * with: a handler of the newer interface costs two more objects and an eagerly parsed header record per request.
  */
-export class UndiciExchange implements Exchange, Limited, Answer {
+export class UndiciExchange implements Abortable, Limited, Answer {
   /** Undici did not even take the request: an invalid header or path. */
   refused = false
 
@@ -84,7 +85,7 @@ export class UndiciExchange implements Exchange, Limited, Answer {
     private readonly connectTimeout: number,
     private readonly deadlines: Deadlines,
     private readonly answers: Answers,
-    private readonly receiver: Receiver
+    private readonly listener: Listener<TransportResponse, TransportError>
   ) {
     this.responseTimeout = request.responseTimeout
     this.timeout = request.timeout
@@ -238,7 +239,7 @@ export class UndiciExchange implements Exchange, Limited, Answer {
   handOver(): void {
     const { response } = this
     this.response = undefined
-    if (response !== undefined) this.receiver.onResponse(response)
+    if (response !== undefined) this.listener.resume(Effect.succeed(response))
   }
 
   private timedOut(phase: TransportError["phase"], limit: number): void {
@@ -248,6 +249,6 @@ export class UndiciExchange implements Exchange, Limited, Answer {
 
   private fail(error: TransportError): void {
     this.end()
-    this.receiver.onFailure(error)
+    this.listener.resume(Effect.fail(error))
   }
 }

@@ -1,0 +1,37 @@
+/** What a client can do, as calls that are ready to be run in a fiber or begun without one. */
+import * as Redacted from "effect/Redacted"
+import { Calls } from "../call/calls.js"
+import * as Gate from "../gate/gate.js"
+import { defaults } from "../gate/pace.js"
+import type * as GateService from "../gate/service.js"
+import type { HookrailConfig } from "../HookrailConfig.js"
+import type * as IdempotencyKeys from "../IdempotencyKeys.js"
+import type * as Transport from "../Transport.js"
+import { Reader } from "./reader.js"
+import { Sender } from "./sender.js"
+
+export interface Dependencies {
+  readonly config: HookrailConfig
+  readonly transport: Transport.Service
+  readonly keys: IdempotencyKeys.Service
+  /** Default: one of the client's own. */
+  readonly gate?: GateService.Service | undefined
+}
+
+export interface ClientCalls {
+  readonly sender: Sender
+  readonly reader: Reader
+}
+
+export const make = (dependencies: Dependencies): ClientCalls => {
+  const { config, keys, transport } = dependencies
+  const gate = dependencies.gate ?? Gate.make({ ...defaults, maxInFlight: config.maxInFlight })
+  const apiKey = Redacted.value(config.apiKey)
+  const authorization = `Bearer ${apiKey}`
+  const path = `${config.prefix}/v1/events`
+  const calls = new Calls(config, transport, gate, apiKey)
+  return {
+    sender: new Sender(config, calls, keys, authorization, path),
+    reader: new Reader(config, calls, authorization, path)
+  }
+}

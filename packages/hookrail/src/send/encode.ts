@@ -1,0 +1,134 @@
+/** From an event to the bytes and the key that go out: checked and encoded once, then fixed. */
+import * as Effect from "effect/Effect"
+import { InvalidArgumentError, InvalidPayloadError, PayloadTooLargeError } from "../HookrailError.js"
+import type * as IdempotencyKeys from "../IdempotencyKeys.js"
+import type * as Topic from "../Topic.js"
+import * as Arguments from "../wire/arguments.js"
+import { encode, type Encoded, payloadOf, type TopicText, topicText } from "../wire/payload.js"
+import type { EncodedEvent, EventInput, SendOptions } from "./model.js"
+
+export type EncodeError = InvalidPayloadError | InvalidArgumentError | PayloadTooLargeError
+
+/** How many topics are remembered. Bounded: a topic may be made of user input. */
+const maxTopics = 1_000
+
+/** Topics met before, so that each is checked and encoded once. */
+export class Topics {
+  private readonly texts = new Map<string, TopicText>()
+
+  /** The topic as it stands in a body, or why it cannot be used. */
+  textOf(topic: string): TopicText | string {
+    const known = this.texts.get(topic)
+    if (known !== undefined) return known
+    const reason = Arguments.checkTopic(topic)
+    if (reason !== undefined) return reason
+    const text = topicText(topic)
+    if (this.texts.size < maxTopics) this.texts.set(topic, text)
+    return text
+  }
+}
+
+/** Whether it is a topic with a Schema. Callers without types may pass anything: the rest is refused as a topic's name. */
+export const isTyped = (topic: string | Topic.Any): topic is Topic.Any =>
+  typeof topic === "object" && typeof topic?.encode === "function"
+
+/** The payload of a typed topic as JSON. */
+export const encodeTyped = (
+  topic: Topic.Any,
+  payload: unknown,
+  options: SendOptions
+): Effect.Effect<unknown, InvalidPayloadError> =>
+  Effect.mapError(
+    topic.encode(payload as never),
+    ({ path, reason }) => invalidPayload(topic.name, options, path, reason)
+  )
+
+/** The bytes of an event. */
+export const encodePayload = (
+  topics: Topics,
+  topic: string,
+  payload: unknown,
+  options: SendOptions
+): Encoded | EncodeError => {
+  const text = topics.textOf(topic)
+  if (typeof text === "string") return invalidArgument(String(topic), options, "topic", text)
+  const encoded = encode(text, payload)
+  if (encoded._tag === "Refused") return invalidPayload(topic, options, encoded.path, encoded.reason)
+  if (encoded._tag === "TooLarge") {
+    const { bytes, maxBytes } = encoded
+    return new PayloadTooLargeError({ ...notSent(topic, options), bytes, maxBytes })
+  }
+  const { orderingKey } = options
+  const reason = Arguments.checkPayloadOrderingKey(payload)
+  if (reason !== undefined) return invalidPayload(topic, options, "$.ordering_key", reason)
+  if (orderingKey !== undefined) {
+    const reason = Arguments.checkOrderingKey(orderingKey, payload)
+    if (reason !== undefined) return invalidArgument(topic, options, "orderingKey", reason)
+  }
+  return encoded
+}
+
+/** The key of an event: its own, or one that is made for it. */
+export const keyOf = (
+  keys: IdempotencyKeys.Service,
+  topic: string,
+  payload: unknown,
+  encoded: Encoded,
+  options: SendOptions
+): Effect.Effect<string, InvalidArgumentError> => {
+  const { idempotencyKey, orderingKey } = options
+  const key = idempotencyKey === undefined
+    ? keys.keyFor({
+      topic,
+      payload: payloadOf(encoded),
+      orderingKey: orderingKey ?? Arguments.orderingKeyIn(payload)
+    })
+    : Effect.succeed(idempotencyKey)
+  return Effect.flatMap(key, (key) => {
+    const reason = Arguments.checkIdempotencyKey(key)
+    return reason === undefined
+      ? Effect.succeed(key)
+      : Effect.fail(invalidArgument(topic, options, "idempotencyKey", reason))
+  })
+}
+
+/** See `Event.encode`. */
+export const encodeEvent = (
+  keys: IdempotencyKeys.Service,
+  { payload, topic, ...options }: EventInput
+): Effect.Effect<EncodedEvent, EncodeError> => {
+  const encodeNamed = (name: string, payload: unknown): Effect.Effect<EncodedEvent, EncodeError> => {
+    const encoded = encodePayload(new Topics(), name, payload, options)
+    if (encoded._tag !== "Encoded") return Effect.fail(encoded)
+    return Effect.map(keyOf(keys, name, payload, encoded, options), (idempotencyKey) => ({
+      topic: name,
+      body: encoded.body,
+      idempotencyKey,
+      orderingKey: options.orderingKey
+    }))
+  }
+  return Effect.suspend(() =>
+    isTyped(topic)
+      ? Effect.flatMap(encodeTyped(topic, payload, options), (json) => encodeNamed(topic.name, json))
+      : encodeNamed(topic, payload)
+  )
+}
+
+const notSent = (topic: string, options: SendOptions) => ({
+  topic,
+  idempotencyKey: options.idempotencyKey,
+  outcome: "not-sent" as const
+})
+
+const invalidPayload = (topic: string, options: SendOptions, path: string, reason: string): InvalidPayloadError =>
+  new InvalidPayloadError({ ...notSent(topic, options), path, reason })
+
+const invalidArgument = (
+  topic: string,
+  options: SendOptions,
+  argument: InvalidArgumentError["argument"],
+  reason: string
+): InvalidArgumentError => {
+  const idempotencyKey = argument === "idempotencyKey" ? undefined : options.idempotencyKey
+  return new InvalidArgumentError({ ...notSent(topic, options), idempotencyKey, argument, reason })
+}

@@ -1,0 +1,74 @@
+/** Makes calls that read the status of events. */
+import type { Clock } from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { CallError, Calls } from "../call/calls.js"
+import type { HookrailConfig } from "../HookrailConfig.js"
+import type { AwaitError, ReadContext, ReadError } from "../HookrailError.js"
+import { AwaitTimeoutError, InvalidArgumentError } from "../HookrailError.js"
+import { toMillis } from "../options/duration.js"
+import * as Arguments from "../wire/arguments.js"
+import { isTerminal } from "../wire/deliveryState.js"
+import type { EventStatus } from "../wire/model.js"
+import type { AwaitOptions, ReadOptions } from "./model.js"
+import { ReadOperation } from "./operations.js"
+
+export class Reader {
+  private readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    config: HookrailConfig,
+    private readonly calls: Calls,
+    authorization: string,
+    private readonly path: string
+  ) {
+    this.headers = { authorization, "user-agent": config.userAgent, accept: "application/json" }
+  }
+
+  /** The call that reads a status, or its error. */
+  prepare(clock: Clock, eventId: string, options: ReadOptions): Effect.Effect<EventStatus, CallError> {
+    const reason = Arguments.checkEventId(eventId)
+    if (reason !== undefined) return Effect.fail(invalidArgument(eventId, "eventId", reason))
+    const path = `${this.path}/${encodeURIComponent(eventId)}`
+    return this.calls.prepare(clock, new ReadOperation(eventId), "GET", path, this.headers, undefined, options)
+  }
+}
+
+/** Reads a status again and again, until it is as it is wanted or the time is over. */
+export const awaitEvent = (
+  getEvent: (eventId: string, options: ReadOptions) => Effect.Effect<EventStatus, ReadError>,
+  eventId: string,
+  options: AwaitOptions
+): Effect.Effect<EventStatus, AwaitError> =>
+  Effect.suspend(() => {
+    const until = options.until ?? isSettled
+    const limit = toMillis(options.timeout ?? 60_000)
+    if (limit === undefined) return Effect.fail(invalidArgument(eventId, "timeout", "must be a finite duration"))
+    let last: EventStatus | undefined
+    const timedOut = () =>
+      new AwaitTimeoutError({
+        eventId,
+        limit: Duration.millis(limit),
+        states: (last?.deliveries ?? []).map((delivery) => delivery.state)
+      })
+    return getEvent(eventId, { retry: options.retry }).pipe(
+      Effect.tap((status) => {
+        last = status
+        return Effect.void
+      }),
+      Effect.repeat({ until, schedule: options.schedule ?? pollSchedule }),
+      Effect.flatMap(() => last !== undefined && until(last) ? Effect.succeed(last) : Effect.fail(timedOut())),
+      Effect.timeoutFail({ duration: limit, onTimeout: timedOut })
+    )
+  })
+
+const pollSchedule = Schedule.exponential("250 millis").pipe(
+  Schedule.modifyDelay((_, delay) => Duration.min(delay, "5 seconds"))
+)
+
+const isSettled = (status: EventStatus): boolean => status.deliveries.every((delivery) => isTerminal(delivery.state))
+
+/** Callers without types may pass anything for an event id. */
+const invalidArgument = (eventId: string, argument: "eventId" | "timeout", reason: string) =>
+  new InvalidArgumentError({ eventId: String(eventId), argument, reason }) as InvalidArgumentError & ReadContext

@@ -1,0 +1,110 @@
+/** Makes calls of events: encoded once, with a key that stays the same over all attempts. */
+import type { Clock } from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { CallError, Calls } from "../call/calls.js"
+import type { HookrailConfig } from "../HookrailConfig.js"
+import { UnmatchedEventError } from "../HookrailError.js"
+import type * as IdempotencyKeys from "../IdempotencyKeys.js"
+import { random as randomKeys } from "../IdempotencyKeys.js"
+import type * as Topic from "../Topic.js"
+import { uuid } from "../wire/bytes.js"
+import type { EventAccepted } from "../wire/model.js"
+import { encodePayload, encodeTyped, isTyped, keyOf, Topics } from "./encode.js"
+import type { SendOptions } from "./model.js"
+import { SendOperation } from "./operations.js"
+
+const json = "application/json"
+
+/** A class: spreading constants takes four times as long. */
+class SendHeaders {
+  readonly accept = json
+  readonly "content-type" = json
+  readonly "user-agent": string
+  readonly "idempotency-key": string;
+  [name: string]: string
+
+  constructor(readonly authorization: string, userAgent: string, idempotencyKey: string) {
+    this["user-agent"] = userAgent
+    this["idempotency-key"] = idempotencyKey
+  }
+}
+
+/** How many unmatched topics are reported. Bounded: a topic may be made of user input. */
+const maxUnmatched = 1_000
+
+export class Sender {
+  private readonly topics = new Topics()
+  private readonly unmatched = new Set<string>()
+
+  constructor(
+    private readonly config: HookrailConfig,
+    private readonly calls: Calls,
+    private readonly keys: IdempotencyKeys.Service,
+    private readonly authorization: string,
+    private readonly path: string
+  ) {}
+
+  /** The call that sends an event, or the effect that leads to it, or its error. */
+  prepare(
+    clock: Clock,
+    topic: string | Topic.Any,
+    payload: unknown,
+    options: SendOptions
+  ): Effect.Effect<EventAccepted, CallError> {
+    return isTyped(topic)
+      ? Effect.flatMap(encodeTyped(topic, payload, options), (json) => this.encode(clock, topic.name, json, options))
+      : this.encode(clock, topic, payload, options)
+  }
+
+  private encode(
+    clock: Clock,
+    topic: string,
+    payload: unknown,
+    options: SendOptions
+  ): Effect.Effect<EventAccepted, CallError> {
+    const encoded = encodePayload(this.topics, topic, payload, options)
+    if (encoded._tag !== "Encoded") return Effect.fail(encoded)
+    // The default needs neither a step of its own nor a check.
+    return options.idempotencyKey === undefined && this.keys === randomKeys
+      ? this.call(clock, topic, encoded.body, uuid(), options)
+      : Effect.flatMap(
+        keyOf(this.keys, topic, payload, encoded, options),
+        (key) => this.call(clock, topic, encoded.body, key, options)
+      )
+  }
+
+  /** From here on the key and the bytes are fixed, whatever happens. */
+  private call(
+    clock: Clock,
+    topic: string,
+    body: Uint8Array,
+    idempotencyKey: string,
+    options: SendOptions
+  ): Effect.Effect<EventAccepted, CallError> {
+    const headers: Record<string, string> = new SendHeaders(this.authorization, this.config.userAgent, idempotencyKey)
+    if (options.orderingKey !== undefined) headers["x-hookrail-ordering-key"] = options.orderingKey
+    const operation = new SendOperation(topic, idempotencyKey, this)
+    return this.calls.prepare(clock, operation, "POST", this.path, headers, body, options)
+  }
+
+  /** What becomes of an event that is stored: one that nobody gets may be a mistake. */
+  accepted(topic: string, accepted: EventAccepted): Effect.Effect<EventAccepted, UnmatchedEventError> {
+    const { config: { onUnmatched }, unmatched } = this
+    if (accepted.deliveryIds.length > 0 || onUnmatched === "ignore") return Effect.succeed(accepted)
+    // A topic that is known by now costs no error.
+    if (onUnmatched === "log" && (unmatched.has(topic) || unmatched.size >= maxUnmatched)) {
+      return Effect.succeed(accepted)
+    }
+    const { eventId, idempotencyKey } = accepted
+    const error = new UnmatchedEventError({ topic, eventId, idempotencyKey, outcome: "accepted" })
+    if (onUnmatched === "fail") return Effect.fail(error)
+    unmatched.add(topic)
+    return Effect.as(
+      Effect.annotateLogs(Effect.logWarning(error.message), {
+        "hookrail.topic": topic,
+        "hookrail.event_id": accepted.eventId
+      }),
+      accepted
+    )
+  }
+}
