@@ -70,7 +70,7 @@ describe("retries", () => {
       }))
   }
 
-  it.effect("C31: any other status is one request, over all of 300 to 499", () =>
+  it.effect("C4: any other status is one request, over all of 300 to 499", () =>
     Effect.gen(function*() {
       for (let status = 300; status < 500; status++) {
         if ([408, 425, 429].includes(status)) continue

@@ -16,7 +16,7 @@ export const fixedWindow = (limit: number): Limiter => {
   }
 }
 
-/** Full at the start; this is how Hookrail limits (protocol section 1.4). */
+/** Full at the start; this is how Hookrail limits (protocol section 6). */
 export const tokenBucket = (limit: number, burst: number): Limiter => {
   let tokens = burst
   let last = performance.now()
