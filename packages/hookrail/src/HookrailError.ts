@@ -440,6 +440,26 @@ export class RetryError extends TaggedError("RetryError")<
 }
 
 /**
+ * The event was not sent, since an earlier one with the same ordering key may have to be sent again. Only in the results of
+ * `sendEvents` with `onError: "collect"` (see `holdKeys`). Send the earlier one again, with its idempotency key, and then
+ * this one.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OrderingKeyHeldError extends TaggedError("OrderingKeyHeldError")<
+  SendContext & {
+    readonly orderingKey: string
+  }
+> {
+  override get message(): string {
+    return `${callOf(this)}: held back, since an earlier event with the ordering key ${
+      JSON.stringify(this.orderingKey)
+    } may have to be sent again. Send that one first, with its idempotency key.${verdictOf(this)}`
+  }
+}
+
+/**
  * The event is stored, but no subscription matched its topic, so nobody will receive it. Only with
  * `onUnmatched: "fail"`.
  *
@@ -619,6 +639,7 @@ export type HookrailError =
   | ResponseError
   | RetryableError
   | RetryError
+  | OrderingKeyHeldError
   | UnmatchedEventError
   | AwaitTimeoutError
   | WebhookVerificationError

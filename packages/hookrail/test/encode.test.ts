@@ -71,8 +71,64 @@ describe("PayloadTooLargeError", () => {
 
   it.effect("counts the topic where the whole request is too large", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Event.encode(Event.make("語".repeat(1_500), "x".repeat(262_100))))
+      const error = yield* Effect.flip(Event.encode(Event.make("\"".repeat(2_048), "x".repeat(262_138))))
       assert(error._tag === "PayloadTooLargeError")
-      deepStrictEqual([error.bytes, error.maxBytes], [266_625, 266_240])
+      deepStrictEqual([error.bytes, error.maxBytes], [266_259, 266_240])
+    }))
+})
+
+describe("what goes out decides", () => {
+  const Renamed = Topic.make(
+    "orders.paid",
+    Schema.Struct({ customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key")) })
+  )
+
+  it.effect("the ordering key that a Schema writes is checked, and keys agree with it", () =>
+    Effect.gen(function*() {
+      const long = yield* Effect.flip(Event.encode(Event.make(Renamed, { customer: "k".repeat(257) })))
+      assert(long._tag === "InvalidPayloadError")
+      deepStrictEqual([long.path, long.topic], ["$.ordering_key", "orders.paid"])
+      const conflict = yield* Effect.flip(Event.encode(Event.make(Renamed, { customer: "a" }, { orderingKey: "b" })))
+      assert(conflict._tag === "InvalidArgumentError")
+      strictEqual(conflict.argument, "orderingKey")
+      yield* Event.encode(Event.make(Renamed, { customer: "a" }, { orderingKey: "a" }))
+    }))
+
+  it.effect("so is the one that a toJSON writes", () =>
+    Effect.gen(function*() {
+      const payload = { toJSON: () => ({ ordering_key: { toJSON: () => "k".repeat(257) } }) }
+      const error = yield* Effect.flip(Event.encode(Event.make("t", payload)))
+      assert(error._tag === "InvalidPayloadError")
+      strictEqual(error.path, "$.ordering_key")
+    }))
+
+  it.effect("IdempotencyKeys hears of it", () =>
+    Effect.gen(function*() {
+      const heard: Array<string | undefined> = []
+      const keys = IdempotencyKeys.make(({ orderingKey }) =>
+        Effect.sync(() => {
+          heard.push(orderingKey)
+          return "k"
+        })
+      )
+      const events = [
+        Event.make(Renamed, { customer: "a" }),
+        Event.make("t", { ordering_key: "b" }),
+        Event.make("t", { ordering_key: "" }),
+        Event.make("t", ["ordering_key"]),
+        Event.make("t", null),
+        Event.make("t", { nested: { ordering_key: "c" } }),
+        Event.make("t", { ordering_key: 7 })
+      ]
+      yield* Effect.forEach(events, Event.encode).pipe(Effect.provideService(IdempotencyKeys.IdempotencyKeys, keys))
+      deepStrictEqual(heard, ["a", "b", undefined, undefined, undefined, undefined, undefined])
+    }))
+
+  it.effect("topics are measured in bytes", () =>
+    Effect.gen(function*() {
+      yield* Event.encode(Event.make("é".repeat(1_024), 1))
+      const error = yield* Effect.flip(Event.encode(Event.make("é".repeat(1_025), 1)))
+      assert(error._tag === "InvalidArgumentError")
+      assert.include(error.reason, "2048 bytes")
     }))
 })

@@ -10,10 +10,11 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type { HookrailError } from "../src/index.js"
-import { Event, HookrailClient, Transport } from "../src/index.js"
+import { Event, HookrailClient, Topic, Transport } from "../src/index.js"
 
 interface Planned {
   readonly n: number
@@ -307,5 +308,125 @@ describe("sendEvents", () => {
         )
         strictEqual(error._tag, "InvalidArgumentError")
       }
+    }))
+})
+
+describe("sendEvents, ordered by what goes out", () => {
+  const Renamed = Topic.make(
+    "t",
+    Schema.Struct({
+      n: Schema.Number,
+      millis: Schema.Number,
+      customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key"))
+    })
+  )
+  const speaking = (n: number, millis: number) => ({ toJSON: () => ({ n, millis, ordering_key: "a" }) })
+
+  it.effect.each(
+    [
+      [
+        "a Schema that renames",
+        Event.make(Renamed, { n: 1, millis: 20, customer: "a" }),
+        Event.make(Renamed, { n: 2, millis: 0, customer: "a" })
+      ],
+      ["a toJSON", Event.make("t", speaking(1, 20)), Event.make("t", speaking(2, 0))],
+      [
+        "a getter",
+        Event.make("t", {
+          n: 1,
+          millis: 20,
+          get ordering_key() {
+            return "a"
+          }
+        }),
+        Event.make("t", { n: 2, millis: 0, ordering_key: "a" })
+      ],
+      [
+        "the option and the payload",
+        Event.make("t", { n: 1, millis: 20 }, { orderingKey: "a" }),
+        Event.make("t", { n: 2, millis: 0, ordering_key: "a" })
+      ]
+    ] as const
+  )("%s", ([, first, second]) =>
+    Effect.gen(function*() {
+      const client = plannedClient()
+      const exit = yield* finish(
+        Effect.provide(Stream.runDrain(HookrailClient.sendEvents(Stream.make(first, second))), client.layer)
+      )
+      assertTrue(Exit.isSuccess(exit))
+      deepStrictEqual(client.log, ["begin 1", "end 1", "begin 2", "end 2"])
+    }))
+})
+
+describe("sendEvents, after a failure that may have to be repeated", () => {
+  const open = (outcome: string) => ({ _tag: "RetryError", outcome }) as unknown as HookrailError.SendError
+
+  /** A client whose first event of key "a" fails with an error. */
+  const failing = (error: HookrailError.SendError) => {
+    const sent: Array<number> = []
+    const service: HookrailClient.Service = {
+      sendEvent: (_: unknown, payload: unknown) =>
+        Effect.suspend(() => {
+          const n = payload as number
+          sent.push(n)
+          return Effect.delay(
+            n === 1
+              ? Effect.fail(error)
+              : Effect.succeed({ eventId: String(n), deliveryIds: [], replayed: false, idempotencyKey: String(n) }),
+            "10 millis"
+          )
+        }),
+      getEvent: () => Effect.die("unused"),
+      awaitEvent: () => Effect.die("unused")
+    }
+    return { sent, layer: Layer.succeed(HookrailClient.HookrailClient, service) }
+  }
+
+  const events = [["a", 1], ["b", 2], ["a", 3], [undefined, 4], ["a", 5], ["b", 6]] as const
+
+  const run = (
+    error: HookrailError.SendError,
+    options: { readonly holdKeys?: boolean; readonly concurrency: number }
+  ) =>
+    Effect.gen(function*() {
+      const client = failing(error)
+      const exit = yield* finish(
+        HookrailClient.sendEvents(
+          Stream.fromIterable(
+            events.map(([orderingKey, n]) => Event.make("t", n, { orderingKey, idempotencyKey: `k${n}` }))
+          ),
+          { onError: "collect", ...options }
+        ).pipe(Stream.runCollect, Effect.provide(client.layer))
+      )
+      assertTrue(Exit.isSuccess(exit))
+      return { sent: [...client.sent].sort(), results: Chunk.toReadonlyArray(exit.value) }
+    })
+
+  for (const concurrency of [1, 2, 16]) {
+    it.effect(`holds back what shares its key, with concurrency ${concurrency}`, () =>
+      Effect.gen(function*() {
+        for (const error of [open("unknown"), open("not-sent"), { ...refused(1), outcome: "unknown" } as never]) {
+          const { results, sent } = yield* run(error, { concurrency })
+          deepStrictEqual(sent, [1, 2, 4, 6])
+          deepStrictEqual(
+            results.map((result) => result._tag === "Accepted" ? result.accepted.eventId : result.error._tag),
+            [error._tag, "2", "OrderingKeyHeldError", "4", "OrderingKeyHeldError", "6"]
+          )
+          const held = results[2]
+          assertTrue(held?._tag === "Failed" && held.error._tag === "OrderingKeyHeldError")
+          deepStrictEqual(
+            [held.error.topic, held.error.idempotencyKey, held.error.outcome, held.error.orderingKey],
+            ["t", "k3", "not-sent", "a"]
+          )
+        }
+      }))
+  }
+
+  it.effect("holds nothing back after a refusal, or where it is told not to", () =>
+    Effect.gen(function*() {
+      const all = [1, 2, 3, 4, 5, 6]
+      const refusal = { ...refused(1), outcome: "refused" } as unknown as HookrailError.SendError
+      deepStrictEqual((yield* run(refusal, { concurrency: 4 })).sent, all)
+      deepStrictEqual((yield* run(open("unknown"), { concurrency: 4, holdKeys: false })).sent, all)
     }))
 })

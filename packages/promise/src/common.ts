@@ -14,6 +14,7 @@ export {
   InvalidPayloadError,
   isRetryable,
   NotFoundError,
+  OrderingKeyHeldError,
   PayloadTooLargeError,
   RateLimitError,
   RetryError,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import type * as Core from "hookrail/HookrailError"
+import * as Core from "hookrail/HookrailError"
 
 /**
  * What is known about the event after a send failed. `"unknown"`: send it again with the same idempotency key.
@@ -230,6 +230,17 @@ export class RetryError extends CallError {
 }
 
 /**
+ * The event was not sent, since an earlier one with the same ordering key may have to be sent again. Only in the results of
+ * `sendEvents` with `onError: "collect"`. Send the earlier one again, with its idempotency key, and then this one.
+ *
+ * @since 0.1.0
+ */
+export class OrderingKeyHeldError extends CallError {
+  declare readonly _tag: "OrderingKeyHeldError"
+  declare readonly orderingKey: string
+}
+
+/**
  * The event is stored, but no subscription matches. Only with `onUnmatched: "fail"`.
  *
  * @since 0.1.0
@@ -308,6 +319,7 @@ const classes: Record<Tag | "HookrailClosedError", ErrorClass> = {
   RateLimitError,
   ServerError,
   RetryError,
+  OrderingKeyHeldError,
   UnmatchedEventError,
   AwaitTimeoutError,
   HookrailClosedError
@@ -339,6 +351,10 @@ export const configError = (option: string, reason: string): HookrailConfigError
 /** @internal */
 export const argumentError = (argument: string, reason: string): InvalidArgumentError =>
   new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
+
+/** @internal */
+export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
+  fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
 
 /** @internal */
 export const closedError = (): HookrailClosedError =>

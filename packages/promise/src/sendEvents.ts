@@ -1,8 +1,8 @@
 /** Sends many events in order, with as much in memory as is under way. */
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
-import { orderingKeyOf } from "hookrail/wire/arguments"
+import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
-import { argumentError } from "./errors.js"
+import { argumentError, heldError, RetryError } from "./errors.js"
 import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, SendResult } from "./types.js"
 
 type Result = EventAccepted | SendResult
@@ -12,14 +12,37 @@ class Failure {
   constructor(readonly error: unknown) {}
 }
 
-type Sending = Job<EventInput, Result | Failure>
+/** An event whose order is known. Its payload is that of the input, or already what goes out. */
+class Ready {
+  constructor(
+    readonly input: EventInput,
+    readonly payload: {} | null,
+    readonly orderingKey: string | undefined
+  ) {}
+}
+
+/** Callers without types may pass anything here; what is no event is refused when it is sent. */
+const ready = (input: EventInput): Ready => {
+  const { orderingKey, payload } = orderedPayload(input?.payload)
+  return new Ready(input, payload as {}, input?.orderingKey ?? orderingKey)
+}
+
+type Sending = Job<Ready, Result | Failure>
+
+/** Whether an event may have to be sent again: then what comes behind it has to wait for that. */
+const isOpen = (error: unknown): boolean =>
+  error instanceof RetryError || (error as { readonly outcome?: unknown })?.outcome === "unknown"
 
 /** The reason of an abort that comes from the reader. */
 const stopped = new Error("nobody reads the results any more")
 
 /** The way of the events from their source to their results. */
 class Flow {
-  private readonly sendings = new InOrder<EventInput, Result | Failure>()
+  private readonly sendings = new InOrder<Ready, Result | Failure>(({ input }, key) => ({
+    _tag: "Failed",
+    input,
+    error: heldError(input.topic, input.idempotencyKey, key)
+  }))
   private readonly controller = new AbortController()
   private readonly limit: number
   private readonly isAsync: boolean
@@ -138,7 +161,8 @@ class Flow {
     if (next.done === true) {
       this.end = "exhausted"
     } else {
-      const sending = this.sendings.add(next.value, orderingKeyOf(next.value))
+      const event = ready(next.value)
+      const sending = this.sendings.add(event, event.orderingKey)
       if (sending !== undefined) void this.send(sending)
     }
   }
@@ -157,23 +181,31 @@ class Flow {
   // -------------------------------------------------------------------------------------------------------------
 
   private async send(sending: Sending): Promise<void> {
-    const { client, controller, options: { onError } } = this
-    const { signal } = controller
-    const { input } = sending
+    const { client, controller: { signal }, options: { onError } } = this
+    const { input, payload } = sending.input
     this.running++
-    let result: Result | Failure
     try {
-      // Callers without types may pass anything here; what has no topic is refused for that.
-      const { idempotencyKey, orderingKey, payload, topic } = input ?? {}
+      const { idempotencyKey, orderingKey, topic } = input ?? {}
       const accepted = await client.sendEvent(topic, payload, { idempotencyKey, orderingKey, signal })
-      result = onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted
+      this.finish(sending, onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted)
     } catch (error) {
-      if (onError === "collect" && !signal.aborted) result = { _tag: "Failed", input, error }
-      else result = this.failure ??= new Failure(error)
+      if (onError === "collect" && !signal.aborted) this.finish(sending, { _tag: "Failed", input, error })
+      else this.finish(sending, this.failure ??= new Failure(error))
     }
+  }
+
+  private finish(sending: Sending, result: Result | Failure): void {
     this.running--
-    const next = this.sendings.done(sending, result, this.failure)
-    if (next !== undefined) void this.send(next)
+    if (this.failure !== undefined) {
+      this.sendings.end(sending, result, this.failure)
+    } else if (
+      this.options.holdKeys !== false && "_tag" in result && result._tag === "Failed" && isOpen(result.error)
+    ) {
+      this.sendings.hold(sending, result)
+    } else {
+      const next = this.sendings.done(sending, result)
+      if (next !== undefined) void this.send(next)
+    }
     this.wake()
   }
 }

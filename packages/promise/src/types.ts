@@ -121,6 +121,11 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail" |
   readonly concurrency?: number | undefined
   /** Whether the first error ends it (the default), or becomes a result like the others. */
   readonly onError?: OnError | undefined
+  /**
+   * With `onError: "collect"`: whether the later events of an ordering key stay behind once one of them may have to be sent
+   * again. They fail at once with `OrderingKeyHeldError`. Default true.
+   */
+  readonly holdKeys?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 

@@ -1,5 +1,6 @@
 /** From an event to the bytes and the key that go out: checked and encoded once, then fixed. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { InvalidArgumentError, InvalidPayloadError, PayloadTooLargeError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import type * as Topic from "../Topic.js"
@@ -58,11 +59,12 @@ export const encodePayload = (
     const { bytes, maxBytes } = encoded
     return new PayloadTooLargeError({ ...notSent(topic, options), bytes, maxBytes })
   }
-  const { orderingKey } = options
-  const reason = Arguments.checkPayloadOrderingKey(payload)
-  if (reason !== undefined) return invalidPayload(topic, options, "$.ordering_key", reason)
-  if (orderingKey !== undefined) {
-    const reason = Arguments.checkOrderingKey(orderingKey, payload)
+  if (encoded.orderingKey !== undefined) {
+    const reason = Arguments.checkPayloadOrderingKey(encoded.orderingKey)
+    if (reason !== undefined) return invalidPayload(topic, options, "$.ordering_key", reason)
+  }
+  if (options.orderingKey !== undefined) {
+    const reason = Arguments.checkOrderingKey(options.orderingKey, encoded.orderingKey)
     if (reason !== undefined) return invalidArgument(topic, options, "orderingKey", reason)
   }
   return encoded
@@ -72,24 +74,21 @@ export const encodePayload = (
 export const keyOf = (
   keys: IdempotencyKeys.Service,
   topic: string,
-  payload: unknown,
   encoded: Encoded,
   options: SendOptions
 ): Effect.Effect<string, InvalidArgumentError> => {
-  const { idempotencyKey, orderingKey } = options
-  const key = idempotencyKey === undefined
-    ? keys.keyFor({
-      topic,
-      payload: payloadOf(encoded),
-      orderingKey: orderingKey ?? Arguments.orderingKeyIn(payload)
-    })
-    : Effect.succeed(idempotencyKey)
-  return Effect.flatMap(key, (key) => {
-    const reason = Arguments.checkIdempotencyKey(key)
-    return reason === undefined
-      ? Effect.succeed(key)
-      : Effect.fail(invalidArgument(topic, options, "idempotencyKey", reason))
-  })
+  const { idempotencyKey, orderingKey = encoded.orderingKey } = options
+  return idempotencyKey === undefined
+    ? Effect.flatMap(
+      keys.keyFor({ topic, payload: payloadOf(encoded), orderingKey }),
+      (key) => checkedKey(topic, key, options)
+    )
+    : checkedKey(topic, idempotencyKey, options)
+}
+
+const checkedKey = (topic: string, key: string, options: SendOptions): Exit.Exit<string, InvalidArgumentError> => {
+  const reason = Arguments.checkIdempotencyKey(key)
+  return reason === undefined ? Exit.succeed(key) : Exit.fail(invalidArgument(topic, options, "idempotencyKey", reason))
 }
 
 /** See `Event.encode`. */
@@ -100,7 +99,7 @@ export const encodeEvent = (
   const encodeNamed = (name: string, payload: unknown): Effect.Effect<EncodedEvent, EncodeError> => {
     const encoded = encodePayload(new Topics(), name, payload, options)
     if (encoded._tag !== "Encoded") return Effect.fail(encoded)
-    return Effect.map(keyOf(keys, name, payload, encoded, options), (idempotencyKey) => ({
+    return Effect.map(keyOf(keys, name, encoded, options), (idempotencyKey) => ({
       topic: name,
       body: encoded.body,
       idempotencyKey,

@@ -22,28 +22,49 @@ export class InOrder<Input, Result extends object> {
   size = 0
   private first: Job<Input, Result> | undefined
   private last: Job<Input, Result> | undefined
+  /** The last one of each key that is not done. */
+  private readonly lastOfKey = new Map<string, Job<Input, Result>>()
+  private readonly held = new Set<string>()
 
-  /** Gives the job if it is to begin now; otherwise `done` of another one gives it later. */
+  /** `unsent` makes the result of what does not begin, because its key is held. */
+  constructor(private readonly unsent: (input: Input, key: string) => Result) {}
+
+  /** Gives the job if it is to begin now; otherwise `done` of another one gives it later, or it never begins. */
   add(input: Input, key: string | undefined): Job<Input, Result> | undefined {
     const job = new Job<Input, Result>(input, key)
-    const predecessor = key === undefined ? undefined : this.lastOf(key)
     if (this.last === undefined) this.first = job
     else this.last.next = job
     this.last = job
     this.size++
+    if (key === undefined) return job
+    if (this.held.has(key)) {
+      job.result = this.unsent(input, key)
+      return undefined
+    }
+    const predecessor = this.lastOfKey.get(key)
+    this.lastOfKey.set(key, job)
     if (predecessor === undefined) return job
     predecessor.successor = job
     return undefined
   }
 
-  /**
-   * Takes note of a result, and gives the job that waited for it, to begin now. With a `failure` nothing begins any more: it is
-   * the result of all that waited.
-   */
-  done(job: Job<Input, Result>, result: Result, failure: Result | undefined): Job<Input, Result> | undefined {
+  /** Takes note of a result, and gives the job that waited for it, to begin now. */
+  done(job: Job<Input, Result>, result: Result): Job<Input, Result> | undefined {
+    return this.settle(job, result)
+  }
+
+  /** The same where nothing begins any more: `failure` is the result of all that waited. */
+  end(job: Job<Input, Result>, result: Result, failure: Result): void {
+    for (let next = this.settle(job, result); next !== undefined;) next = this.settle(next, failure)
+  }
+
+  /** The same, but nothing with the key of this job begins any more, now or later. */
+  hold(job: Job<Input, Result>, result: Result): void {
+    const { key } = job
     let next = this.settle(job, result)
-    while (next !== undefined && failure !== undefined) next = this.settle(next, failure)
-    return next
+    if (key === undefined) return
+    this.held.add(key)
+    while (next !== undefined) next = this.settle(next, this.unsent(next.input, key))
   }
 
   /** The result whose turn it is to be taken, once it is there. */
@@ -62,18 +83,10 @@ export class InOrder<Input, Result extends object> {
   }
 
   private settle(job: Job<Input, Result>, result: Result): Job<Input, Result> | undefined {
-    const { successor } = job
+    const { key, successor } = job
     job.result = result
     job.successor = undefined
+    if (key !== undefined && this.lastOfKey.get(key) === job) this.lastOfKey.delete(key)
     return successor
-  }
-
-  /** There are few of them: to look at each is cheaper than a table of keys. */
-  private lastOf(key: string): Job<Input, Result> | undefined {
-    let found: Job<Input, Result> | undefined
-    for (let job = this.first; job !== undefined; job = job.next) {
-      if (job.key === key && job.result === undefined) found = job
-    }
-    return found
   }
 }

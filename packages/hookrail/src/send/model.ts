@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { Retry } from "../HookrailConfig.js"
-import type { AwaitError, ReadError, SendError } from "../HookrailError.js"
+import type { AwaitError, OrderingKeyHeldError, ReadError, SendError } from "../HookrailError.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 
@@ -95,6 +95,12 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail"> 
   readonly concurrency?: number | undefined
   /** Whether the first error ends the stream (the default), or becomes a result like the others. */
   readonly onError?: OnError | undefined
+  /**
+   * With `onError: "collect"`: whether the later events of an ordering key stay behind once one of them may have to be sent
+   * again (retries exhausted, or the outcome is unknown). They fail at once with `OrderingKeyHeldError`, `not-sent`, so that
+   * the order can be kept. Default true; `false` sends them all the same.
+   */
+  readonly holdKeys?: boolean | undefined
 }
 
 /**
@@ -105,7 +111,7 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail"> 
  */
 export type SendResult =
   | { readonly _tag: "Accepted"; readonly input: EventInput; readonly accepted: EventAccepted }
-  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: SendError }
+  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: SendError | OrderingKeyHeldError }
 
 /**
  * @since 0.1.0

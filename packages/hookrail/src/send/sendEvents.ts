@@ -8,15 +8,76 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
-import type { SendError } from "../HookrailError.js"
-import { orderingKeyOf } from "../wire/arguments.js"
+import { OrderingKeyHeldError, type SendError } from "../HookrailError.js"
+import type * as Topic from "../Topic.js"
 import type { EventAccepted } from "../wire/model.js"
+import { orderedPayload } from "../wire/ordering.js"
+import { isTyped } from "./encode.js"
 import { InOrder, type Job, limitOf } from "./inOrder.js"
 import type { EventInput, SendEventsOptions, SendResult, Service } from "./model.js"
 
 type Result = EventAccepted | SendResult
-type Sending = Job<EventInput, Exit.Exit<Result, SendError>>
+type Sending = Job<Ready, Exit.Exit<Result, SendError>>
 type Wake<A, E = never> = (next: Effect.Effect<A, E>) => void
+
+/** An event whose order is known. Its payload is that of the input, or already what goes out. */
+class Ready {
+  constructor(
+    readonly input: EventInput,
+    readonly topic: string | Topic.Any,
+    readonly payload: unknown,
+    readonly orderingKey: string | undefined
+  ) {}
+}
+
+/** An event that threw when it was read: it is a defect of the caller's, to be met when it is sent. */
+class Unreadable extends Ready {
+  constructor(input: EventInput, readonly defect: unknown) {
+    super(input, "", undefined, undefined)
+  }
+}
+
+const readyJson = (input: EventInput, topic: string, json: unknown): Ready => {
+  const { orderingKey, payload } = orderedPayload(json)
+  return new Ready(input, topic, payload, input.orderingKey ?? orderingKey)
+}
+
+/** An event in its order, as an effect where its topic has a Schema. */
+const ready = (input: EventInput): Ready | Effect.Effect<Ready> => {
+  try {
+    // Callers without types may pass anything: what is no event is refused when it is sent.
+    const { orderingKey, payload, topic } = input ?? {}
+    if (!isTyped(topic)) return readyJson(input ?? {}, topic, payload)
+    return Effect.match(topic.encode(payload as never), {
+      // To be refused when it is its turn.
+      onFailure: () => new Ready(input, topic, payload, orderingKey),
+      onSuccess: (json) => readyJson(input, topic.name, json)
+    })
+  } catch (defect) {
+    return new Unreadable(input, defect)
+  }
+}
+
+const readyAll = (inputs: Chunk.Chunk<EventInput>): Effect.Effect<ReadonlyArray<Ready>> =>
+  Effect.suspend(() => {
+    const events = Chunk.toReadonlyArray(inputs).map(ready)
+    return events.every((event) => event instanceof Ready)
+      ? Effect.succeed(events as ReadonlyArray<Ready>)
+      : Effect.forEach(events, (event) => event instanceof Ready ? Effect.succeed(event) : event)
+  })
+
+const unsent = (event: Ready, orderingKey: string): OrderingKeyHeldError =>
+  new OrderingKeyHeldError({
+    topic: String(isTyped(event.topic) ? event.topic.name : event.topic),
+    idempotencyKey: event.input.idempotencyKey,
+    outcome: "not-sent",
+    orderingKey
+  })
+
+/** Whether an event may have to be sent again: then what comes behind it has to wait for that. */
+const isHeldBy = (result: Result): boolean =>
+  "_tag" in result && result._tag === "Failed" &&
+  (result.error._tag === "RetryError" || result.error.outcome === "unknown")
 
 /**
  * The way of the events from their stream to their results.
@@ -27,9 +88,11 @@ type Wake<A, E = never> = (next: Effect.Effect<A, E>) => void
 class Flow<E> {
   private readonly workers: Array<Fiber.RuntimeFiber<void>> = []
   private readonly idle: Array<Wake<Sending>> = []
-  private readonly sendings = new InOrder<EventInput, Exit.Exit<Result, SendError>>()
+  private readonly sendings = new InOrder<Ready, Exit.Exit<Result, SendError>>((event, key) =>
+    Exit.succeed({ _tag: "Failed", input: event.input, error: unsent(event, key) })
+  )
   /** Read from the stream, and how many of them have begun. */
-  private inputs: ReadonlyArray<EventInput> = []
+  private events: ReadonlyArray<Ready> = []
   private begun = 0
   /** What ends the stream of results: nothing begins after it. */
   private failure: Exit.Exit<Result, SendError> | undefined
@@ -42,7 +105,8 @@ class Flow<E> {
     private readonly client: Service,
     private readonly runtime: Runtime.Runtime<never>,
     private readonly limit: number,
-    private readonly isCollecting: boolean
+    private readonly isCollecting: boolean,
+    private readonly holdKeys: boolean
   ) {}
 
   /** Interrupts what is under way; nothing begins any more. */
@@ -62,7 +126,11 @@ class Flow<E> {
           })
           this.deliver()
         }),
-      onSuccess: (inputs) => Effect.flatMap(this.taking(inputs), () => this.readFrom(pull))
+      onSuccess: (inputs) =>
+        Effect.flatMap(
+          Effect.flatMap(readyAll(inputs), (events) => this.taking(events)),
+          () => this.readFrom(pull)
+        )
     })
   }
 
@@ -76,9 +144,9 @@ class Flow<E> {
   )
 
   /** Ends when all of them have begun, and there is room for another. */
-  private taking(inputs: Chunk.Chunk<EventInput>): Effect.Effect<void> {
+  private taking(events: ReadonlyArray<Ready>): Effect.Effect<void> {
     return Effect.async((resume) => {
-      this.inputs = Chunk.toReadonlyArray(inputs)
+      this.events = events
       this.begun = 0
       this.source = resume
       this.beginMore()
@@ -90,13 +158,13 @@ class Flow<E> {
   }
 
   private beginMore(): void {
-    const { inputs, source } = this
-    while (this.begun < inputs.length && this.hasRoom) {
-      const input = inputs[this.begun++]!
-      const sending = this.sendings.add(input, orderingKeyOf(input))
+    const { events, source } = this
+    while (this.begun < events.length && this.hasRoom) {
+      const event = events[this.begun++]!
+      const sending = this.sendings.add(event, event.orderingKey)
       if (sending !== undefined) this.begin(sending)
     }
-    if (source === undefined || this.begun < inputs.length || !this.hasRoom) return
+    if (source === undefined || this.begun < events.length || !this.hasRoom) return
     this.source = undefined
     source(Effect.void)
   }
@@ -122,9 +190,10 @@ class Flow<E> {
     this.idle.push(resume)
   })
 
-  private send(input: EventInput): Effect.Effect<Result, SendError> {
-    // Callers without types may pass anything here; what has no topic is refused for that.
-    const sent = this.client.sendEvent(input?.topic as string, input?.payload as {}, input ?? {})
+  private send(event: Ready): Effect.Effect<Result, SendError> {
+    if (event instanceof Unreadable) return Effect.die(event.defect)
+    const { input, payload, topic } = event
+    const sent = this.client.sendEvent(topic as string, payload as {}, input)
     return this.isCollecting
       ? Effect.match(sent, {
         onFailure: (error): Result => ({ _tag: "Failed", input, error }),
@@ -135,8 +204,15 @@ class Flow<E> {
 
   /** Gives the event that waited for this one. */
   private finish(sending: Sending, exit: Exit.Exit<Result, SendError>): Sending | undefined {
+    let next: Sending | undefined
     if (Exit.isFailure(exit)) this.failure ??= exit
-    const next = this.sendings.done(sending, exit, this.failure)
+    if (this.failure !== undefined) {
+      this.sendings.end(sending, exit, this.failure)
+    } else if (this.holdKeys && Exit.isSuccess(exit) && isHeldBy(exit.value)) {
+      this.sendings.hold(sending, exit)
+    } else {
+      next = this.sendings.done(sending, exit)
+    }
     this.deliver()
     return next
   }
@@ -173,12 +249,12 @@ class Flow<E> {
 export const sendEvents = <E, R, R2>(
   client: Effect.Effect<Service, never, R2>,
   events: Stream.Stream<EventInput, E, R>,
-  { concurrency, onError }: SendEventsOptions<"fail" | "collect"> = {}
+  { concurrency, holdKeys = true, onError }: SendEventsOptions<"fail" | "collect"> = {}
 ): Stream.Stream<EventAccepted | SendResult, E | SendError, R | R2> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const pull = yield* Stream.toPull(events)
     const runtime = yield* Effect.runtime()
-    const flow = new Flow<E>(yield* client, runtime, limitOf(concurrency), onError === "collect")
+    const flow = new Flow<E>(yield* client, runtime, limitOf(concurrency), onError === "collect", holdKeys)
     yield* Effect.forkScoped(Effect.interruptible(flow.readFrom(pull)))
     // The last to come, and so the first to run: the stream of events may take its time to end.
     yield* Effect.addFinalizer(() => flow.stop)

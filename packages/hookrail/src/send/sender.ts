@@ -2,6 +2,7 @@
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CallError, Calls } from "../call/calls.js"
+import { isSuccess } from "../fiber/callback.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import { UnmatchedEventError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
@@ -65,12 +66,13 @@ export class Sender {
     const encoded = encodePayload(this.topics, topic, payload, options)
     if (encoded._tag !== "Encoded") return Effect.fail(encoded)
     // The default needs neither a step of its own nor a check.
-    return options.idempotencyKey === undefined && this.keys === randomKeys
-      ? this.call(clock, topic, encoded.body, uuid(), options)
-      : Effect.flatMap(
-        keyOf(this.keys, topic, payload, encoded, options),
-        (key) => this.call(clock, topic, encoded.body, key, options)
-      )
+    if (options.idempotencyKey === undefined && this.keys === randomKeys) {
+      return this.call(clock, topic, encoded.body, uuid(), options)
+    }
+    const key = keyOf(this.keys, topic, encoded, options)
+    return isSuccess(key)
+      ? this.call(clock, topic, encoded.body, key.value, options)
+      : Effect.flatMap(key, (key) => this.call(clock, topic, encoded.body, key, options))
   }
 
   /** From here on the key and the bytes are fixed, whatever happens. */

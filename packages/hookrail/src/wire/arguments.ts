@@ -1,7 +1,7 @@
 /** Checks of what a call is given beside the payload: each returns why the value cannot be used, or `undefined`. */
 import { unusableText } from "./payload.js"
 
-/** A longer one does not fit into the index rows of the server's database: 503 for ever (protocol section 1.6). */
+/** In bytes. A longer one does not fit into the index rows of the server's database: 503 for ever (protocol section 1.6). */
 const maxKeyLength = 2_048
 
 /** The server's limit, in bytes (protocol section 1.7). */
@@ -24,7 +24,7 @@ export const checkTopic = (topic: unknown): string | undefined => {
   }
   const unusable = unusableText(name)
   if (unusable !== undefined) return unusable
-  return name.length > maxKeyLength ? `it is longer than ${maxKeyLength} characters` : undefined
+  return bytesOf(name, maxKeyLength) > maxKeyLength ? `it is longer than ${maxKeyLength} bytes` : undefined
 }
 
 export const checkIdempotencyKey = (key: unknown): string | undefined => {
@@ -36,52 +36,30 @@ export const checkIdempotencyKey = (key: unknown): string | undefined => {
   return (key as string).length > maxKeyLength ? `it is longer than ${maxKeyLength} characters: hash it` : undefined
 }
 
-export const checkOrderingKey = (key: unknown, payload: unknown): string | undefined => {
+/** The ordering key of the options, beside the one that the payload brings along. */
+export const checkOrderingKey = (key: unknown, inPayload: string | undefined): string | undefined => {
   const problem = text(key)
   if (problem !== undefined) return problem
   if (!visibleAscii.test(key as string)) {
     return "only visible ASCII characters (no blanks) travel safely in a header: put it into the payload, as ordering_key"
   }
   if ((key as string).length > maxOrderingKeyBytes) return `it is longer than ${maxOrderingKeyBytes} bytes`
-  const inPayload = orderingKeyIn(payload)
   return inPayload !== undefined && inPayload !== key
     ? "the payload's own ordering_key is another one: give one of them, or both alike"
     : undefined
 }
 
-/** The ordering key that the server finds in a payload: a non-empty text at its top level. */
-export const orderingKeyIn = (payload: unknown): string | undefined => {
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined
-  try {
-    const key = (payload as { readonly ordering_key?: unknown }).ordering_key
-    return typeof key === "string" && key !== "" ? key : undefined
-  } catch {
-    // A getter that throws only now: the payload is encoded already, so the server's check is the one that counts.
-    return undefined
-  }
-}
-
-/** The ordering key of an event, wherever the server finds it. Callers without types may pass anything here. */
-export const orderingKeyOf = (
-  event: { readonly orderingKey?: string | undefined; readonly payload: unknown } | undefined
-): string | undefined => {
-  try {
-    return event?.orderingKey ?? orderingKeyIn(event?.payload)
-  } catch {
-    // A getter that throws: whoever sends the event meets it again.
-    return undefined
-  }
-}
-
-export const checkPayloadOrderingKey = (payload: unknown): string | undefined => {
-  const key = orderingKeyIn(payload)
-  // At most 3 bytes per UTF-16 unit: a short key needs no encoding to be known as short.
-  if (key === undefined || key.length * 3 <= maxOrderingKeyBytes) return undefined
-  const bytes = new TextEncoder().encode(key).length
+/** The ordering key that a payload brings along. */
+export const checkPayloadOrderingKey = (key: string): string | undefined => {
+  const bytes = bytesOf(key, maxOrderingKeyBytes)
   return bytes > maxOrderingKeyBytes
     ? `ordering_key has ${bytes} bytes, at most ${maxOrderingKeyBytes} are taken`
     : undefined
 }
+
+/** The length of a text in UTF-8, as far as it matters: at most 3 bytes per UTF-16 unit, so a short one needs no encoding. */
+const bytesOf = (text: string, limit: number): number =>
+  text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length
 
 export const checkEventId = (id: unknown): string | undefined => {
   const problem = text(id)

@@ -4,6 +4,7 @@
  * The hot path is one walk over the value, one `JSON.stringify`, and one UTF-8 encoding. Only a payload that fails is
  * walked again, to say where and why.
  */
+import { losesContent } from "./lossy.js"
 
 /** The largest `payload` text that the server takes, in bytes (protocol section 1.3). */
 export const maxPayloadBytes = 262_144
@@ -31,6 +32,8 @@ export interface Encoded {
   readonly body: Uint8Array
   /** Where the payload begins in it. It ends one byte before the body does. */
   readonly payloadStart: number
+  /** The ordering key that the payload brings along. */
+  readonly orderingKey: string | undefined
 }
 
 /** The payload's own bytes, exactly as the server fingerprints them. */
@@ -49,7 +52,10 @@ export interface TooLarge {
   readonly maxBytes: number
 }
 
-/** Whether every part of a value survives `JSON.stringify` unchanged. The first `false` sends us to `diagnose`. */
+/**
+ * Whether every part of a value survives `JSON.stringify` unchanged. With `false` it takes a copy (`copyOf`), which says what
+ * is wrong, or resolves each `toJSON`: those may be called only once.
+ */
 const isJson = (value: unknown, depth: number): boolean => {
   switch (typeof value) {
     case "string":
@@ -72,7 +78,7 @@ const isJson = (value: unknown, depth: number): boolean => {
   }
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return isJsonInstance(value, depth)
-  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return isJsonInstance(value, depth)
+  if (typeof (value as WithToJSON).toJSON === "function") return false
   for (const key in value) {
     const member = (value as Record<string, unknown>)[key]
     // An optional property that is not set: left out, as everywhere in JSON.
@@ -82,13 +88,10 @@ const isJson = (value: unknown, depth: number): boolean => {
 }
 
 const isJsonInstance = (value: object, depth: number): boolean => {
-  const toJSON = (value as { toJSON?: unknown }).toJSON
-  // A date that is not valid turns itself into `null`; any other `toJSON` is the author's own word.
-  if (typeof toJSON === "function") {
-    return !(value instanceof Date && Number.isNaN(value.getTime())) &&
-      isJson((value as { toJSON: (key: string) => unknown }).toJSON(""), depth + 1)
-  }
-  if (losesContent(value) !== undefined) return false
+  const { toJSON } = value as WithToJSON
+  // The `toJSON` of dates has no side effects; of one that is not valid it is `null`.
+  if (toJSON === Date.prototype.toJSON && value instanceof Date) return !Number.isNaN(value.getTime())
+  if (typeof toJSON === "function" || losesContent(value) !== undefined) return false
   for (const key of Object.keys(value)) {
     const member = (value as Record<string, unknown>)[key]
     if (member !== undefined && !isJson(member, depth + 1)) return false
@@ -96,18 +99,8 @@ const isJsonInstance = (value: object, depth: number): boolean => {
   return true
 }
 
-/** Built-in objects that `JSON.stringify` writes as `{}` or as an object of numbers, losing what they hold. */
-const losesContent = (value: object): string | undefined => {
-  if (value instanceof Map || value instanceof Set || value instanceof WeakMap || value instanceof WeakSet) {
-    return `a ${value.constructor.name} would be sent as {}: convert it to an object or an array`
-  }
-  if (value instanceof Promise) return "a Promise would be sent as {}: await it first"
-  if (value instanceof RegExp || value instanceof Error) {
-    return `${value instanceof Error ? "an Error" : "a RegExp"} would be sent as {}: send its text`
-  }
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "binary data is not JSON: send it as base64"
-  if (value instanceof Number && !Number.isFinite(value.valueOf())) return `${value} is not a JSON number`
-  return undefined
+interface WithToJSON {
+  readonly toJSON?: unknown
 }
 
 /** Why a text cannot be kept by UTF-8 and PostgreSQL; `undefined` if it can. */
@@ -129,81 +122,113 @@ const step = (key: string): string => {
   return `[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}...` : key)}]`
 }
 
-/** Finds what is wrong with a payload that cannot be sent, and where. The slow twin of `isJson`. */
-const diagnose = (
-  value: unknown,
-  path: string,
-  ancestors: Set<object>
-): { readonly path: string; readonly reason: string } | undefined => {
-  switch (typeof value) {
-    case "boolean":
-      return undefined
-    case "string": {
-      const reason = unusableText(value)
-      return reason === undefined ? undefined : { path, reason }
-    }
-    case "number":
-      return Number.isFinite(value) ? undefined : { path, reason: `${value} is not a JSON number` }
-    case "bigint":
-      return { path, reason: "a BigInt is not JSON: send it as a string" }
-    case "undefined":
-      return {
-        path,
-        reason: path === "$" ? "it is undefined: send null if that is meant" : "undefined is not JSON: use null"
-      }
-    case "function":
-      return { path, reason: "a function is not JSON" }
-    case "symbol":
-      return { path, reason: "a symbol is not JSON" }
-  }
-  if (value === null || typeof value !== "object") return undefined
-  if (ancestors.has(value)) return { path, reason: "it refers back to an object that contains it" }
-  if (ancestors.size > maxDepth) {
-    return { path: "$", reason: `it is nested deeper than ${maxDepth} levels` }
-  }
-  if (value instanceof Date && Number.isNaN(value.getTime())) return { path, reason: "the date is invalid" }
-  ancestors.add(value)
-  const found = diagnoseMembers(value, path, ancestors)
-  ancestors.delete(value)
-  return found
+/** What is wrong with a payload, and where. Thrown within this module only. */
+class Fault {
+  constructor(readonly path: string, readonly reason: string) {}
 }
 
-const diagnoseMembers = (value: object, path: string, ancestors: Set<object>) => {
-  if (typeof (value as { toJSON?: unknown }).toJSON === "function") {
-    return diagnose((value as { toJSON: (key: string) => unknown }).toJSON(""), path, ancestors)
-  }
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const found = diagnose(value[i], `${path}[${i}]`, ancestors)
-      if (found !== undefined) return found
+/**
+ * A payload as `JSON.stringify` understands it, with nothing left to interpret: the result of each `toJSON`, called once with
+ * its key. Throws a `Fault` for what cannot be sent. The slow twin of `isJson`.
+ */
+const copyOf = (value: unknown, key: string, path: string, ancestors: Set<object>): unknown => {
+  switch (typeof value) {
+    case "boolean":
+      return value
+    case "string": {
+      const reason = unusableText(value)
+      if (reason !== undefined) throw new Fault(path, reason)
+      return value
     }
-    return undefined
+    case "number":
+      if (!Number.isFinite(value)) throw new Fault(path, `${value} is not a JSON number`)
+      return value
+    case "bigint":
+      throw new Fault(path, "a BigInt is not JSON: send it as a string")
+    case "undefined":
+      throw new Fault(
+        path,
+        path === "$" ? "it is undefined: send null if that is meant" : "undefined is not JSON: use null"
+      )
+    case "function":
+      throw new Fault(path, "a function is not JSON")
+    case "symbol":
+      throw new Fault(path, "a symbol is not JSON")
   }
-  const reason = losesContent(value)
-  if (reason !== undefined) return { path, reason }
+  if (typeof value !== "object" || value === null) return null
+  if (ancestors.has(value)) throw new Fault(path, "it refers back to an object that contains it")
+  if (ancestors.size > maxDepth) throw new Fault("$", `it is nested deeper than ${maxDepth} levels`)
+  if (value instanceof Date && Number.isNaN(value.getTime())) throw new Fault(path, "the date is invalid")
+  const prototype = Object.getPrototypeOf(value)
+  const reason = Array.isArray(value) || prototype === Object.prototype || prototype === null
+    ? undefined
+    : losesContent(value)
+  if (reason !== undefined) throw new Fault(path, reason)
+  ancestors.add(value)
+  const { toJSON } = value as WithToJSON
+  const copy = typeof toJSON === "function"
+    ? copyOfResult(toJSON.call(value, key), value, key, path, ancestors)
+    : copyOfMembers(value, path, ancestors)
+  ancestors.delete(value)
+  return copy
+}
+
+/** The result of a `toJSON` is not asked for its own, and may be the object itself. */
+const copyOfResult = (result: unknown, from: object, key: string, path: string, ancestors: Set<object>): unknown => {
+  if (typeof result !== "object" || result === null) {
+    return result === undefined
+      ? undefined
+      : copyOf(result, key, path, ancestors)
+  }
+  if (result !== from && ancestors.has(result)) throw new Fault(path, "it refers back to an object that contains it")
+  return copyOfMembers(result, path, ancestors)
+}
+
+const copyOfMembers = (value: object, path: string, ancestors: Set<object>): unknown => {
+  if (Array.isArray(value)) {
+    return value.map((item, index) => {
+      const copy = copyOf(item, String(index), `${path}[${index}]`, ancestors)
+      if (copy === undefined) throw new Fault(`${path}[${index}]`, "undefined is not JSON: use null")
+      return copy
+    })
+  }
+  if (value instanceof Number || value instanceof String || value instanceof Boolean) {
+    return copyOf(value.valueOf(), "", path, ancestors)
+  }
+  // Without a prototype a member may have any name.
+  const copy = Object.create(null) as Record<string, unknown>
   for (const [key, member] of Object.entries(value)) {
-    if (member === undefined) continue
+    if (member === undefined || (key === "toJSON" && typeof member === "function")) continue
+    const memberPath = `${path}${step(key)}`
     const wrongKey = unusableText(key)
-    if (wrongKey !== undefined) return { path: `${path}${step(key)}`, reason: `in the member's name, ${wrongKey}` }
-    const found = diagnose(member, `${path}${step(key)}`, ancestors)
-    if (found !== undefined) return found
+    if (wrongKey !== undefined) throw new Fault(memberPath, `in the member's name, ${wrongKey}`)
+    copy[key] = copyOf(member, key, memberPath, ancestors)
   }
-  return undefined
+  return copy
 }
 
 const refused = (path: string, reason: string): Refused => ({ _tag: "Refused", path, reason })
 
-const explain = (payload: unknown, thrown?: unknown): Refused => {
-  try {
-    const found = diagnose(payload, "$", new Set())
-    if (found !== undefined) return refused(found.path, found.reason)
-  } catch (error) {
-    thrown = error
-  }
+const refusalOf = (thrown: unknown): Refused => {
+  if (thrown instanceof Fault) return refused(thrown.path, thrown.reason)
   if (thrown instanceof RangeError) return refused("$", "it is nested too deep, or too large, to be written as JSON")
   // A getter or a `toJSON` of the caller's own threw. Its message may hold anything, so only its kind is told.
   const kind = thrown instanceof Error ? thrown.name : typeof thrown
-  return refused("$", `it cannot be written as JSON: reading it threw ${thrown === undefined ? "nothing" : kind}`)
+  return refused("$", `it cannot be written as JSON: reading it threw ${kind}`)
+}
+
+/** A payload as JSON. Throws whatever is wrong with it. */
+const stringify = (payload: unknown): string => {
+  if (!isJson(payload, 1)) {
+    const copy = copyOf(payload, "", "$", new Set())
+    if (copy === undefined) throw new Fault("$", "it is undefined: send null if that is meant")
+    return JSON.stringify(copy)
+  }
+  const text = JSON.stringify(payload)
+  // `JSON.stringify` escapes U+0000 and lone surrogates, so a text without `\u` has neither. Other control characters are
+  // escaped too, and are fine: only a walk tells them apart.
+  if (text.includes("\\u")) copyOf(JSON.parse(text), "", "$", new Set())
+  return text
 }
 
 /** A topic as it stands in every body of its events. */
@@ -220,18 +245,13 @@ export const topicText = (topic: string): TopicText => {
 
 /** Encodes an event once. Never throws, whatever the payload does. */
 export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | TooLarge => {
-  let text: string | undefined
+  let text: string
+  let orderingKey: string | undefined
   try {
-    if (!isJson(payload, 1)) return explain(payload)
-    text = JSON.stringify(payload)
-  } catch (error) {
-    return explain(payload, error)
-  }
-  if (text === undefined) return explain(payload)
-  // `JSON.stringify` escapes U+0000 and lone surrogates, so a text without `\u` has neither.
-  if (text.includes("\\u")) {
-    const refusal = explainEscapes(payload)
-    if (refusal !== undefined) return refusal
+    text = stringify(payload)
+    orderingKey = orderingKeyIn(text)
+  } catch (thrown) {
+    return refusalOf(thrown)
   }
   if (text.length > maxPayloadBytes) return tooLarge(encoder.encode(text).length)
   const body = utf8(`{"topic":${topic.json},"payload":${text}}`)
@@ -240,17 +260,16 @@ export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | 
   const bytes = body.length - 1 - start
   if (bytes > maxPayloadBytes) return tooLarge(bytes)
   if (body.length > maxRequestBytes) return { _tag: "TooLarge", bytes: body.length, maxBytes: maxRequestBytes }
-  return { _tag: "Encoded", body, payloadStart: start }
+  return { _tag: "Encoded", body, payloadStart: start, orderingKey }
 }
 
-/** Other control characters are escaped as `\u00xx` too, and are fine: only a walk tells them apart. */
-const explainEscapes = (payload: unknown): Refused | undefined => {
-  try {
-    const found = diagnose(payload, "$", new Set())
-    return found === undefined ? undefined : refused(found.path, found.reason)
-  } catch (error) {
-    return explain(payload, error)
-  }
+/** The ordering key that the server finds in a payload: a text at its top level that is not empty (protocol section 1.7). */
+const orderingKeyIn = (text: string): string | undefined => {
+  if (!text.includes("\"ordering_key\"")) return undefined
+  const payload: unknown = JSON.parse(text)
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined
+  const key = (payload as { readonly ordering_key?: unknown }).ordering_key
+  return typeof key === "string" && key !== "" ? key : undefined
 }
 
 const tooLarge = (bytes: number): TooLarge => ({ _tag: "TooLarge", bytes, maxBytes: maxPayloadBytes })

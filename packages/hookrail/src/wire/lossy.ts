@@ -1,0 +1,45 @@
+/** Objects that JSON would write as something else than what they mean. */
+
+/**
+ * Values of Effect, by the symbol they carry: JSON would show how they are built. Recognised without importing Effect. The
+ * more special ones come first: an `Option` is an effect too.
+ */
+const effectValues: ReadonlyArray<readonly [symbol, string]> = ([
+  ["Option", "an Option: unwrap it, for instance with Option.getOrNull"],
+  ["Either", "an Either: unwrap it first"],
+  ["Redacted", "a Redacted, which would be sent as <redacted>: unwrap it with Redacted.value if it is meant to go out"],
+  ["Chunk", "a Chunk: convert it with Chunk.toReadonlyArray"],
+  ["HashMap", "a HashMap: convert it, for instance with Object.fromEntries"],
+  ["HashSet", "a HashSet: convert it with Array.from"],
+  ["List", "a List: convert it with Array.from"],
+  ["Duration", "a Duration: send a number, for instance from Duration.toMillis"],
+  ["BigDecimal", "a BigDecimal: send it as a string, with BigDecimal.format"],
+  ["Cause", "a Cause: send its text"],
+  ["Layer", "a Layer"],
+  ["Effect", "an Effect: did you forget yield*?"],
+  ["Stream", "a Stream: run it first"]
+] as const).map(([name, what]) => [Symbol.for(`effect/${name}`), what])
+
+/** Built-in types that `JSON.stringify` writes well, or that are looked at elsewhere. */
+const harmless = new Set(["Object", "Array", "Arguments", "Boolean", "Number", "String", "Date"])
+
+/** Why an object that is neither a literal nor an array cannot be sent as it is; `undefined` if it can. */
+export const losesContent = (value: object): string | undefined => {
+  if (value instanceof Error) {
+    // One with a `toJSON` says itself what it is.
+    return "toJSON" in value ? undefined : "an Error would be sent as {}: send its text"
+  }
+  for (const [symbol, what] of effectValues) {
+    if (symbol in value) return `it is ${what}`
+  }
+  if (value instanceof Promise) return "a Promise would be sent as {}: await it first"
+  if (value instanceof RegExp) return "a RegExp would be sent as {}: send its text"
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "binary data is not JSON: send it as base64"
+  if (value instanceof Number && !Number.isFinite(value.valueOf())) return `${value} is not a JSON number`
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined
+  // Maps, Blobs, Headers, generators and their like have a name of their own, and nothing that JSON could see.
+  const name = Object.prototype.toString.call(value).slice(8, -1)
+  return harmless.has(name) || Object.keys(value).length > 0
+    ? undefined
+    : `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name} would be sent as {}: convert it to an object or an array`
+}
