@@ -1,8 +1,9 @@
 import type { Core } from "./core.js"
-import type { AnswerFaultAction, DatabaseState, FaultMoment, FaultPoint } from "./faults.js"
-import { problem } from "./problem.js"
-import type { Exchange } from "./server.js"
-import type { Answer } from "./wire.js"
+import type { AnswerFaultAction, FaultMoment, FaultPoint } from "./faults.js"
+import { problem } from "./http/problem.js"
+import type { Exchange } from "./http/server.js"
+import type { Answer } from "./http/wire.js"
+import type { DatabaseState } from "./model.js"
 
 const faultAnswer = (fault: AnswerFaultAction & { readonly kind: "status" | "garbage" }): Answer => {
   if (fault.kind === "garbage") {

@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util"
 import { startEmulator } from "./emulator.js"
 import { EmulatorStartError } from "./errors.js"
-import type { EmulatorOptions, SubscribeOptions } from "./options.js"
+import type { EmulatorOptions, SubscribeOptions } from "./options/options.js"
 
 const usage = `Usage: hookrail-emulator [options]
 

@@ -1,27 +1,23 @@
 import { adminHandler } from "./admin/routes.js"
 import { AdminTokens } from "./admin/tokens.js"
-import { Sender } from "./attempt.js"
-import { Producers } from "./auth.js"
-import { manualClock, realClock } from "./clock.js"
+import { manualClock, realClock } from "./base/clock.js"
+import { credential, ulid } from "./base/ids.js"
+import { seededRandom, systemRandom } from "./base/random.js"
+import { urlAllowed } from "./base/urlPolicy.js"
 import type { Core } from "./core.js"
-import { Dispatcher, type Surroundings } from "./delivery.js"
-import { Directory } from "./directory.js"
+import { Sender } from "./delivery/attempt.js"
+import { Dispatcher, type Surroundings } from "./delivery/dispatcher.js"
 import { EmulatorError, EmulatorStartError } from "./errors.js"
-import { type DatabaseState, type FaultHandle, type FaultRule, Faults } from "./faults.js"
-import { credential, ulid } from "./ids.js"
-import { Ledger, type LedgerView } from "./ledger.js"
-import {
-  type EmulatorOptions,
-  type EndpointOptions,
-  settingsOf,
-  type SubscribeOptions,
-  type SubscriptionSettings
-} from "./options.js"
-import { producerHandler } from "./producer.js"
-import { seededRandom, systemRandom } from "./random.js"
-import { listen } from "./server.js"
-import { type Endpoint, Store } from "./store.js"
-import { urlAllowed } from "./urlPolicy.js"
+import { type FaultHandle, type FaultRule, Faults } from "./faults.js"
+import { listen } from "./http/server.js"
+import type { DatabaseState, LedgerView, SubscriptionSettings } from "./model.js"
+import type { EmulatorOptions, EndpointOptions, SubscribeOptions } from "./options/options.js"
+import { settingsOf } from "./options/settings.js"
+import { Producers } from "./producer/producers.js"
+import { producerHandler } from "./producer/routes.js"
+import { Directory } from "./store/directory.js"
+import { Ledger } from "./store/ledger.js"
+import { type Endpoint, Store } from "./store/store.js"
 
 /** An endpoint as made in code. */
 export interface EndpointHandle {

@@ -1,11 +1,9 @@
-import { topicMatches } from "./matching.js"
-import type { Random } from "./random.js"
+import { topicMatches } from "./base/matching.js"
+import type { Random } from "./base/random.js"
+import type { DatabaseState } from "./model.js"
 
 /** What a rule applies to. `delivery` is the way to receivers, the others are requests that come in. */
 export type FaultPoint = "ingest" | "status" | "ready" | "health" | "metrics" | "admin" | "delivery"
-
-/** State of the database: away, failing right after authentication, or failing on writes only. */
-export type DatabaseState = "up" | "down" | "failing" | "readonly"
 
 /** Which of the requests at its point a rule applies to; without any of these, to all. */
 export interface FaultSelection {

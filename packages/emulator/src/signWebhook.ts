@@ -1,9 +1,9 @@
 import { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
-import { ulid } from "./ids.js"
-import { renderJsonb } from "./jsonb.js"
-import { systemRandom } from "./random.js"
-import { signature } from "./signing.js"
+import { ulid } from "./base/ids.js"
+import { systemRandom } from "./base/random.js"
+import { signature } from "./delivery/signing.js"
+import { renderJsonb } from "./json/jsonb.js"
 
 /** What `signWebhook` takes. */
 export interface SignWebhookOptions {

@@ -1,5 +1,5 @@
 import type { Core } from "../core.js"
-import type { DatabaseState } from "../faults.js"
+import type { DatabaseState } from "../model.js"
 import type { Fields } from "./fields.js"
 import type { AdminTokens, Role } from "./tokens.js"
 

@@ -1,7 +1,7 @@
-import { eachMember, skipBlanks, unquote } from "../envelope.js"
-import { JsonSyntaxError, scanValue } from "../jsonb.js"
-import type { Exchange } from "../server.js"
-import type { Answer } from "../wire.js"
+import type { Exchange } from "../http/server.js"
+import type { Answer } from "../http/wire.js"
+import { JsonSyntaxError, scanValue, skipBlanks } from "../json/jsonb.js"
+import { eachMember, unquote } from "../json/members.js"
 import { jsonRequired, oneObject, requestTooLarge } from "./problems.js"
 
 /** Most bytes of an admin body (protocol section 5.1). */

@@ -1,5 +1,5 @@
-import { strictUtf8 } from "../text.js"
-import { type Answer, json } from "../wire.js"
+import { type Answer, json } from "../http/wire.js"
+import { strictUtf8 } from "../json/text.js"
 import { badCursor, listFailed } from "./problems.js"
 
 /** A list asked for. */

@@ -1,6 +1,6 @@
-import { bearerOf } from "../auth.js"
-import type { DatabaseState } from "../faults.js"
-import type { Answer } from "../wire.js"
+import type { Answer } from "../http/wire.js"
+import type { DatabaseState } from "../model.js"
+import { bearerOf } from "../producer/producers.js"
 import { tokenRequired, tokenUnverified } from "./problems.js"
 
 /** Roles of the admin API, lowest first (protocol section 3). */

@@ -1,8 +1,8 @@
-import type { Core } from "./core.js"
-import type { DatabaseState } from "./faults.js"
-import { eventNotFound, statusFailed } from "./problem.js"
-import type { Attempt, Delivery } from "./store.js"
-import { type Answer, json } from "./wire.js"
+import type { Core } from "../core.js"
+import { eventNotFound, statusFailed } from "../http/problem.js"
+import { type Answer, json } from "../http/wire.js"
+import type { DatabaseState } from "../model.js"
+import type { Attempt, Delivery } from "../store/store.js"
 
 const attemptBody = (attempt: Attempt): Record<string, unknown> => ({
   attempt_no: attempt.attemptNo,

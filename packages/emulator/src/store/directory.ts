@@ -1,7 +1,7 @@
-import type { Clock } from "./clock.js"
-import { credential, ulid } from "./ids.js"
-import type { SubscriptionSettings } from "./options.js"
-import type { Random } from "./random.js"
+import type { Clock } from "../base/clock.js"
+import { credential, ulid } from "../base/ids.js"
+import type { Random } from "../base/random.js"
+import type { SubscriptionSettings } from "../model.js"
 import type { Endpoint, Store, Subscription } from "./store.js"
 
 /** Makes and changes endpoints and subscriptions, for the code and for the admin API alike. */

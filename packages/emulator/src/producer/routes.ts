@@ -1,13 +1,13 @@
-import { respond } from "./answering.js"
-import type { Core } from "./core.js"
-import { readEnvelope } from "./envelope.js"
-import type { DatabaseState } from "./faults.js"
+import { respond } from "../answering.js"
+import type { Core } from "../core.js"
+import { notReady, rateLimited } from "../http/problem.js"
+import { makeRouter, type Route } from "../http/routing.js"
+import type { Exchange } from "../http/server.js"
+import { type Answer, empty } from "../http/wire.js"
+import type { DatabaseState } from "../model.js"
+import { maxBodyBytes, readEnvelope } from "./envelope.js"
 import { ingest } from "./ingest.js"
-import { notReady, rateLimited } from "./problem.js"
-import { makeRouter, type Route } from "./routing.js"
-import type { Exchange } from "./server.js"
 import { eventStatus } from "./status.js"
-import { type Answer, empty } from "./wire.js"
 
 type Name = "ingest" | "status" | "healthz" | "readyz" | "metrics"
 
@@ -52,14 +52,14 @@ export const producerHandler = (core: Core): (exchange: Exchange) => Promise<voi
 
   const takeEvent = (exchange: Exchange): Promise<void> =>
     respond(core, exchange, "ingest", async () => {
-      const body = await exchange.body()
+      const body = await exchange.body(maxBodyBytes)
       const envelope = readEnvelope(body.bytes, body.end === "over")
       return "status" in envelope ? undefined : envelope.topic
     }, async (database) => {
       const producer = producers.authenticate(exchange.header("authorization"), database)
       if ("status" in producer) return producer
       if (producer.bucket?.take(clock.now()) === false) return rateLimited
-      return ingest(core, producer, exchange, await exchange.body(), database)
+      return ingest(core, producer, exchange, await exchange.body(maxBodyBytes), database)
     })
 
   const tellStatus = (exchange: Exchange, id: string): Promise<void> =>

@@ -1,17 +1,4 @@
-import type { BackoffPolicy } from "./options.js"
-
-/** The states of a delivery (protocol section 2). */
-export type DeliveryState =
-  | "pending"
-  | "in_flight"
-  | "retry_scheduled"
-  | "succeeded"
-  | "dead_lettered"
-  | "cancelled"
-  | "skipped"
-
-/** How an attempt ended (protocol section 2). */
-export type AttemptStatus = "success" | "retryable_failure" | "permanent_failure"
+import type { AttemptStatus, BackoffPolicy, DeliveryState } from "../model.js"
 
 /** An endpoint as stored. Times are milliseconds since 1970. */
 export interface Endpoint {

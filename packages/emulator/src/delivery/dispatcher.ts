@@ -1,13 +1,14 @@
+import type { Clock, Timer } from "../base/clock.js"
+import { TokenBucket } from "../base/limiter.js"
+import type { Random } from "../base/random.js"
+import type { DeliveryFaultAction, Faults } from "../faults.js"
+import type { DatabaseState, RateLimit } from "../model.js"
+import type { Settings } from "../options/settings.js"
+import type { Ledger } from "../store/ledger.js"
+import { type Delivery, type Endpoint, headOf, isLive, isTerminal, type Store } from "../store/store.js"
 import { type AttemptOutcome, classify, type Sender } from "./attempt.js"
 import { nextDelay, parseRetryAfter } from "./backoff.js"
-import type { Clock, Timer } from "./clock.js"
-import type { DatabaseState, DeliveryFaultAction, Faults } from "./faults.js"
-import type { Ledger } from "./ledger.js"
-import { TokenBucket } from "./limiter.js"
-import type { RateLimit, Settings } from "./options.js"
-import type { Random } from "./random.js"
 import { signature } from "./signing.js"
-import { type Delivery, type Endpoint, headOf, isLive, isTerminal, type Store } from "./store.js"
 
 /** State of the parts around the deliveries, which faults and tests change. */
 export interface Surroundings {

@@ -2,9 +2,9 @@ import { lookup } from "node:dns"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { isIP, type LookupFunction, type Socket } from "node:net"
-import type { Settings } from "./options.js"
-import type { AttemptStatus } from "./store.js"
-import { addressAllowed, type UrlPolicy } from "./urlPolicy.js"
+import { addressAllowed, type UrlPolicy } from "../base/urlPolicy.js"
+import type { AttemptStatus } from "../model.js"
+import type { Settings } from "../options/settings.js"
 
 /** Most bytes of a receiver's answer that are read (protocol section 4.4). */
 export const maxResponseBytes = 64 * 1024

@@ -1,23 +1,6 @@
-import { EmulatorStartError } from "./errors.js"
-import type { FaultRule } from "./faults.js"
-import type { Observer } from "./ledger.js"
-import { openPolicy, type UrlPolicy } from "./urlPolicy.js"
-
-/** Bounds of the wait between two attempts, in milliseconds (protocol section 4.5). */
-export interface BackoffPolicy {
-  /** Upper bound of the jitter after the first attempt, in milliseconds; it doubles with every attempt. */
-  readonly baseMs: number
-  /** Upper bound of every wait, in milliseconds; a receiver's `Retry-After` is clipped to it as well. */
-  readonly capMs: number
-}
-
-/** A token bucket: tokens per second and the size of the bucket (protocol sections 4.5 and 6). */
-export interface RateLimit {
-  /** Tokens gained per second. */
-  readonly rps: number
-  /** Most tokens that can be saved up, which is also what the bucket starts with. */
-  readonly burst: number
-}
+import type { UrlPolicy } from "../base/urlPolicy.js"
+import type { FaultRule } from "../faults.js"
+import type { BackoffPolicy, Observer, RateLimit, SubscriptionSettings } from "../model.js"
 
 /** A producer key and the topic patterns it may publish to (protocol section 1.5). */
 export interface ApiKeyOptions {
@@ -35,18 +18,6 @@ export interface EndpointOptions {
   readonly description?: string | undefined
   /** The signing secret; drawn when absent (`whsec_` and 48 hex digits). */
   readonly secret?: string | undefined
-}
-
-/** What a subscription may set besides its topic and target. */
-export interface SubscriptionSettings {
-  /** Attempts before a delivery is dead-lettered, 1..100. Default 8 (protocol section 4.5). */
-  readonly maxAttempts?: number | undefined
-  /** Whether events with an ordering key are delivered one after the other (protocol section 4.7). Default false. */
-  readonly ordered?: boolean | undefined
-  /** Overrides the server's retry timing for this subscription. */
-  readonly backoff?: BackoffPolicy | undefined
-  /** Deliveries per second to this endpoint, 0.01..1000000 (protocol section 4.5). */
-  readonly rateLimitRps?: number | undefined
 }
 
 /**
@@ -130,72 +101,4 @@ export interface EmulatorOptions {
   readonly ledgerLimit?: number | undefined
   /** Most events kept; the oldest finished ones are forgotten first. Default 100000. */
   readonly eventLimit?: number | undefined
-}
-
-/** The options with every default filled in. */
-export interface Settings {
-  readonly port: number
-  readonly host: string
-  readonly adminPort: number | false
-  readonly backoff: BackoffPolicy
-  readonly sweepIntervalMs: number
-  readonly ingestRateLimit: RateLimit | false
-  readonly deliveryRateLimit: RateLimit | false
-  readonly orderingKeyMaxBytes: number
-  readonly orderedKeyBacklogMax: number
-  readonly idempotencyTtlMs: number
-  readonly retentionMs: number
-  readonly leaseMs: number
-  readonly bodyTimeoutMs: number
-  readonly connectTimeoutMs: number
-  readonly headersTimeoutMs: number
-  readonly attemptTimeoutMs: number
-  readonly workers: number
-  readonly urlPolicy: UrlPolicy
-  readonly statusErrorsAre404: boolean
-  readonly ledgerLimit: number
-  readonly eventLimit: number
-}
-
-const day = 24 * 60 * 60 * 1000
-
-/** Fills in the defaults and refuses numbers that make no sense. */
-export const settingsOf = (options: EmulatorOptions): Settings => {
-  const count = (name: string, value: number | undefined, fallback: number, least: number): number => {
-    if (value === undefined) return fallback
-    if (Number.isFinite(value) && value >= least) return value
-    throw new EmulatorStartError(`${name} must be a number of at least ${least}, got ${value}`)
-  }
-  const limit = (name: string, value: RateLimit | false | undefined, fallback: RateLimit): RateLimit | false => {
-    if (value === undefined || value === false) return value ?? fallback
-    if (value.rps > 0 && value.burst >= 1) return value
-    throw new EmulatorStartError(`${name} needs rps > 0 and burst >= 1`)
-  }
-  const backoff = options.backoff ?? { baseMs: 5000, capMs: 6 * 60 * 60 * 1000 }
-  if (!(backoff.baseMs >= 0 && backoff.capMs >= backoff.baseMs)) {
-    throw new EmulatorStartError("backoff needs 0 <= baseMs <= capMs")
-  }
-  return {
-    port: count("port", options.port, 0, 0),
-    host: options.host ?? "127.0.0.1",
-    adminPort: options.adminPort === false ? false : count("adminPort", options.adminPort, 0, 0),
-    backoff,
-    sweepIntervalMs: count("sweepIntervalMs", options.sweepIntervalMs, 30_000, 0),
-    ingestRateLimit: limit("ingestRateLimit", options.ingestRateLimit, { rps: 500, burst: 1000 }),
-    deliveryRateLimit: limit("deliveryRateLimit", options.deliveryRateLimit, { rps: 1000, burst: 2000 }),
-    orderingKeyMaxBytes: count("orderingKeyMaxBytes", options.orderingKeyMaxBytes, 256, 1),
-    orderedKeyBacklogMax: count("orderedKeyBacklogMax", options.orderedKeyBacklogMax, 10_000, 1),
-    idempotencyTtlMs: count("idempotencyTtlMs", options.idempotencyTtlMs, day, 0),
-    retentionMs: count("retentionMs", options.retentionMs, 30 * day, 0),
-    leaseMs: count("leaseMs", options.leaseMs, 30_000, 0),
-    bodyTimeoutMs: count("bodyTimeoutMs", options.bodyTimeoutMs, 15_000, 1),
-    connectTimeoutMs: count("attemptTimeouts.connectMs", options.attemptTimeouts?.connectMs, 3000, 1),
-    headersTimeoutMs: count("attemptTimeouts.headersMs", options.attemptTimeouts?.headersMs, 10_000, 1),
-    attemptTimeoutMs: count("attemptTimeouts.attemptMs", options.attemptTimeouts?.attemptMs, 15_000, 1),
-    workers: count("workers", options.workers, 64, 1),
-    urlPolicy: options.urlPolicy ?? openPolicy,
-    statusErrorsAre404: options.legacy?.statusErrorsAre404 ?? false,
-    ledgerLimit: count("ledgerLimit", options.ledgerLimit, 100_000, 1),
-    eventLimit: count("eventLimit", options.eventLimit, 100_000, 1)
-  }
 }

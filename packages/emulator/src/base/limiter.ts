@@ -1,4 +1,4 @@
-import type { RateLimit } from "./options.js"
+import type { RateLimit } from "../model.js"
 
 /** A token bucket, full at the start, filled by the time that passes (protocol sections 4.5 and 6). */
 export class TokenBucket {

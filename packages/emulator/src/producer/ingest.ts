@@ -1,12 +1,7 @@
 import { createHash } from "node:crypto"
-import { mayPublish, type Producer } from "./auth.js"
-import type { Core } from "./core.js"
-import { maxPayloadBytes, readEnvelope } from "./envelope.js"
-import type { DatabaseState } from "./faults.js"
-import { ulid } from "./ids.js"
-import { fitsIndex } from "./indexRow.js"
-import { renderJsonb } from "./jsonb.js"
-import { topicMatches } from "./matching.js"
+import { ulid } from "../base/ids.js"
+import { topicMatches } from "../base/matching.js"
+import type { Core } from "../core.js"
 import {
   backlogFull,
   expectedBody,
@@ -17,11 +12,16 @@ import {
   orderingTooLong,
   payloadTooLarge,
   topicNotPermitted
-} from "./problem.js"
-import type { Body, Exchange } from "./server.js"
-import { type Delivery, isLive, type StoredEvent } from "./store.js"
-import { headerBytes, strictUtf8 } from "./text.js"
-import { type Answer, json } from "./wire.js"
+} from "../http/problem.js"
+import type { Body, Exchange } from "../http/server.js"
+import { type Answer, json } from "../http/wire.js"
+import { renderJsonb } from "../json/jsonb.js"
+import { headerBytes, strictUtf8 } from "../json/text.js"
+import type { DatabaseState } from "../model.js"
+import { type Delivery, isLive, type StoredEvent } from "../store/store.js"
+import { maxPayloadBytes, readEnvelope } from "./envelope.js"
+import { fitsIndex } from "./indexRow.js"
+import { mayPublish, type Producer } from "./producers.js"
 
 /** What the checks before the transaction leave of a request. */
 interface Request {

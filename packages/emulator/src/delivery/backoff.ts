@@ -1,5 +1,5 @@
-import type { BackoffPolicy } from "./options.js"
-import type { Random } from "./random.js"
+import type { Random } from "../base/random.js"
+import type { BackoffPolicy } from "../model.js"
 
 /** The upper bound of the jitter after the n-th attempt (n from 1), in milliseconds (protocol section 4.5). */
 export const jitterBound = (policy: BackoffPolicy, attempt: number): number =>

@@ -1,4 +1,48 @@
-import type { AttemptStatus } from "./store.js"
+/** Types that several rooms share. They stand here, below all rooms, so that no room needs another for its types. */
+
+/** Bounds of the wait between two attempts, in milliseconds (protocol section 4.5). */
+export interface BackoffPolicy {
+  /** Upper bound of the jitter after the first attempt, in milliseconds; it doubles with every attempt. */
+  readonly baseMs: number
+  /** Upper bound of every wait, in milliseconds; a receiver's `Retry-After` is clipped to it as well. */
+  readonly capMs: number
+}
+
+/** A token bucket: tokens per second and the size of the bucket (protocol sections 4.5 and 6). */
+export interface RateLimit {
+  /** Tokens gained per second. */
+  readonly rps: number
+  /** Most tokens that can be saved up, which is also what the bucket starts with. */
+  readonly burst: number
+}
+
+/** What a subscription may set besides its topic and target. */
+export interface SubscriptionSettings {
+  /** Attempts before a delivery is dead-lettered, 1..100. Default 8 (protocol section 4.5). */
+  readonly maxAttempts?: number | undefined
+  /** Whether events with an ordering key are delivered one after the other (protocol section 4.7). Default false. */
+  readonly ordered?: boolean | undefined
+  /** Overrides the server's retry timing for this subscription. */
+  readonly backoff?: BackoffPolicy | undefined
+  /** Deliveries per second to this endpoint, 0.01..1000000 (protocol section 4.5). */
+  readonly rateLimitRps?: number | undefined
+}
+
+/** State of the database: away, failing right after authentication, or failing on writes only. */
+export type DatabaseState = "up" | "down" | "failing" | "readonly"
+
+/** The states of a delivery (protocol section 2). */
+export type DeliveryState =
+  | "pending"
+  | "in_flight"
+  | "retry_scheduled"
+  | "succeeded"
+  | "dead_lettered"
+  | "cancelled"
+  | "skipped"
+
+/** How an attempt ended (protocol section 2). */
+export type AttemptStatus = "success" | "retryable_failure" | "permanent_failure"
 
 /** What became of a request: answered, cut off by a fault, given up by the client, or still open. */
 export type RequestOutcome = "open" | "answered" | "reset" | "closed" | "stalled" | "truncated" | "aborted"
@@ -75,72 +119,4 @@ export interface Observer {
   readonly event?: ((entry: EventEntry) => void) | undefined
   /** An attempt has ended. */
   readonly attempt?: ((entry: AttemptEntry) => void) | undefined
-}
-
-/** A list that keeps the newest entries. */
-class Tail<A> {
-  private entries: Array<A> = []
-
-  constructor(private readonly limit: number) {}
-
-  push(entry: A): void {
-    this.entries.push(entry)
-    // Cut rarely: moving the whole list for every entry would cost more than the memory saved.
-    if (this.entries.length > this.limit * 2) this.entries = this.view()
-  }
-
-  view(): Array<A> {
-    return this.entries.slice(-this.limit)
-  }
-
-  clear(): void {
-    this.entries = []
-  }
-}
-
-/** Writes down what happens. */
-export class Ledger {
-  private readonly requests: Tail<RequestEntry>
-  private readonly events: Tail<EventEntry>
-  private readonly attempts: Tail<AttemptEntry>
-
-  constructor(limit: number, private readonly observer: Observer) {
-    this.requests = new Tail(limit)
-    this.events = new Tail(limit)
-    this.attempts = new Tail(limit)
-  }
-
-  /** Adds a request; the caller may go on writing to the entry. */
-  request(entry: RequestEntry): void {
-    this.requests.push(entry)
-  }
-
-  /** Tells that a request has come to its end. */
-  settled(entry: RequestEntry): void {
-    this.observer.request?.(entry)
-  }
-
-  /** Adds an event. */
-  event(entry: EventEntry): void {
-    this.events.push(entry)
-    this.observer.event?.(entry)
-  }
-
-  /** Adds an attempt. */
-  attempt(entry: AttemptEntry): void {
-    this.attempts.push(entry)
-    this.observer.attempt?.(entry)
-  }
-
-  /** What is written down now. */
-  view(): LedgerView {
-    return { requests: this.requests.view(), events: this.events.view(), attempts: this.attempts.view() }
-  }
-
-  /** Forgets everything. */
-  clear(): void {
-    this.requests.clear()
-    this.events.clear()
-    this.attempts.clear()
-  }
 }

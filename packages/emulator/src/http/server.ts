@@ -1,9 +1,9 @@
 import * as Http from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import type { Clock } from "./clock.js"
-import { maxBodyBytes } from "./envelope.js"
-import { EmulatorStartError } from "./errors.js"
-import type { Ledger, RequestEntry } from "./ledger.js"
+import type { Clock } from "../base/clock.js"
+import { EmulatorStartError } from "../errors.js"
+import type { RequestEntry } from "../model.js"
+import type { Ledger } from "../store/ledger.js"
 import type { Answer } from "./wire.js"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -41,7 +41,7 @@ export class Exchange {
   }
 
   /** Reads the body up to a cap in bytes; a second call gives the same. */
-  body(cap: number = maxBodyBytes): Promise<Body> {
+  body(cap: number): Promise<Body> {
     return this.reading ??= this.read(cap)
   }
 

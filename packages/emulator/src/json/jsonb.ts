@@ -54,7 +54,7 @@ const unexpected = (text: string, at: number): JsonSyntaxError =>
   new JsonSyntaxError(at < text.length ? `unexpected character at offset ${at}` : "unexpected end of JSON input", at)
 
 /** Past the blanks that JSON knows, which are fewer than JavaScript's. */
-const skipBlanks = (text: string, start: number): number => {
+export const skipBlanks = (text: string, start: number): number => {
   let at = start
   for (;;) {
     const char = text.charCodeAt(at)

@@ -1,9 +1,9 @@
-import type { DatabaseState } from "./faults.js"
-import { TokenBucket } from "./limiter.js"
-import { topicMatches } from "./matching.js"
-import type { ApiKeyOptions, RateLimit } from "./options.js"
-import { invalidCredentials, missingCredentials } from "./problem.js"
-import type { Answer } from "./wire.js"
+import { TokenBucket } from "../base/limiter.js"
+import { topicMatches } from "../base/matching.js"
+import { invalidCredentials, missingCredentials } from "../http/problem.js"
+import type { Answer } from "../http/wire.js"
+import type { DatabaseState, RateLimit } from "../model.js"
+import type { ApiKeyOptions } from "../options/options.js"
 
 /** A producer key as stored. */
 export interface Producer {

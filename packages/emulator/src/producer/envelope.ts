@@ -1,7 +1,7 @@
-import { JsonSyntaxError, scanValue } from "./jsonb.js"
-import { bodyTooLarge, expectedBody, requiredBody } from "./problem.js"
-import { lenientUtf8, wellFormed } from "./text.js"
-import type { Answer } from "./wire.js"
+import { bodyTooLarge, expectedBody, requiredBody } from "../http/problem.js"
+import type { Answer } from "../http/wire.js"
+import { JsonSyntaxError, scanValue, skipBlanks } from "../json/jsonb.js"
+import { eachMember, unquote } from "../json/members.js"
 
 /** Most bytes of a request body that the server reads (protocol section 1.3). */
 export const maxBodyBytes = 262_144 + 4096
@@ -17,31 +17,6 @@ export interface Envelope {
   /** The ordering key inside the payload, empty if there is none (protocol section 1.7). */
   readonly orderingKey: string
 }
-
-/** The index of the first character that is no JSON blank. */
-export const skipBlanks = (text: string, start: number): number => {
-  let at = start
-  while (at < text.length && " \t\r\n".includes(text[at]!)) at++
-  return at
-}
-
-/** Goes over the members of an object that is known to be valid. All texts hold one byte per character. */
-export const eachMember = (text: string, start: number, visit: (name: string, value: string) => void): void => {
-  let at = skipBlanks(text, start + 1)
-  while (text[at] !== "}") {
-    const nameEnd = scanValue(text, at)
-    const name = unquote(text.slice(at, nameEnd))
-    const valueStart = skipBlanks(text, skipBlanks(text, nameEnd) + 1)
-    const valueEnd = scanValue(text, valueStart)
-    visit(name, text.slice(valueStart, valueEnd))
-    at = skipBlanks(text, valueEnd)
-    if (text[at] === ",") at = skipBlanks(text, at + 1)
-  }
-}
-
-/** The text of a JSON string whose bytes are given as characters, as Go decodes it (protocol section 1.3). */
-export const unquote = (lexeme: string): string =>
-  wellFormed(JSON.parse(lenientUtf8(Buffer.from(lexeme, "latin1"))) as string)
 
 /** The member named exactly `ordering_key` at the top of a payload, when it is a non-empty string. */
 const orderingKeyOf = (payload: string): string => {

@@ -1,0 +1,20 @@
+import { scanValue, skipBlanks } from "./jsonb.js"
+import { lenientUtf8, wellFormed } from "./text.js"
+
+/** Goes over the members of an object that is known to be valid. All texts hold one byte per character. */
+export const eachMember = (text: string, start: number, visit: (name: string, value: string) => void): void => {
+  let at = skipBlanks(text, start + 1)
+  while (text[at] !== "}") {
+    const nameEnd = scanValue(text, at)
+    const name = unquote(text.slice(at, nameEnd))
+    const valueStart = skipBlanks(text, skipBlanks(text, nameEnd) + 1)
+    const valueEnd = scanValue(text, valueStart)
+    visit(name, text.slice(valueStart, valueEnd))
+    at = skipBlanks(text, valueEnd)
+    if (text[at] === ",") at = skipBlanks(text, at + 1)
+  }
+}
+
+/** The text of a JSON string whose bytes are given as characters, as Go decodes it (protocol section 1.3). */
+export const unquote = (lexeme: string): string =>
+  wellFormed(JSON.parse(lenientUtf8(Buffer.from(lexeme, "latin1"))) as string)
