@@ -1,6 +1,7 @@
 import { credential, ulid } from "../base/ids.js"
 import { problem } from "../http/problem.js"
-import { type Answer, empty, formatTime, json } from "../http/wire.js"
+import { formatTime } from "../http/time.js"
+import { type Answer, empty, json } from "../http/wire.js"
 import type { AdminContext } from "./context.js"
 import { page, pageRequest } from "./page.js"
 import { listFailed, notFound, writeFailed } from "./problems.js"

@@ -1,4 +1,5 @@
 import type { Core } from "../core.js"
+import type { Query } from "../http/query.js"
 import type { DatabaseState } from "../model.js"
 import type { Fields } from "./fields.js"
 import type { AdminTokens, Role } from "./tokens.js"
@@ -9,7 +10,7 @@ export interface AdminContext {
   readonly tokens: AdminTokens
   readonly role: Role
   readonly params: Readonly<Record<string, string>>
-  readonly query: URLSearchParams
+  readonly query: Query
   readonly fields: Fields
   readonly database: DatabaseState
   /** Whether the database answers queries. */

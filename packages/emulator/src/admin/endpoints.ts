@@ -1,6 +1,7 @@
 import { urlAllowed } from "../base/urlPolicy.js"
 import { problem } from "../http/problem.js"
-import { type Answer, empty, formatTime, json } from "../http/wire.js"
+import { formatTime } from "../http/time.js"
+import { type Answer, empty, json } from "../http/wire.js"
 import type { Endpoint } from "../store/store.js"
 import type { AdminContext } from "./context.js"
 import { newestFirst, page, pageRequest } from "./page.js"

@@ -1,7 +1,7 @@
 import type { Exchange } from "../http/server.js"
 import type { Answer } from "../http/wire.js"
-import { JsonSyntaxError, scanValue, skipBlanks } from "../json/jsonb.js"
-import { eachMember, unquote } from "../json/members.js"
+import { skipBlanks } from "../json/jsonb.js"
+import { eachMember, firstValue, unquote } from "../json/members.js"
 import { jsonRequired, oneObject, requestTooLarge } from "./problems.js"
 
 /** Most bytes of an admin body (protocol section 5.1). */
@@ -58,14 +58,12 @@ export class Fields {
   }
 }
 
-const parse = (text: string): Fields | Answer => {
+const parse = (text: string, truncated: boolean): Fields | Answer => {
   const start = skipBlanks(text, 0)
-  try {
-    if (skipBlanks(text, scanValue(text, start)) !== text.length) return oneObject
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return oneObject
-    throw error
-  }
+  const end = firstValue(text, start, truncated)
+  if (end === "unfinished") return requestTooLarge
+  if (end === "malformed" || skipBlanks(text, end) !== text.length) return oneObject
+  if (truncated) return requestTooLarge
   const members = new Map<string, string>()
   // To Go's decoder a bare null is an object without members.
   if (text[start] === "n") return new Fields(members)
@@ -79,6 +77,5 @@ export const readFields = async (exchange: Exchange): Promise<Fields | Answer> =
   const type = (exchange.header("content-type") ?? "").split(";")[0] ?? ""
   if (type.trim().toLowerCase() !== "application/json") return jsonRequired
   const body = await exchange.body(maxBytes)
-  if (body.end === "over") return requestTooLarge
-  return parse(body.bytes.toString("latin1"))
+  return parse(body.bytes.toString("latin1"), body.end === "over")
 }

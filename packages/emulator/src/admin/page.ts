@@ -1,3 +1,4 @@
+import { parseInteger, type Query } from "../http/query.js"
 import { type Answer, json } from "../http/wire.js"
 import { strictUtf8 } from "../json/text.js"
 import { badCursor, listFailed } from "./problems.js"
@@ -10,11 +11,11 @@ export interface PageRequest {
 }
 
 /** Reads `limit` and `cursor`; a bad limit is never an error (protocol section 5.1). */
-export const pageRequest = (query: URLSearchParams, failedTitle?: string): PageRequest | Answer => {
-  const asked = query.get("limit") ?? ""
-  const number = /^[+-]?\d+$/.test(asked) ? Number(asked) : 0
-  const limit = number <= 0 ? 50 : Math.min(number, 200)
-  const cursor = query.get("cursor") ?? ""
+export const pageRequest = (query: Query, failedTitle?: string): PageRequest | Answer => {
+  const asked = parseInteger(query.get("limit")) ?? 0
+  const limit = asked <= 0 ? 50 : Math.min(asked, 200)
+  // Go's decoder of base64 goes over line breaks.
+  const cursor = query.get("cursor").replace(/[\r\n]/g, "")
   if (!/^[A-Za-z0-9_-]*$/.test(cursor) || cursor.length % 4 === 1) return badCursor()
   const after = strictUtf8(Buffer.from(cursor, "base64url"))
   // PostgreSQL takes neither NUL nor broken UTF-8 in a text.

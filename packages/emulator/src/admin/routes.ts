@@ -78,7 +78,7 @@ export const adminHandler = (core: Core, tokens: AdminTokens): (exchange: Exchan
     exchange: Exchange,
     { handle, role: least, takesBody }: AdminRoute,
     params: AdminContext["params"],
-    query: URLSearchParams,
+    query: AdminContext["query"],
     database: DatabaseState
   ): Promise<Answer> => {
     const role = tokens.authenticate(exchange.header("authorization"), database)

@@ -1,5 +1,6 @@
 import { problem } from "../http/problem.js"
-import { type Answer, empty, formatTime, json } from "../http/wire.js"
+import { formatTime } from "../http/time.js"
+import { type Answer, empty, json } from "../http/wire.js"
 import type { BackoffPolicy } from "../model.js"
 import type { Subscription } from "../store/store.js"
 import type { AdminContext } from "./context.js"
@@ -70,8 +71,8 @@ export const createSubscription = ({ core, fields, writable }: AdminContext): An
 export const listSubscriptions = ({ core, query, readable }: AdminContext): Answer => {
   const request = pageRequest(query)
   if ("status" in request) return request
-  if (!readable) return listFailed()
-  const endpointId = query.get("endpoint_id") ?? ""
+  if (!readable || !query.isText("endpoint_id")) return listFailed()
+  const endpointId = query.get("endpoint_id")
   const rows = newestFirst(
     core.store.subscriptions.values(),
     request.after,

@@ -9,6 +9,9 @@ import type { Settings } from "../options/settings.js"
 /** Most bytes of a receiver's answer that are read (protocol section 4.4). */
 export const maxResponseBytes = 64 * 1024
 
+/** Most bytes of the head of a receiver's answer, which is the limit of Go's client. */
+const maxResponseHeaderBytes = 10 << 20
+
 /** What came of one POST to a receiver. */
 export type AttemptOutcome =
   | { readonly kind: "response"; readonly status: number; readonly retryAfter?: string | undefined }
@@ -92,12 +95,16 @@ export class Sender {
           method: "POST",
           agent: secure ? this.https : this.http,
           headers,
+          maxHeaderSize: maxResponseHeaderBytes,
           ...(urlPolicy.allowCidrs === true ? {} : { lookup: guardedLookup(urlPolicy) })
         })
       } catch {
         // A topic that cannot stand in a header is refused by Go's client as well, as a failed connection.
         return resolve({ kind: "connection" })
       }
+      // Go's client keeps connections open without saying so.
+      request.removeHeader("connection")
+      request.maxHeadersCount = 0
       this.open.add(request)
       let response: AttemptOutcome | undefined
       let stage: NodeJS.Timeout | undefined

@@ -1,3 +1,4 @@
+import { Query, unescapeBytes, validEscapes } from "./query.js"
 import { type Answer, empty, plain } from "./wire.js"
 
 /** A route: a method, and a path in which `{name}` stands for one segment that is not empty. */
@@ -11,7 +12,7 @@ export interface Route<Name extends string> {
 export interface Match<Name extends string> {
   readonly name: Name
   readonly params: Readonly<Record<string, string>>
-  readonly query: URLSearchParams
+  readonly query: Query
 }
 
 const notFound = plain(404, "404 page not found")
@@ -22,16 +23,7 @@ const badRequest: Answer = {
   body: "400 Bad Request"
 }
 
-const validEscapes = (path: string): boolean => !/%(?![0-9A-Fa-f]{2})/.test(path)
-
-const unescape = (segment: string): string =>
-  segment.includes("%")
-    ? Buffer.from(
-      segment.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
-      "latin1"
-    )
-      .toString("utf8")
-    : segment
+const unescape = (segment: string): string => segment.includes("%") ? unescapeBytes(segment).toString("utf8") : segment
 
 /** A path without empty and dot segments; a slash at the end stays (protocol section 1.1). */
 export const cleanPath = (path: string): string => {
@@ -82,6 +74,8 @@ export const makeRouter = <Name extends string>(
   const table = routes.map((route) => ({ ...route, pattern: route.path.split("/") }))
   return (method, target) => {
     if (method === "OPTIONS" && target === "*") return empty(200)
+    // Its target is a host, which has no path.
+    if (method === "CONNECT" && !target.startsWith("/")) return notFound
     const local = target.replace(/^https?:\/\/[^/?]*/, "")
     const mark = local.indexOf("?")
     const path = mark < 0 ? local : local.slice(0, mark)
@@ -95,7 +89,7 @@ export const makeRouter = <Name extends string>(
       const params = matchPath(route.pattern, segments)
       if (params === undefined) continue
       if (route.method === method || (route.method === "GET" && method === "HEAD")) {
-        return { name: route.name, params, query: new URLSearchParams(search) }
+        return { name: route.name, params, query: new Query(search) }
       }
       allowed.add(route.method)
       if (route.method === "GET") allowed.add("HEAD")

@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.js"
 import { EmulatorStartError } from "../errors.js"
 import type { RequestEntry } from "../model.js"
 import type { Ledger } from "../store/ledger.js"
+import { maxHeadBytes, refusedRequest } from "./unknownMethod.js"
 import type { Answer } from "./wire.js"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -149,6 +150,26 @@ const firstHeaders = (raw: ReadonlyArray<string>): Record<string, string> => {
   return headers
 }
 
+/** How long a client may take to send the head of a request, in milliseconds (protocol section 6). */
+const headTimeoutMs = 5000
+
+/** An answer over a socket that Node's server has given up. The connection ends with it. */
+const responseOver = (socket: Socket, request: Http.IncomingMessage): Http.ServerResponse => {
+  const response = new Http.ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket)
+  response.on("finish", () => {
+    response.detachSocket(socket)
+    response.emit("close")
+    // What the client still sends is read first, as a close over unread bytes becomes a reset.
+    socket.end()
+    socket.resume()
+    const timer = setTimeout(() => socket.destroy(), lingerMs)
+    socket.on("close", () => clearTimeout(timer))
+  })
+  return response
+}
+
 const malformed = (code: string | undefined): string => {
   const line = code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
   return `HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`
@@ -157,6 +178,13 @@ const malformed = (code: string | undefined): string => {
 /** Starts to listen. Limits are those of the server (protocol section 6). */
 export const listen = async (options: ListenerOptions): Promise<Listener> => {
   const sockets = new Set<Socket>()
+  const latest = new WeakMap<Socket, Http.ServerResponse>()
+  /** Answers after what was asked before on the same connection. */
+  const inTurn = (socket: Socket, answer: () => void): void => {
+    const earlier = latest.get(socket)
+    if (earlier === undefined || earlier.writableFinished) answer()
+    else earlier.once("close", () => socket.writable && answer())
+  }
   const take = (request: Http.IncomingMessage, response: Http.ServerResponse, awaitsContinue: boolean): void => {
     const headers = firstHeaders(request.rawHeaders)
     const entry: Mutable<RequestEntry> = {
@@ -174,6 +202,7 @@ export const listen = async (options: ListenerOptions): Promise<Listener> => {
       answer: undefined
     }
     options.ledger.request(entry)
+    latest.set(request.socket, response)
     response.on("error", () => {})
     response.on("close", () => {
       if (entry.outcome !== "open") return
@@ -186,19 +215,35 @@ export const listen = async (options: ListenerOptions): Promise<Listener> => {
     options.handle(exchange).catch(() => request.socket.destroy())
   }
   const server = Http.createServer(
-    { maxHeaderSize: 1 << 20, keepAliveTimeout: 60_000, headersTimeout: 5000, requestTimeout: 0, noDelay: true },
+    {
+      maxHeaderSize: maxHeadBytes,
+      keepAliveTimeout: 60_000,
+      headersTimeout: headTimeoutMs,
+      requestTimeout: 0,
+      noDelay: true
+    },
     (request, response) => take(request, response, false)
   )
   server.on("checkContinue", (request, response) => take(request, response, true))
+  server.on("connect", (request, socket: Socket) => {
+    socket.on("error", () => {})
+    inTurn(socket, () => take(request, responseOver(socket, request), false))
+  })
   server.on("connection", (socket) => {
     sockets.add(socket)
     socket.on("close", () => sockets.delete(socket))
   })
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     // Go's server says nothing to a client that is too slow with its headers.
     const silent = error.code === "ECONNRESET" || error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-    if (socket.writable && !silent) socket.end(malformed(error.code))
-    else socket.destroy()
+    if (!socket.writable || silent) {
+      socket.destroy()
+      return
+    }
+    const request = refusedRequest(error, socket)
+    if (request === "malformed") socket.end(malformed(error.code))
+    else if (request === "more") socket.setTimeout(headTimeoutMs, () => socket.destroy())
+    else inTurn(socket, () => take(request, responseOver(socket, request), false))
   })
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new EmulatorStartError(`cannot listen: ${error.message}`, { cause: error })))

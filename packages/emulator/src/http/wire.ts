@@ -10,9 +10,6 @@ const escapes: Record<string, string> = {
 export const encodeJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => escapes[character]!)
 
-/** A time as the server writes it: RFC 3339 in UTC, zeros at the end of the fraction cut (protocol section 5.1). */
-export const formatTime = (millis: number): string => new Date(millis).toISOString().replace(/\.?0*Z$/, "Z")
-
 /** An answer before it is written to a socket. */
 export interface Answer {
   readonly status: number

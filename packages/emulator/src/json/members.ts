@@ -1,4 +1,4 @@
-import { scanValue, skipBlanks } from "./jsonb.js"
+import { JsonSyntaxError, scanValue, skipBlanks } from "./jsonb.js"
 import { lenientUtf8, wellFormed } from "./text.js"
 
 /** Goes over the members of an object that is known to be valid. All texts hold one byte per character. */
@@ -18,3 +18,21 @@ export const eachMember = (text: string, start: number, visit: (name: string, va
 /** The text of a JSON string whose bytes are given as characters, as Go decodes it (protocol section 1.3). */
 export const unquote = (lexeme: string): string =>
   wellFormed(JSON.parse(lenientUtf8(Buffer.from(lexeme, "latin1"))) as string)
+
+/**
+ * Where the value that begins at `start` ends, as Go's streaming decoder finds it. `truncated` says that there are more
+ * bytes than the decoder may read: it stops at a syntax error before them, and is `unfinished` where it needed one of
+ * them.
+ */
+export const firstValue = (text: string, start: number, truncated: boolean): number | "malformed" | "unfinished" => {
+  let end: number
+  try {
+    end = scanValue(text, start)
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    return truncated && error.offset >= text.length ? "unfinished" : "malformed"
+  }
+  // At the top only the character after it tells that a scalar has ended.
+  const isContainer = text[start] === "{" || text[start] === "["
+  return truncated && end === text.length && !isContainer ? "unfinished" : end
+}

@@ -1,7 +1,7 @@
 import { bodyTooLarge, expectedBody, requiredBody } from "../http/problem.js"
 import type { Answer } from "../http/wire.js"
-import { JsonSyntaxError, scanValue, skipBlanks } from "../json/jsonb.js"
-import { eachMember, unquote } from "../json/members.js"
+import { skipBlanks } from "../json/jsonb.js"
+import { eachMember, firstValue, unquote } from "../json/members.js"
 
 /** Most bytes of a request body that the server reads (protocol section 1.3). */
 export const maxBodyBytes = 262_144 + 4096
@@ -29,14 +29,6 @@ const orderingKeyOf = (payload: string): string => {
   return key
 }
 
-/** Whether the scanner stopped because the text ended, and not because of what it says. */
-const ranOut = (error: unknown, text: string): boolean => {
-  if (!(error instanceof JsonSyntaxError)) return false
-  const offset = /offset (\d+)$/.exec(error.message)
-  // A literal that is cut, such as `tru`, is reported where it starts.
-  return offset === null ? error.message.startsWith("unexpected end") : Number(offset[1]) > text.length - 5
-}
-
 /**
  * Reads an ingest body as Go's decoder does: only the first JSON value counts, names match in any case, the last of
  * duplicates wins (protocol section 1.3). `truncated` says that the body goes on beyond `bytes`.
@@ -45,12 +37,9 @@ export const readEnvelope = (bytes: Buffer, truncated: boolean): Envelope | Answ
   // One character per byte: the structure of JSON is ASCII, and offsets stay byte offsets.
   const text = bytes.toString("latin1")
   const start = skipBlanks(text, 0)
-  try {
-    scanValue(text, start)
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error
-    return truncated && ranOut(error, text) ? bodyTooLarge : expectedBody
-  }
+  const found = firstValue(text, start, truncated)
+  if (found === "unfinished") return bodyTooLarge
+  if (found === "malformed") return expectedBody
   if (text[start] === "n") return requiredBody
   if (text[start] !== "{") return expectedBody
   let topic = ""
