@@ -10,7 +10,9 @@ import { Dispatcher, type Surroundings } from "./delivery/dispatcher.js"
 import { EmulatorError, EmulatorStartError } from "./errors.js"
 import { type FaultHandle, type FaultRule, Faults } from "./faults.js"
 import { listen } from "./http/server.js"
-import type { DatabaseState, LedgerView, SubscriptionSettings } from "./model.js"
+import type { DatabaseState, LedgerView } from "./model.js"
+import { type Check, checked, show } from "./options/check.js"
+import * as checks from "./options/checks.js"
 import type { EmulatorOptions, EndpointOptions, SubscribeOptions } from "./options/options.js"
 import { settingsOf } from "./options/settings.js"
 import { Producers } from "./producer/producers.js"
@@ -96,18 +98,9 @@ const found = <A>(map: ReadonlyMap<string, A>, id: string, what: string): A => {
   return value
 }
 
-/** Refuses what the admin API would refuse as well (protocol section 5.4). */
-const requireSettings = ({ backoff, maxAttempts = 8, rateLimitRps = 1 }: SubscriptionSettings): void => {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 100) {
-    throw new EmulatorError(`maxAttempts must be 1..100, got ${maxAttempts}`)
-  }
-  if (!(rateLimitRps >= 0.01 && rateLimitRps <= 1_000_000)) {
-    throw new EmulatorError(`rateLimitRps must be 0.01..1000000, got ${rateLimitRps}`)
-  }
-  if (backoff !== undefined && !(backoff.baseMs >= 0 && backoff.capMs >= backoff.baseMs)) {
-    throw new EmulatorError("backoff needs 0 <= baseMs <= capMs")
-  }
-}
+/** Checks what a call was given. */
+const check = (how: Check, value: unknown, at = ""): void =>
+  checked(how, value, at, (message, option) => new EmulatorError(message, { option }))
 
 /**
  * Starts an emulator on free ports of this machine. Rejects with an {@link EmulatorStartError} for options that make
@@ -145,28 +138,30 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   }
 
   const addApiKey: Emulator["addApiKey"] = (key) => {
+    if (key !== undefined) check(checks.apiKey, key)
     const text = key?.key ?? credential("hk_", random)
     const id = ulid(clock.now(), random)
     producers.add({ key: text, scopes: key?.scopes }, id, settings.ingestRateLimit, clock.now())
     return text
   }
-  const addEndpoint = (endpoint: EndpointOptions): Endpoint => {
+  const addEndpoint = (endpoint: EndpointOptions, at = ""): Endpoint => {
     if (!urlAllowed(settings.urlPolicy, endpoint.url)) {
-      throw new EmulatorError(`the endpoint URL is not allowed: ${endpoint.url}`)
+      const option = at === "" ? "url" : `${at}.url`
+      throw new EmulatorError(`${option} must be a URL that urlPolicy allows, got ${show(endpoint.url)}`, { option })
     }
     return directory.addEndpoint(endpoint.url, endpoint.description, endpoint.secret)
   }
-  const endpointOf = (subscription: SubscribeOptions): Endpoint => {
+  const endpointOf = (subscription: SubscribeOptions, at: string): Endpoint => {
     if (subscription.endpointId !== undefined) return found(store.endpoints, subscription.endpointId, "endpoint")
     for (const known of store.endpoints.values()) {
       if (known.url !== subscription.url || known.deletedAt !== undefined) continue
       if (subscription.secret === undefined || subscription.secret === known.secret) return known
     }
-    return addEndpoint(subscription)
+    return addEndpoint(subscription, at)
   }
-  const subscribe: Emulator["subscribe"] = (subscription) => {
-    requireSettings(subscription)
-    const endpoint = endpointOf(subscription)
+  const subscribe = (subscription: SubscribeOptions, at = ""): SubscriptionHandle => {
+    check(checks.subscription, subscription, at)
+    const endpoint = endpointOf(subscription, at)
     const { id } = directory.addSubscription(subscription.topic, endpoint, subscription)
     return { id, endpointId: endpoint.id, secret: endpoint.secret }
   }
@@ -175,10 +170,12 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   const adminToken = options.adminToken ?? credential("hkadm_", random)
   for (const rule of options.faults ?? []) faults.add(rule)
   try {
-    for (const subscription of options.subscriptions ?? []) subscribe(subscription)
+    for (const [index, subscription] of (options.subscriptions ?? []).entries()) {
+      subscribe(subscription, `subscriptions[${index}]`)
+    }
   } catch (error) {
     clock.stop()
-    throw error instanceof EmulatorError ? new EmulatorStartError(error.message) : error
+    throw error instanceof EmulatorError ? new EmulatorStartError(error.message, { option: error.option }) : error
   }
 
   const common = { host: settings.host, bodyTimeoutMs: settings.bodyTimeoutMs, clock, ledger }
@@ -222,23 +219,29 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       producer.revoked = true
     },
     addEndpoint: (endpoint) => {
+      check(checks.endpoint, endpoint)
       const { id, secret, url } = addEndpoint(endpoint)
       return { id, url, secret }
     },
-    subscribe,
+    subscribe: (subscription) => subscribe(subscription),
     rotateSecret: (id) => directory.rotateSecret(found(store.endpoints, id, "endpoint")),
     removeEndpoint: (id) => directory.remove(found(store.endpoints, id, "endpoint")),
     removeSubscription: (id) => directory.remove(found(store.subscriptions, id, "subscription")),
     setActive: (id, active) => {
       found(store.subscriptions, id, "subscription").active = active
     },
-    fault: (rule) => faults.add(rule),
+    fault: (rule) => {
+      check(checks.faultRule, rule)
+      return faults.add(rule)
+    },
     clearFaults: () => faults.clear(),
     setDatabase: (state) => {
+      check(checks.databaseState, state, "state")
       surroundings.database = state
       if (state === "up") dispatcher.resume()
     },
     setRedis: (state) => {
+      check(checks.redisState, state, "state")
       surroundings.redis = state
     },
     ledger: () => ledger.view(),
@@ -246,6 +249,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     now: () => clock.now(),
     advance: async (ms) => {
       if (manual === undefined) throw new EmulatorError("advance needs the option clock: \"manual\"")
+      check(checks.millis, ms, "ms")
       await manual.advance(ms, settle)
     },
     idle: async (wait) => {

@@ -4,6 +4,7 @@ import { ulid } from "./base/ids.js"
 import { systemRandom } from "./base/random.js"
 import { signature } from "./delivery/signing.js"
 import { renderJsonb } from "./json/jsonb.js"
+import { checked, filled, Invalid, object, optional, secret } from "./options/check.js"
 
 /** What `signWebhook` takes. */
 export interface SignWebhookOptions {
@@ -33,6 +34,19 @@ export interface SignedWebhook {
   readonly toIncomingMessage: (path?: string) => IncomingMessage
 }
 
+const webhookOptions = object<SignWebhookOptions>({
+  secret,
+  topic: filled,
+  // Judged by what its JSON form is.
+  payload: () => {},
+  eventId: optional(filled),
+  deliveryId: optional(filled),
+  signedAt: optional((value, at) => {
+    if (value instanceof Date && !Number.isNaN(value.getTime())) return
+    throw new Invalid(at, `${at} must be a Date that is valid`)
+  })
+})
+
 /**
  * A genuine webhook, as Hookrail would send it, for tests of receivers without a server. Throws a `TypeError` for a
  * payload that has no JSON form or that Hookrail refuses.
@@ -52,6 +66,7 @@ export interface SignedWebhook {
  * @since 0.1.0
  */
 export const signWebhook = (options: SignWebhookOptions): SignedWebhook => {
+  checked(webhookOptions, options, "", (message) => new TypeError(message))
   const text = JSON.stringify(options.payload) as string | undefined
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
   const rendered = renderJsonb(text)
