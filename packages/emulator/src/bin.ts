@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command `hookrail-emulator`: an emulator on the server's own ports, with one line of log for what happens.
+ * The command `hookrail-emulator`: an emulator on the server's own ports that logs one line per request, event and attempt.
  */
 import { parseArgs } from "node:util"
 import { type Emulator, startEmulator } from "./emulator.js"
@@ -81,7 +81,7 @@ const flags = {
   help: { type: "boolean" }
 } as const
 
-/** Node's own messages for these mistakes say less. */
+/** Better messages than Node's own. */
 const checkFlags = (): void => {
   const { tokens } = parseArgs({ options: flags, strict: false, allowPositionals: true, tokens: true })
   for (const token of tokens) {
@@ -152,7 +152,7 @@ const describe = (error: unknown): string => {
     : flag + error.message.slice(option.length)
 }
 
-/** Subscribes with one secret for all, and tells which. */
+/** Subscribes with one secret for all endpoints and returns it. */
 const subscribeAll = (emulator: Emulator, { subscriptions }: Asked): string | undefined => {
   let secret: string | undefined
   for (const one of subscriptions) secret = emulator.subscribe({ secret, ...one }).secret

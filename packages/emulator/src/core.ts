@@ -8,7 +8,7 @@ import type { Directory } from "./store/directory.js"
 import type { Ledger } from "./store/ledger.js"
 import type { Store } from "./store/store.js"
 
-/** The parts of one emulator, as its handlers see them. */
+/** The parts of an emulator that its handlers use. */
 export interface Core {
   readonly settings: Settings
   readonly clock: Clock

@@ -21,7 +21,7 @@ import { Directory } from "./store/directory.js"
 import { Ledger } from "./store/ledger.js"
 import { type Endpoint, Store } from "./store/store.js"
 
-/** An endpoint as made in code. */
+/** An endpoint created in code. */
 export interface EndpointHandle {
   readonly id: string
   readonly url: string
@@ -29,7 +29,7 @@ export interface EndpointHandle {
   readonly secret: string
 }
 
-/** A subscription as made in code. */
+/** A subscription created in code. */
 export interface SubscriptionHandle {
   readonly id: string
   readonly endpointId: string
@@ -40,13 +40,13 @@ export interface SubscriptionHandle {
 export interface Emulator extends AsyncDisposable {
   /** Base URL of the producer side, without a slash at the end. */
   readonly url: string
-  /** Base URL of the admin API; empty when it was switched off. */
+  /** Base URL of the admin API; empty if it is switched off. */
   readonly adminUrl: string
   /** The first producer key. */
   readonly apiKey: string
   /** The environment token of the admin API (protocol section 3). */
   readonly adminToken: string
-  /** Adds a producer key, or replaces the scopes of a known one; without a key it draws one. */
+  /** Adds a producer key, or replaces the scopes of an existing one. Without `key` it generates one. */
   readonly addApiKey: (
     options?: { readonly key?: string | undefined; readonly scopes?: ReadonlyArray<string> | undefined }
   ) => string
@@ -54,41 +54,41 @@ export interface Emulator extends AsyncDisposable {
   readonly revokeApiKey: (key: string) => void
   /** Adds an endpoint. */
   readonly addEndpoint: (options: EndpointOptions) => EndpointHandle
-  /** Adds a subscription, and its endpoint where none with that URL is live. */
+  /** Adds a subscription, and an endpoint unless there is one with that URL. */
   readonly subscribe: (options: SubscribeOptions) => SubscriptionHandle
-  /** Gives an endpoint a new secret; the old one is not used any more (protocol section 4.6). */
+  /** Gives an endpoint a new secret; the old one is no longer used (protocol section 4.6). */
   readonly rotateSecret: (endpointId: string) => string
-  /** Deletes an endpoint; what was planned for it is cancelled (protocol section 4.6). */
+  /** Deletes an endpoint; its scheduled deliveries are cancelled (protocol section 4.6). */
   readonly removeEndpoint: (endpointId: string) => void
-  /** Deletes a subscription; what was planned for it is cancelled (protocol section 4.6). */
+  /** Deletes a subscription; its scheduled deliveries are cancelled (protocol section 4.6). */
   readonly removeSubscription: (subscriptionId: string) => void
   /** Pauses or resumes the fan-out to a subscription (protocol section 4.6). */
   readonly setActive: (subscriptionId: string, active: boolean) => void
-  /** Puts a fault into force. */
+  /** Activates a fault. */
   readonly fault: (rule: FaultRule) => FaultHandle
-  /** Ends all faults. */
+  /** Removes all faults. */
   readonly clearFaults: () => void
-  /** Changes the state of the database; back `up`, deliveries go on with the next sweep (protocol section 3). */
+  /** Changes the state of the database; once it is `up` again, deliveries resume with the next sweep (protocol section 3). */
   readonly setDatabase: (state: DatabaseState) => void
-  /** Changes the state of Redis; without it first deliveries wait for the sweeper (protocol section 6). */
+  /** Changes the state of Redis; while it is down, first deliveries wait for the sweeper (protocol section 6). */
   readonly setRedis: (state: "up" | "down") => void
-  /** What has happened so far, oldest first. */
+  /** Everything that happened so far, oldest first. */
   readonly ledger: () => LedgerView
   /** Empties the ledger; events and deliveries stay. */
   readonly clearLedger: () => void
   /** The time of the emulator's clock in milliseconds since 1970. */
   readonly now: () => number
-  /** Moves a manual clock on by milliseconds and resolves when the deliveries that this began have finished. */
+  /** Advances a manual clock by milliseconds; resolves when the deliveries that became due have finished. */
   readonly advance: (ms: number) => Promise<void>
   /**
-   * Resolves when no delivery is under way: none that could go out now with a manual clock, none at all with the real
-   * one. Deliveries blocked behind a dead one do not count. Rejects with an `EmulatorError` after `timeoutMs`
-   * milliseconds of real time.
+   * Resolves when no delivery is in flight or, with the real clock, scheduled. With a manual clock, scheduled deliveries
+   * wait for `advance`. Deliveries blocked behind a dead one do not count. Rejects with an `EmulatorError` after
+   * `timeoutMs` milliseconds of real time.
    */
   readonly idle: (options?: { readonly timeoutMs?: number | undefined }) => Promise<void>
   /** How many producer connections are open now. */
   readonly openConnections: () => number
-  /** Stops everything at once; a second call does nothing more. */
+  /** Stops everything at once; later calls do nothing. */
   readonly close: () => Promise<void>
 }
 

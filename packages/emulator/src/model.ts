@@ -1,4 +1,4 @@
-/** Types that several rooms share. They stand here, below all rooms, so that no room needs another for its types. */
+/** Types that several folders share. They are kept here so that no folder imports another for its types. */
 
 /** Bounds of the wait between two attempts, in milliseconds (protocol section 4.5). */
 export interface BackoffPolicy {
@@ -12,15 +12,15 @@ export interface BackoffPolicy {
 export interface RateLimit {
   /** Tokens gained per second. */
   readonly rps: number
-  /** Most tokens that can be saved up, which is also what the bucket starts with. */
+  /** Capacity of the bucket, which starts full. */
   readonly burst: number
 }
 
-/** What a subscription may set besides its topic and target. */
+/** Settings of a subscription besides its topic and target. */
 export interface SubscriptionSettings {
   /** Attempts before a delivery is dead-lettered, 1..100. Default 8 (protocol section 4.5). */
   readonly maxAttempts?: number | undefined
-  /** Whether events with an ordering key are delivered one after the other (protocol section 4.7). Default false. */
+  /** Whether events with the same ordering key are delivered one after the other (protocol section 4.7). Default false. */
   readonly ordered?: boolean | undefined
   /** Overrides the server's retry timing for this subscription. */
   readonly backoff?: BackoffPolicy | undefined
@@ -44,12 +44,12 @@ export type DeliveryState =
 /** How an attempt ended (protocol section 2). */
 export type AttemptStatus = "success" | "retryable_failure" | "permanent_failure"
 
-/** What became of a request: answered, cut off by a fault, given up by the client, or still open. */
+/** How a request ended: answered, cut off by a fault, aborted by the client, or still open. */
 export type RequestOutcome = "open" | "answered" | "reset" | "closed" | "stalled" | "truncated" | "aborted"
 
 /** A request that the emulator received, on either port. */
 export interface RequestEntry {
-  /** When it came, in milliseconds since 1970 of the emulator's clock. */
+  /** When it arrived, in milliseconds since 1970 by the emulator's clock. */
   readonly at: number
   readonly surface: "producer" | "admin"
   readonly method: string
@@ -59,19 +59,19 @@ export interface RequestEntry {
   readonly headers: Readonly<Record<string, string>>
   readonly idempotencyKey: string | undefined
   readonly orderingKey: string | undefined
-  /** How many bytes of the body were read, which is fewer than were sent where the request was refused before. */
+  /** How many bytes of the body were read; fewer than were sent if the request was refused first. */
   readonly bodyBytes: number
   readonly body: string
   /** The kind of the fault that was applied. */
   readonly fault: string | undefined
   readonly outcome: RequestOutcome
-  /** The answer that was written, or would have been written where a fault kept it back. */
+  /** The answer that was written, or that a fault suppressed. */
   readonly answer:
     | { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
     | undefined
 }
 
-/** An event that was stored; a replay adds none. */
+/** A stored event; an idempotent replay adds none. */
 export interface EventEntry {
   readonly at: number
   readonly eventId: string
@@ -83,7 +83,7 @@ export interface EventEntry {
   readonly deliveryIds: ReadonlyArray<string>
 }
 
-/** A delivery attempt that was recorded, or lost by a crashed worker. */
+/** A delivery attempt, recorded or lost by a crashed worker. */
 export interface AttemptEntry {
   /** When it began. */
   readonly at: number
@@ -95,12 +95,12 @@ export interface AttemptEntry {
   readonly topic: string
   readonly attemptNo: number
   readonly claimVersion: number
-  /** `crashed` marks an attempt that a crash fault kept from being recorded. */
+  /** `crashed`: not recorded because of a crash fault. */
   readonly status: AttemptStatus | "crashed"
   readonly httpStatus: number | undefined
   readonly errorClass: string | undefined
   readonly latencyMs: number
-  /** The `hookrail-signature` sent; absent where nothing was sent. */
+  /** The `hookrail-signature` sent; absent if nothing was sent. */
   readonly signature: string | undefined
 }
 
@@ -111,9 +111,9 @@ export interface LedgerView {
   readonly attempts: ReadonlyArray<AttemptEntry>
 }
 
-/** Is told of what happens when it happens, for a log; it must not throw. */
+/** Called as things happen, for a log; it must not throw. */
 export interface Observer {
-  /** A request has been answered, or cut off by a fault, or given up. */
+  /** A request was answered, cut off by a fault, or aborted. */
   readonly request?: ((entry: RequestEntry) => void) | undefined
   /** An event has been stored. */
   readonly event?: ((entry: EventEntry) => void) | undefined

@@ -28,7 +28,7 @@ describe("options", () => {
     [{ port: 65_536 }, "port", "port must be a whole number of 0..65535, got 65536"],
     [{ workers: 0 }, "workers", "workers must be a whole number of at least 1, got 0"],
     [{ workers: 1.5 }, "workers", "workers must be a whole number of at least 1, got 1.5"],
-    [{ host: 1 }, "host", "host must be a text that is not empty, got 1"],
+    [{ host: 1 }, "host", "host must be a non-empty string, got 1"],
     [{ startAt: 5 }, "startAt", "startAt needs clock: \"manual\""],
     [
       { attemptTimeouts: { attemptMs: 1e10 } },
@@ -52,10 +52,10 @@ describe("options", () => {
       "ingestRateLimit.rps",
       "ingestRateLimit.rps must be a number above 0, got 0"
     ],
-    [{ apiKeys: "hk_secret" }, "apiKeys", "apiKeys must be a list, got a text"],
-    [{ apiKeys: [""] }, "apiKeys[0]", "apiKeys[0] must be a text that is not empty, got an empty text"],
-    [{ apiKeys: [{ key: 5 }] }, "apiKeys[0].key", "apiKeys[0].key must be a text that is not empty, got a number"],
-    [{ adminToken: 17 }, "adminToken", "adminToken must be a text that is not empty, got a number"],
+    [{ apiKeys: "hk_secret" }, "apiKeys", "apiKeys must be a list, got a string"],
+    [{ apiKeys: [""] }, "apiKeys[0]", "apiKeys[0] must be a non-empty string, got an empty string"],
+    [{ apiKeys: [{ key: 5 }] }, "apiKeys[0].key", "apiKeys[0].key must be a non-empty string, got a number"],
+    [{ adminToken: 17 }, "adminToken", "adminToken must be a non-empty string, got a number"],
     [
       { urlPolicy: { allowHttp: true, allowCidrs: ["10.0.0.0/40"] } },
       "urlPolicy.allowCidrs[0]",
@@ -186,6 +186,6 @@ describe("calls", () => {
     assert.strictEqual(error.message, "there is no option \"secert\"; did you mean \"secret\"?")
     const missing = thrown(() => signWebhook({ topic: "t", payload: {} } as never))
     assert.instanceOf(missing, TypeError)
-    assert.strictEqual(missing.message, "secret must be a text that is not empty, got undefined")
+    assert.strictEqual(missing.message, "secret must be a non-empty string, got undefined")
   })
 })

@@ -4,7 +4,7 @@ import type { DatabaseState } from "../model.js"
 import type { Fields } from "./fields.js"
 import type { AdminTokens, Role } from "./tokens.js"
 
-/** What an admin handler is given: the request after authorisation, and its body where the route has one. */
+/** What an admin handler gets: the authorised request, with its body if the route takes one. */
 export interface AdminContext {
   readonly core: Core
   readonly tokens: AdminTokens

@@ -39,7 +39,7 @@ export const listDeliveries = ({ core, query, readable }: AdminContext): Answer 
   const [state, endpointId, topic, eventId] = ["state", "endpoint_id", "topic", "event_id"].map((name) =>
     query.get(name)
   )
-  // PostgreSQL refuses to compare its state type with another text.
+  // PostgreSQL refuses to compare its state type with an unknown value.
   if (!readable || (state !== "" && !states.has(state!)) || !query.isText("endpoint_id", "topic", "event_id")) {
     return listFailed()
   }
@@ -82,7 +82,7 @@ export const skipDelivery = (context: AdminContext): Answer => {
   const { lane } = delivery
   let next: Delivery | undefined
   if (delivery.state === "skipped") {
-    // A lane that ran empty is made anew by the next event.
+    // An empty lane is dropped; the next event creates a new one.
     const current = lane === undefined ? undefined : context.core.store.lanes.get(laneId(lane))
     next = current === undefined ? undefined : headOf(current)
   } else {

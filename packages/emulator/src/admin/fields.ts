@@ -7,10 +7,10 @@ import { jsonRequired, oneObject, requestTooLarge } from "./problems.js"
 /** Most bytes of an admin body (protocol section 5.1). */
 const maxBytes = 65_536
 
-/** A member has another type than the server's struct, which its decoder reports as a bad body. */
+/** A member has the wrong type, which the server's decoder reports as a bad body. */
 export class Mistyped extends Error {}
 
-/** The members of an admin body as JSON text. `null` counts as absent, except where the raw text is asked for. */
+/** The members of an admin body as JSON text. `null` counts as absent, except in `raw`. */
 export class Fields {
   constructor(private readonly members: ReadonlyMap<string, string>) {}
 
@@ -22,7 +22,7 @@ export class Fields {
     return unquote(raw)
   }
 
-  /** An integer, written without point or exponent as Go wants it. */
+  /** An integer, without point or exponent, as Go requires. */
   integer(name: string): number | undefined {
     const raw = this.present(name)
     if (raw === undefined) return undefined
@@ -65,7 +65,7 @@ const parse = (text: string, truncated: boolean): Fields | Answer => {
   if (end === "malformed" || skipBlanks(text, end) !== text.length) return oneObject
   if (truncated) return requestTooLarge
   const members = new Map<string, string>()
-  // To Go's decoder a bare null is an object without members.
+  // Go's decoder reads a bare null as an object without members.
   if (text[start] === "n") return new Fields(members)
   if (text[start] !== "{") return oneObject
   eachMember(text, start, (name, value) => members.set(name.toLowerCase(), value))

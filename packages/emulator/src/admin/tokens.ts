@@ -22,7 +22,7 @@ export interface AdminToken {
 /** Most tokens that may be active at once (protocol section 5.2). */
 export const maxActiveTokens = 256
 
-/** The admin tokens: that of the environment, and those made by the API. */
+/** The admin tokens: the one from the environment and those created by the API. */
 export class AdminTokens {
   readonly byId = new Map<string, AdminToken>()
 

@@ -1,16 +1,16 @@
-/** A task that waits for its time and can be called off. */
+/** A scheduled task that can be cancelled. */
 export interface Timer {
-  /** Calls the task off; harmless when it ran already. */
+  /** Cancels the task; does nothing if it already ran. */
   readonly cancel: () => void
 }
 
-/** Where the emulator takes the time from. All times are milliseconds since 1970. */
+/** The emulator's source of time, in milliseconds since 1970. */
 export interface Clock {
   /** The time now. */
   readonly now: () => number
-  /** Runs a task at a time, or as soon as possible when that has passed. Equal times run in the order asked for. */
+  /** Runs a task at a time, or soon if that has passed. Tasks of the same time run in order of scheduling. */
   readonly at: (time: number, task: () => void) => Timer
-  /** Calls off everything. */
+  /** Cancels everything. */
   readonly stop: () => void
 }
 
@@ -22,7 +22,7 @@ interface Entry {
 
 const before = (a: Entry, b: Entry): boolean => a.time < b.time || (a.time === b.time && a.order < b.order)
 
-/** A binary heap: ten thousand deliveries may wait for their retry, and one native timer is enough for all. */
+/** A binary heap, so that one native timer serves ten thousand waiting retries. */
 class Agenda {
   private readonly entries: Array<Entry> = []
   private order = 0
@@ -42,7 +42,7 @@ class Agenda {
     return entry
   }
 
-  /** The earliest entry that has not been called off. */
+  /** The earliest entry that is not cancelled. */
   peek(): Entry | undefined {
     while (this.entries.length > 0 && this.entries[0]!.task === undefined) this.pop()
     return this.entries[0]
@@ -115,13 +115,13 @@ export const realClock = (): Clock => {
   }
 }
 
-/** A clock that moves only when told to. */
+/** A clock that moves only when advanced. */
 export interface ManualClock extends Clock {
-  /** Moves on by some milliseconds; after each task it waits for `settle`, so that what the task began can finish. */
+  /** Advances by milliseconds. After each task it awaits `settle`, so that the work it started can finish. */
   readonly advance: (ms: number, settle: () => Promise<void>) => Promise<void>
 }
 
-/** Makes a clock that stands still at `start`. */
+/** Makes a clock that starts at `start`. */
 export const manualClock = (start: number): ManualClock => {
   const agenda = new Agenda()
   let now = start
@@ -141,7 +141,7 @@ export const manualClock = (start: number): ManualClock => {
       await settle()
       for (let next = agenda.peek(); next !== undefined && next.time <= target; next = agenda.peek()) {
         now = Math.max(now, next.time)
-        // Everything due at one moment begins together, as one sweep would do it.
+        // Tasks due at the same moment start together, as in one sweep.
         for (let due: Entry | undefined = next; due !== undefined && due.time <= now; due = agenda.peek()) {
           const task = due.task!
           due.task = undefined

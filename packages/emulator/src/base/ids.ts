@@ -3,8 +3,8 @@ import type { Random } from "./random.js"
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 /**
- * A ULID: 26 characters of upper-case Crockford base 32, 10 for the milliseconds since 1970 and 16 of chance, so ids
- * of one millisecond have no order (protocol section 1.5).
+ * A ULID: 26 characters of upper-case Crockford base 32: 10 for the milliseconds since 1970 and 16 random ones, so
+ * ids of one millisecond have no order (protocol section 1.5).
  */
 export const ulid = (now: number, random: Random): string => {
   let time = ""

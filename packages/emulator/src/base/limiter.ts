@@ -1,6 +1,6 @@
 import type { RateLimit } from "../model.js"
 
-/** A token bucket, full at the start, filled by the time that passes (protocol sections 4.5 and 6). */
+/** A token bucket that starts full and refills with time (protocol sections 4.5 and 6). */
 export class TokenBucket {
   private tokens: number
   private last: number

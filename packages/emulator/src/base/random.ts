@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 
-/** Where the emulator takes chance from. */
+/** The emulator's source of randomness. */
 export interface Random {
   /** A number in [0, 1). */
   readonly next: () => number
@@ -8,13 +8,13 @@ export interface Random {
   readonly bytes: (count: number) => Uint8Array
 }
 
-/** Chance of the system, different in every run. */
+/** The system's randomness, different in every run. */
 export const systemRandom: Random = {
   next: () => Math.random(),
   bytes: (count) => randomBytes(count)
 }
 
-/** Chance that repeats: the same seed gives the same draws (mulberry32). */
+/** Repeatable randomness: the same seed gives the same values (mulberry32). */
 export const seededRandom = (seed: number): Random => {
   let state = seed >>> 0
   const word = (): number => {

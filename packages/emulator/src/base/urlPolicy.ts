@@ -62,7 +62,7 @@ export const addressAllowed = (policy: UrlPolicy, address: string): boolean => {
   return !refusedRanges().check(plain, family) || listOf(policy.allowCidrs).check(plain, family)
 }
 
-/** Names of this machine, which need no resolver. */
+/** Names that always mean this machine. */
 const isLocalhost = (host: string): boolean => /^(.*\.)?localhost\.?$/.test(host)
 
 /**

@@ -9,22 +9,22 @@ import type { Settings } from "../options/settings.js"
 /** Most bytes of a receiver's answer that are read (protocol section 4.4). */
 export const maxResponseBytes = 64 * 1024
 
-/** Most bytes of the head of a receiver's answer, which is the limit of Go's client. */
+/** Most bytes of response headers, the limit of Go's client. */
 const maxResponseHeaderBytes = 10 << 20
 
-/** What came of one POST to a receiver. */
+/** The outcome of one POST to a receiver. */
 export type AttemptOutcome =
   | { readonly kind: "response"; readonly status: number; readonly retryAfter?: string | undefined }
   | { readonly kind: "timeout" | "connection" | "policy" | "panic" | "secret_decrypt" }
 
-/** An outcome as the server judges it (protocol section 4.4). */
+/** How the server classifies an outcome (protocol section 4.4). */
 export interface Verdict {
   readonly status: AttemptStatus
   readonly httpStatus: number | undefined
   readonly errorClass: string | undefined
 }
 
-/** Judges an outcome (protocol section 4.4). */
+/** Classifies an outcome (protocol section 4.4). */
 export const classify = (outcome: AttemptOutcome): Verdict => {
   if (outcome.kind !== "response") {
     const retryable = outcome.kind === "timeout" || outcome.kind === "connection"
@@ -63,7 +63,7 @@ const guardedLookup = (policy: UrlPolicy): LookupFunction => (hostname, options,
 
 const redirects = new Set([301, 302, 303, 307, 308])
 
-/** Whether Go could parse a `Location`; where it cannot, it reports a failed request and no status. */
+/** Whether Go can parse a `Location`. If not, its client reports a failed request without a status. */
 const locationParses = (location: string, base: URL): boolean => {
   if (/%(?![0-9a-f]{2})|[\x00-\x1f\x7f]/i.test(location.split("?")[0] ?? "")) return false
   try {
@@ -73,7 +73,7 @@ const locationParses = (location: string, base: URL): boolean => {
   }
 }
 
-/** Sends deliveries over connections of its own, which are kept open between them. */
+/** Sends deliveries over its own keep-alive connections. */
 export class Sender {
   private readonly http = new Http.Agent({ keepAlive: true, maxFreeSockets: 256 })
   private readonly https = new Https.Agent({ keepAlive: true, maxFreeSockets: 256 })
@@ -81,7 +81,7 @@ export class Sender {
 
   constructor(private readonly settings: Settings) {}
 
-  /** Makes one POST. It never fails: whatever happens is an outcome. */
+  /** Makes one POST. Never rejects: every failure is an outcome. */
   post(target: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<AttemptOutcome> {
     const { attemptTimeoutMs, connectTimeoutMs, headersTimeoutMs, urlPolicy } = this.settings
     const url = new URL(target)
@@ -99,10 +99,10 @@ export class Sender {
           ...(urlPolicy.allowCidrs === true ? {} : { lookup: guardedLookup(urlPolicy) })
         })
       } catch {
-        // A topic that cannot stand in a header is refused by Go's client as well, as a failed connection.
+        // Go's client refuses a topic that is no valid header value, too, as a failed connection.
         return resolve({ kind: "connection" })
       }
-      // Go's client keeps connections open without saying so.
+      // Go's client keeps connections open without a `Connection` header.
       request.removeHeader("connection")
       request.maxHeadersCount = 0
       this.open.add(request)
@@ -118,7 +118,7 @@ export class Sender {
         done(outcome)
         request.destroy()
       }
-      // A status that has arrived decides, however the body goes on.
+      // Once the status has arrived, it decides, whatever happens to the body.
       const whole = setTimeout(() => giveUp(response ?? { kind: "timeout" }), attemptTimeoutMs)
       const limit = (ms: number): void => {
         clearTimeout(stage)
@@ -158,7 +158,7 @@ export class Sender {
     })
   }
 
-  /** Breaks off everything. */
+  /** Aborts everything. */
   close(): void {
     for (const request of this.open) request.destroy()
     this.http.destroy()

@@ -6,8 +6,8 @@ export const jitterBound = (policy: BackoffPolicy, attempt: number): number =>
   Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(attempt - 1, 62))
 
 /**
- * The wait after the n-th attempt in milliseconds: full jitter, or the receiver's `Retry-After` where that is longer,
- * never above the cap (protocol section 4.5).
+ * The wait after the n-th attempt in milliseconds: full jitter, or the receiver's `Retry-After` if that is longer, up to
+ * the cap (protocol section 4.5).
  */
 export const nextDelay = (
   policy: BackoffPolicy,

@@ -10,7 +10,7 @@ import { type AttemptOutcome, classify, type Sender } from "./attempt.js"
 import { nextDelay, parseRetryAfter } from "./backoff.js"
 import { signature } from "./signing.js"
 
-/** State of the parts around the deliveries, which faults and tests change. */
+/** State of the surrounding services, which tests can change. */
 export interface Surroundings {
   database: DatabaseState
   redis: "up" | "down"
@@ -31,7 +31,7 @@ export interface DispatcherParts {
 /** How often orphaned retries are cancelled, in milliseconds (protocol section 4.6). */
 const janitorPeriodMs = 60 * 60 * 1000
 
-/** How long a delivery that met the rate limit waits, in milliseconds (protocol section 4.5). */
+/** How long a rate-limited delivery waits, in milliseconds (protocol section 4.5). */
 const releaseMs = 1000
 
 const reachesReceiver = (fault: DeliveryFaultAction): boolean => {
@@ -47,8 +47,8 @@ const reachesReceiver = (fault: DeliveryFaultAction): boolean => {
 }
 
 /**
- * The workers and the sweeper: takes up deliveries, sends them, and plans what follows (protocol section 4). All
- * changes of state happen between two awaits, so that nothing else sees them half done.
+ * The workers and the sweeper: claims deliveries, sends them and schedules retries (protocol section 4). Every change of
+ * state is synchronous, so nothing else sees it half done.
  */
 export class Dispatcher {
   private ready: Array<Delivery> = []
@@ -68,21 +68,21 @@ export class Dispatcher {
     this.epoch = parts.clock.now()
   }
 
-  /** Hands a new or replayed delivery to the workers; behind others in its lane it waits for its turn. */
+  /** Hands a new or replayed delivery to the workers; in a lane, only once it is the head. */
   publish(delivery: Delivery): void {
     if (delivery.lane !== undefined && headOf(delivery.lane) !== delivery) return
     if (this.parts.surroundings.redis === "down") this.plan(delivery, this.parts.clock.now() + 1)
     else this.enqueue(delivery)
   }
 
-  /** Takes up what waited for the database. */
+  /** Resumes the deliveries that waited for the database. */
   resume(): void {
     const parked = [...this.parked]
     this.parked.clear()
     for (const delivery of parked) this.plan(delivery, this.parts.clock.now())
   }
 
-  /** Gives up the pending and planned deliveries that a deletion leaves behind (protocol section 4.6). */
+  /** Cancels the pending and scheduled deliveries of a deleted target (protocol section 4.6). */
   cancel(concerns: (delivery: Delivery) => boolean): void {
     for (const delivery of this.parts.store.deliveries.values()) {
       if (delivery.state !== "pending" && delivery.state !== "retry_scheduled") continue
@@ -91,28 +91,28 @@ export class Dispatcher {
     this.notify()
   }
 
-  /** Skips the dead head of a lane and gives the new head (protocol section 5.2). */
+  /** Skips the dead head of a lane and returns the new head (protocol section 5.2). */
   skip(delivery: Delivery): Delivery | undefined {
     delivery.state = "skipped"
     return this.advanceLane(delivery)
   }
 
-  /** Whether a delivery is being sent, or could be sent without the clock moving on. */
+  /** Whether a delivery is in flight, or could be sent now. */
   get busy(): boolean {
     return this.inFlight > 0 || this.taken < this.ready.length
   }
 
-  /** Whether a retry is planned for later. */
+  /** Whether a retry is scheduled. */
   get planned(): boolean {
     return this.waiting.size > 0 || this.parked.size > 0
   }
 
-  /** Resolves when something may have changed for one who waits for `busy` or `planned`. */
+  /** Resolves when `busy` or `planned` may have changed. */
   changed(): Promise<void> {
     return new Promise((resolve) => this.quietWaiters.push(resolve))
   }
 
-  /** Stops at once; what is in flight is dropped. */
+  /** Stops at once and drops what is in flight. */
   close(): void {
     this.closed = true
     this.ready = []
@@ -121,7 +121,7 @@ export class Dispatcher {
     this.notify()
   }
 
-  /** Lets those who wait look again. */
+  /** Wakes those who wait for a change. */
   wake(): void {
     this.notify()
   }
@@ -136,7 +136,7 @@ export class Dispatcher {
     this.ready.push(delivery)
     if (this.pumping || this.closed) return
     this.pumping = true
-    // Later than the answer to the producer, as a worker in another process would be.
+    // After the answer to the producer, like a worker in another process.
     setImmediate(() => {
       this.pumping = false
       this.pump()
@@ -154,7 +154,7 @@ export class Dispatcher {
     if (!this.busy) this.notify()
   }
 
-  /** Plans a delivery for the first sweep at or after a time (protocol section 4.5). */
+  /** Schedules a delivery for the first sweep at or after a time (protocol section 4.5). */
   private plan(delivery: Delivery, due: number): void {
     const period = this.parts.settings.sweepIntervalMs
     const time = period === 0 ? due : this.epoch + Math.ceil((due - this.epoch) / period) * period
@@ -187,7 +187,7 @@ export class Dispatcher {
       return
     }
     if (!this.admitted(delivery.subscription.endpoint)) {
-      // The attempt number is handed back, the claim version is not.
+      // The attempt number is returned, the claim version is not.
       delivery.state = "retry_scheduled"
       return this.plan(delivery, clock.now() + releaseMs)
     }
@@ -217,7 +217,7 @@ export class Dispatcher {
 
   private async attempt(delivery: Delivery): Promise<void> {
     const { clock, faults, ledger } = this.parts
-    // Read now: a later change of the endpoint does not concern this attempt.
+    // Read once: later changes of the endpoint do not affect this attempt.
     const { id: endpointId, secret, url } = delivery.subscription.endpoint
     const { attemptCount: attemptNo, claimVersion } = delivery
     const at = clock.now()
@@ -273,7 +273,7 @@ export class Dispatcher {
 
   private async send(delivery: Delivery, url: string, signed: string): Promise<AttemptOutcome> {
     const { event, id } = delivery
-    // A header travels as bytes: here one character stands for one byte of the topic's UTF-8.
+    // Headers are bytes: one character per byte of the topic's UTF-8.
     const topic = Buffer.from(event.topic, "utf8").toString("latin1")
     const body = Buffer.from(event.payload, "utf8")
     return this.parts.sender.post(url, {
@@ -288,7 +288,7 @@ export class Dispatcher {
     }, body)
   }
 
-  /** Plans what follows an attempt (protocol sections 4.4 to 4.7). */
+  /** Decides what follows an attempt (protocol sections 4.4 to 4.7). */
   private settle(delivery: Delivery, outcome: AttemptOutcome): void {
     const { clock, random, settings, store } = this.parts
     const { errorClass, status } = classify(outcome)
@@ -313,7 +313,7 @@ export class Dispatcher {
     return next
   }
 
-  /** A retry whose target is gone waits for the hourly janitor (protocol section 4.6). */
+  /** A retry whose target was deleted waits for the hourly janitor (protocol section 4.6). */
   private orphan(delivery: Delivery): void {
     const hours = Math.floor((this.parts.clock.now() - this.epoch) / janitorPeriodMs) + 1
     this.orphans.set(

@@ -31,7 +31,7 @@ export const missingCredentials = problem(
   "missing credentials",
   "Authorization: Bearer <producer key> required"
 )
-/** 401: the key is unknown or revoked, or the database is away (protocol section 3). */
+/** 401: the key is unknown or revoked, or the database is down (protocol section 3). */
 export const invalidCredentials = problem(401, "invalid credentials", "unknown or revoked producer key")
 /** 403: no scope of the key covers the topic (protocol section 1.4). */
 export const topicNotPermitted = problem(
@@ -41,7 +41,7 @@ export const topicNotPermitted = problem(
 )
 /** 404: no such event (protocol section 2). */
 export const eventNotFound = problem(404, "event not found", "no event with that id")
-/** 409: the idempotency key came with another body before (protocol section 1.6). */
+/** 409: the idempotency key was used with another body (protocol section 1.6). */
 export const idempotencyConflict = problem(
   409,
   "idempotency conflict",
@@ -57,7 +57,7 @@ export const rateLimited = problem(429, "rate limited", "per-key ingest rate exc
 export const backlogFull = problem(429, "backlog full", "ordered key backlog at capacity; retry later", {
   "Retry-After": "30"
 })
-/** 500: the event exists or not, the server could not look (protocol section 2). */
+/** 500: the server could not look the event up (protocol section 2). */
 export const statusFailed = problem(500, "internal error", "failed to load event status")
 /** 503: the scope lookup failed (protocol section 1.4). */
 export const notAuthorizable = problem(503, "ingest unavailable", "could not authorize the event")

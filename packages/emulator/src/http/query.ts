@@ -1,9 +1,9 @@
 import { lenientUtf8, strictUtf8 } from "../json/text.js"
 
-/** Whether every percent sign begins an escape. */
+/** Whether every percent sign starts a valid escape. */
 export const validEscapes = (text: string): boolean => !/%(?![0-9A-Fa-f]{2})/.test(text)
 
-/** The bytes that a text with valid escapes stands for. */
+/** Decodes a text whose escapes are valid. */
 export const unescapeBytes = (text: string): Buffer =>
   Buffer.from(
     text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
@@ -11,8 +11,8 @@ export const unescapeBytes = (text: string): Buffer =>
   )
 
 /**
- * The query of a request as Go's `net/url` reads it: a pair with a broken escape or a semicolon is dropped, a plus is a
- * blank, and of a repeated name the first value counts. `URLSearchParams` keeps what Go drops.
+ * A query string as Go's `net/url` parses it: pairs with a broken escape or a semicolon are dropped, a plus is a space, and
+ * the first value of a repeated name counts. `URLSearchParams` keeps the pairs that Go drops.
  */
 export class Query {
   private readonly values = new Map<string, Buffer>()
@@ -26,13 +26,13 @@ export class Query {
     }
   }
 
-  /** The value of a name, empty where there is none. */
+  /** The value of a name, or an empty string. */
   get(name: string): string {
     const value = this.values.get(name)
     return value === undefined ? "" : lenientUtf8(value)
   }
 
-  /** Whether PostgreSQL takes the values of these names for texts: it refuses NUL and what is not UTF-8. */
+  /** Whether PostgreSQL accepts these values as text: it refuses NUL and invalid UTF-8. */
   isText(...names: ReadonlyArray<string>): boolean {
     return names.every((name) => {
       const value = this.values.get(name)
@@ -41,7 +41,7 @@ export class Query {
   }
 }
 
-/** A whole number as Go's `strconv` reads it, or nothing where it is none or does not fit into 64 bits. */
+/** Parses an integer as Go's `strconv` does; undefined if invalid or beyond 64 bits. */
 export const parseInteger = (text: string): number | undefined => {
   if (!/^[+-]?\d+$/.test(text)) return undefined
   const value = BigInt(text.replace("+", ""))

@@ -1,14 +1,14 @@
 import { Query, unescapeBytes, validEscapes } from "./query.js"
 import { type Answer, empty, plain } from "./wire.js"
 
-/** A route: a method, and a path in which `{name}` stands for one segment that is not empty. */
+/** A method and a path, in which `{name}` matches one non-empty segment. */
 export interface Route<Name extends string> {
   readonly name: Name
   readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   readonly path: string
 }
 
-/** A request that a route takes. */
+/** A request matched to a route. */
 export interface Match<Name extends string> {
   readonly name: Name
   readonly params: Readonly<Record<string, string>>
@@ -65,8 +65,8 @@ const matchPath = (
 }
 
 /**
- * Makes the router of one port. What no route takes, it answers itself as Go's router does: 404, 405 with `Allow`, or
- * a redirect to the cleaned path, all before authentication (protocol section 1.1).
+ * Makes the router of one port. Requests without a route are answered as by Go's router, before authentication: 404, 405
+ * with `Allow`, or a redirect to the cleaned path (protocol section 1.1).
  */
 export const makeRouter = <Name extends string>(
   routes: ReadonlyArray<Route<Name>>
@@ -74,7 +74,7 @@ export const makeRouter = <Name extends string>(
   const table = routes.map((route) => ({ ...route, pattern: route.path.split("/") }))
   return (method, target) => {
     if (method === "OPTIONS" && target === "*") return empty(200)
-    // Its target is a host, which has no path.
+    // The target is a host, without a path.
     if (method === "CONNECT" && !target.startsWith("/")) return notFound
     const local = target.replace(/^https?:\/\/[^/?]*/, "")
     const mark = local.indexOf("?")

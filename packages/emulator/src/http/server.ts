@@ -9,17 +9,17 @@ import type { Answer } from "./wire.js"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
-/** A request body as far as it was read. */
+/** The part of a request body that was read. */
 export interface Body {
   readonly bytes: Buffer
-  /** `over`: there is more than the cap. `broken`: the client stopped, or took too long. */
+  /** `over`: the body exceeds the cap. `broken`: the client aborted or took too long. */
   readonly end: "complete" | "over" | "broken"
 }
 
-/** How long an answer that closes the connection lets the client go on sending, in milliseconds. */
+/** How long a client may go on sending after an answer that closes the connection, in milliseconds. */
 const lingerMs = 500
 
-/** One request with the means to answer it. */
+/** A request and its response. */
 export class Exchange {
   private reading: Promise<Body> | undefined
   private readonly first: Readonly<Record<string, string>>
@@ -36,12 +36,12 @@ export class Exchange {
     this.first = headers
   }
 
-  /** The first value of a header, one character per byte; the name is in lower case. */
+  /** The first value of a header, one character per byte. Pass the name in lower case. */
   header(name: string): string | undefined {
     return this.first[name]
   }
 
-  /** Reads the body up to a cap in bytes; a second call gives the same. */
+  /** Reads the body up to a cap in bytes; later calls return the same. */
   body(cap: number): Promise<Body> {
     return this.reading ??= this.read(cap)
   }
@@ -61,7 +61,7 @@ export class Exchange {
         request.off("end", onEnd)
         request.off("error", onBroken)
         request.off("close", onBroken)
-        // What is left is read and dropped, or the client could not go on to read the answer.
+        // Drain the rest, or the client might never read the answer.
         request.on("error", () => {})
         request.resume()
         const bytes = Buffer.concat(chunks).subarray(0, cap)
@@ -84,10 +84,10 @@ export class Exchange {
     })
   }
 
-  /** Writes the head of an answer with the length of its whole body. */
+  /** Writes the head, with the length of the whole body. */
   head(answer: Answer): void {
     const { response } = this
-    // Go's server keeps connections open without saying so.
+    // Go's server keeps connections open without a `Connection` header.
     if (response.shouldKeepAlive && answer.headers["Connection"] === undefined) response.removeHeader("connection")
     const length = answer.status === 204 ? {} : { "Content-Length": String(Buffer.byteLength(answer.body)) }
     response.writeHead(answer.status, { ...answer.headers, ...length })
@@ -103,7 +103,7 @@ export class Exchange {
       response.end(answer.body)
       return
     }
-    // Closing while the client is still sending would reset the connection under the answer.
+    // Closing while the client is still sending would reset the connection and lose the answer.
     const close = (): void => {
       clearTimeout(timer)
       response.end()
@@ -115,7 +115,7 @@ export class Exchange {
     request.resume()
   }
 
-  /** Writes down how the request ended. */
+  /** Records how the request ended. */
   settle(outcome: RequestEntry["outcome"], answer: Answer | undefined): void {
     this.entry.outcome = outcome
     this.entry.answer = answer
@@ -123,14 +123,14 @@ export class Exchange {
   }
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface Listener {
   readonly url: string
   readonly openConnections: () => number
   readonly close: () => Promise<void>
 }
 
-/** What a listener works with. */
+/** Options of a listener. */
 export interface ListenerOptions {
   readonly surface: RequestEntry["surface"]
   readonly host: string
@@ -153,7 +153,7 @@ const firstHeaders = (raw: ReadonlyArray<string>): Record<string, string> => {
 /** How long a client may take to send the head of a request, in milliseconds (protocol section 6). */
 const headTimeoutMs = 5000
 
-/** An answer over a socket that Node's server has given up. The connection ends with it. */
+/** A response over a socket that Node's server no longer handles. It ends the connection. */
 const responseOver = (socket: Socket, request: Http.IncomingMessage): Http.ServerResponse => {
   const response = new Http.ServerResponse(request)
   response.shouldKeepAlive = false
@@ -161,7 +161,7 @@ const responseOver = (socket: Socket, request: Http.IncomingMessage): Http.Serve
   response.on("finish", () => {
     response.detachSocket(socket)
     response.emit("close")
-    // What the client still sends is read first, as a close over unread bytes becomes a reset.
+    // Drain the rest first: closing with unread bytes would send a reset.
     socket.end()
     socket.resume()
     const timer = setTimeout(() => socket.destroy(), lingerMs)
@@ -179,7 +179,7 @@ const malformed = (code: string | undefined): string => {
 export const listen = async (options: ListenerOptions): Promise<Listener> => {
   const sockets = new Set<Socket>()
   const latest = new WeakMap<Socket, Http.ServerResponse>()
-  /** Answers after what was asked before on the same connection. */
+  /** Waits for the earlier responses on the same connection. */
   const inTurn = (socket: Socket, answer: () => void): void => {
     const earlier = latest.get(socket)
     if (earlier === undefined || earlier.writableFinished) answer()
@@ -211,7 +211,7 @@ export const listen = async (options: ListenerOptions): Promise<Listener> => {
     })
     const settled = (): void => options.ledger.settled(entry)
     const exchange = new Exchange(request, response, entry, headers, settled, options.bodyTimeoutMs, awaitsContinue)
-    // A defect in here must not leave a client waiting.
+    // A bug must not leave a client waiting.
     options.handle(exchange).catch(() => request.socket.destroy())
   }
   const server = Http.createServer(
@@ -234,7 +234,7 @@ export const listen = async (options: ListenerOptions): Promise<Listener> => {
     socket.on("close", () => sockets.delete(socket))
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Go's server says nothing to a client that is too slow with its headers.
+    // Go's server sends nothing to a client whose headers are late.
     const silent = error.code === "ECONNRESET" || error.code === "ERR_HTTP_REQUEST_TIMEOUT"
     if (!socket.writable || silent) {
       socket.destroy()

@@ -1,4 +1,4 @@
-/** Milliseconds, of which fractions may count, as whole microseconds, which is what PostgreSQL keeps. */
+/** Milliseconds, possibly fractional, in whole microseconds, PostgreSQL's resolution. */
 export const microsOf = (millis: number): number => Math.round(millis * 1000)
 
 /** A time as the server writes it: RFC 3339 in UTC, zeros at the end of the fraction cut (protocol section 5.1). */
@@ -10,10 +10,10 @@ export const formatTime = (millis: number): string => {
     "Z"
 }
 
-/** A time of RFC 3339 as Go parses it: the hour may have one digit, and a comma may stand for the point. */
+/** RFC 3339 as Go parses it: one digit is enough for the hour, and a comma may replace the point. */
 const shape = /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
 
-/** Microseconds since 1970 of a time in RFC 3339; nothing for another text, or a date or hour that does not exist. */
+/** Parses RFC 3339 into microseconds since 1970; undefined if malformed, or if there is no such date or time. */
 export const parseTime = (text: string): number | undefined => {
   const match = shape.exec(text)
   if (match === null) return undefined
@@ -29,9 +29,9 @@ export const parseTime = (text: string): number | undefined => {
   const [zoneHour, zoneMinute] = [part(9), part(10)]
   if (hour > 23 || minute > 59 || second > 59 || zoneHour > 24 || zoneMinute > 60) return undefined
   const date = new Date(0)
-  // Not Date.UTC, which moves the years 0 to 99.
+  // Not Date.UTC, which maps the years 0 to 99 to 1900 to 1999.
   date.setUTCFullYear(year, month - 1, day)
-  // A day that the month has not would have become one of the next month.
+  // A day beyond the end of the month has rolled over.
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
   const offset = (zoneHour * 60 + zoneMinute) * (match[8] === "-" ? -1 : 1)
   const seconds = date.getTime() / 1000 + (hour * 60 + minute - offset) * 60 + second

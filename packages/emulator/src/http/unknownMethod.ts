@@ -2,32 +2,32 @@ import * as Http from "node:http"
 import type { Socket } from "node:net"
 
 /**
- * Requests whose method Node's parser refuses, although Go's takes any token: the router then answers 405 (protocol
- * section 1.1). The parser gives up at the first letter that no method of its own has, so the head is read here.
+ * Requests whose method Node's parser does not know. Go accepts any token as a method, and its router answers 405 (protocol
+ * section 1.1). Node's parser stops at the first unexpected letter, so the head is parsed here.
  */
 
-/** What Node's parser reports for a line that it does not like, sometimes in the middle of a packet. */
+/** What Node's parser reports; it may have stopped in the middle of a packet. */
 interface ParserError extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer | undefined
   readonly bytesParsed?: number | undefined
 }
 
-/** RTSP methods, which the parser knows, fail at the version. */
+/** The parser knows RTSP methods and fails at their version. */
 const codes = new Set(["HPE_INVALID_METHOD", "HPE_INVALID_CONSTANT", "HPE_INVALID_VERSION"])
 
 const known = new Set(Http.METHODS)
 
-/** Most bytes of a head, as for every other request. */
+/** Most bytes of the head of a request. */
 export const maxHeadBytes = 1 << 20
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const requestLine = new RegExp(`^(${token}) (\\S+) HTTP/1\\.([01])$`)
 const headerLine = new RegExp(`^(${token}):[ \\t]*(.*?)[ \\t]*$`)
 
-/** What has come of the heads that are not complete yet. */
+/** Heads that are still incomplete. */
 const partial = new WeakMap<Socket, string>()
 
-/** Where the line begins in which the parser stopped. */
+/** Start of the line in which the parser stopped. */
 const lineStart = (packet: Buffer, stoppedAt: number): number =>
   stoppedAt === 0 ? 0 : packet.lastIndexOf("\n", stoppedAt - 1) + 1
 
@@ -44,7 +44,7 @@ const requestOf = (head: string, socket: Socket): Http.IncomingMessage | undefin
   const hasHost = rawHeaders.some((text, index) => index % 2 === 0 && text.toLowerCase() === "host")
   if (minor === "1" && !hasHost) return undefined
   return Object.assign(new Http.IncomingMessage(socket), {
-    // The parser keeps the letters of an earlier packet. What they leave over must not become another request.
+    // Letters in an earlier packet are lost. The rest must not be taken for a method that a route accepts.
     method: known.has(method) ? `?${method}` : method,
     url,
     rawHeaders,
@@ -53,8 +53,8 @@ const requestOf = (head: string, socket: Socket): Http.IncomingMessage | undefin
 }
 
 /**
- * The request that the parser refused: `more` where its head goes on in a packet to come, for which this is called
- * again, and `malformed` where Go refuses it as well.
+ * The request that the parser refused. `more` means that its head is incomplete: call again with the next error, which has
+ * the next packet. `malformed` means that Go refuses it, too.
  */
 export const refusedRequest = (error: ParserError, socket: Socket): Http.IncomingMessage | "more" | "malformed" => {
   const { bytesParsed = 0, code = "", rawPacket } = error

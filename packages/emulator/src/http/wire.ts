@@ -10,7 +10,7 @@ const escapes: Record<string, string> = {
 export const encodeJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => escapes[character]!)
 
-/** An answer before it is written to a socket. */
+/** An HTTP response before it is written. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>

@@ -10,7 +10,7 @@ export class JsonSyntaxError extends Error {
 
   constructor(
     message: string,
-    /** Index of the first character that cannot be; the length of the text if more of it was needed. */
+    /** Index of the first invalid character; the length of the text if it ended too early. */
     readonly offset: number
   ) {
     super(message)
@@ -20,25 +20,25 @@ export class JsonSyntaxError extends Error {
 /** Valid JSON that PostgreSQL cannot keep as JSONB. */
 class Refused extends Error {}
 
-/** Containers that Go lets one value be inside of, itself counted. */
+/** Deepest nesting that Go accepts. */
 const maxDepth = 10_000
 
-/** What stands before the decimal point of a PostgreSQL `numeric`, in digits. */
+/** Most digits before the decimal point of a PostgreSQL `numeric`. */
 const maxWholeDigits = 131_072
 
-/** What stands after the decimal point of a PostgreSQL `numeric`, in digits. */
+/** Most digits after the decimal point of a PostgreSQL `numeric`. */
 const maxDecimals = 16_383
 
 /**
- * An exponent this large (either sign) is refused before its number is looked at, so even for a zero. PostgreSQL up to
- * 15; from 16 on it takes one more.
+ * PostgreSQL up to 15 refuses an exponent this large (of either sign) for any number, even zero. Since 16 the limit is one
+ * higher.
  */
 const maxExponent = 1_073_741_823
 
 /**
- * How much longer than their source the numbers of one value may become, in characters. PostgreSQL's own limit is the
- * gigabyte that its text may have; a payload of 256 KB can ask for three (`[1e131071, 1e131071, …]`), and a string in
- * JavaScript ends well before. Only such a payload ever meets this one.
+ * How many characters the numbers of one value may grow by when written out. PostgreSQL allows a gigabyte of text; a
+ * payload of 256 KB can expand to three (`[1e131071, 1e131071, …]`), more than a JavaScript string can hold. Only such a
+ * payload reaches this limit.
  */
 const maxGrowth = 1 << 26
 
@@ -53,7 +53,7 @@ const closeBrace = 0x7d
 const unexpected = (text: string, at: number): JsonSyntaxError =>
   new JsonSyntaxError(at < text.length ? `unexpected character at offset ${at}` : "unexpected end of JSON input", at)
 
-/** Past the blanks that JSON knows, which are fewer than JavaScript's. */
+/** Skips JSON's whitespace, which is less than JavaScript's. */
 export const skipBlanks = (text: string, start: number): number => {
   let at = start
   for (;;) {
@@ -88,7 +88,7 @@ const stringEnd = (text: string, start: number): number => {
   }
 }
 
-/** Past one digit or more. */
+/** Skips one or more digits. */
 const digitsEnd = (text: string, start: number): number => {
   let at = start
   while (isDigit(text.charCodeAt(at))) at++
@@ -98,7 +98,7 @@ const digitsEnd = (text: string, start: number): number => {
 
 const numberEnd = (text: string, start: number): number => {
   let at = text[start] === "-" ? start + 1 : start
-  // Nothing but a point or an exponent may follow a leading zero; what does follow is for the caller to judge.
+  // Only a point or an exponent may follow a leading zero; the caller checks what follows.
   at = text[at] === "0" ? at + 1 : digitsEnd(text, at)
   if (text[at] === ".") at = digitsEnd(text, at + 1)
   if (text[at] === "e" || text[at] === "E") {
@@ -119,7 +119,7 @@ const scalarEnd = (text: string, start: number): number => {
   return start + literal.length
 }
 
-/** Told, in the order of the text, of the parts of a value: `start` and `end` bound a lexeme, quotes included. */
+/** Called for each part of a value in source order; `start` and `end` bound a lexeme, quotes included. */
 interface Visitor {
   readonly open: (isObject: boolean) => void
   readonly key: (start: number, end: number) => void
@@ -127,7 +127,7 @@ interface Visitor {
   readonly close: () => void
 }
 
-/** Walks one value and returns where it ends. The stack is an array: 10000 levels are more than calls may nest. */
+/** Walks one value and returns where it ends. Not recursive: 10000 levels would overflow the stack. */
 const walk = (text: string, start: number, visitor: Visitor): number => {
   const closers: Array<number> = []
 
@@ -159,7 +159,7 @@ const walk = (text: string, start: number, visitor: Visitor): number => {
       visitor.scalar(at, end)
       at = end
     }
-    // A value has ended here, or an empty container is about to.
+    // A value ended here, or an empty container ends here.
     for (;;) {
       const closer = closers[closers.length - 1]
       if (closer === undefined) return at
@@ -184,8 +184,7 @@ const nobody: Visitor = { open: ignore, key: ignore, scalar: ignore, close: igno
 
 /**
  * The index at which the JSON value that begins exactly at `start` (no blanks before it) ends. What follows the value
- * is not looked at. Throws a {@link JsonSyntaxError} for what Go's `encoding/json` would not read, and for containers
- * more than 10000 deep.
+ * is ignored. Throws a {@link JsonSyntaxError} for what Go's `encoding/json` refuses, such as nesting beyond 10000.
  */
 export const scanValue = (text: string, start: number): number => walk(text, start, nobody)
 
@@ -196,19 +195,19 @@ const decodeString = (lexeme: string): string => {
   if (!lexeme.includes("\\")) return lexeme.slice(1, -1)
   const value = JSON.parse(lexeme) as string
   if (value.includes("\0")) throw new Refused("\\u0000 cannot be converted to text")
-  // The text as a whole was well-formed, so a surrogate that is alone now was written as an escape.
+  // The source is well-formed, so a lone surrogate here comes from an escape.
   if (!isWellFormed(value)) throw new Refused("a Unicode surrogate escape has no partner")
   return value
 }
 
-/** JSON.stringify escapes what PostgreSQL escapes, in the same words; most strings need no escape before or after. */
+/** JSON.stringify escapes exactly as PostgreSQL does. Most strings need no escape at all. */
 const encodeString = (lexeme: string, value: string): string =>
   lexeme.length === value.length + 2 ? lexeme : JSON.stringify(value)
 
 /** A `numeric` of the same value, with as many decimals as were written, less the exponent. */
 const renderNumber = (lexeme: string): string => {
   const exponentAt = lexeme.search(/[eE]/)
-  // JSON's grammar leaves nothing else to settle: it has no leading zeros, and any decimals stay.
+  // Nothing to change: JSON has no leading zeros, and decimals stay.
   if (exponentAt < 0 && lexeme.length <= maxDecimals && !lexeme.startsWith("-0")) return lexeme
   const mantissa = exponentAt < 0 ? lexeme : lexeme.slice(0, exponentAt)
   const exponent = exponentAt < 0 ? 0 : Number(lexeme.slice(exponentAt + 1))
@@ -216,7 +215,7 @@ const renderNumber = (lexeme: string): string => {
   const [whole = "", fraction = ""] = unsigned.split(".")
   const digits = whole + fraction
   const decimals = Math.max(0, fraction.length - exponent)
-  // Where the decimal point falls in `digits`; it may lie to the left or to the right of them all.
+  // Position of the decimal point in `digits`; it may lie outside.
   const point = whole.length + exponent
   const first = digits.search(/[1-9]/)
   const wholeDigits = first < 0 ? 0 : Math.max(0, point - first)
@@ -233,13 +232,13 @@ const utf8Length = (text: string): number => {
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
     if (unit < 0x80) continue
-    // Of the four bytes of a surrogate pair, each half brings two.
+    // Each half of a surrogate pair counts for two of its four bytes.
     bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2
   }
   return bytes
 }
 
-/** The order of UTF-16 units is that of UTF-8 bytes, but for the surrogates: they belong after U+E000 to U+FFFF. */
+/** UTF-16 units sort like UTF-8 bytes, except surrogates, which sort after U+FFFF. */
 const utf8Rank = (unit: number): number => unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800
 
 interface Member {
@@ -257,7 +256,7 @@ const byLengthThenBytes = (a: Member, b: Member): number => {
   return 0
 }
 
-/** A container that is not closed yet. An array's text grows as it is read; an object's must wait for its last key. */
+/** An open container. An array's text grows as it is read; an object's is built when it closes. */
 interface Frame {
   readonly members: Map<string, Member> | undefined
   elements: string
@@ -271,8 +270,7 @@ const render = (raw: string): string => {
   let result = ""
   let growth = 0
 
-  // Texts are put together with `+` alone, which V8 does without copying: joining would copy the innermost value once
-  // for every level around it.
+  // Only `+`, which V8 does without copying: `join` would copy the innermost value once per level.
   const add = (text: string): void => {
     const frame = frames[frames.length - 1]
     if (frame === undefined) {

@@ -1,7 +1,7 @@
 import { JsonSyntaxError, scanValue, skipBlanks } from "./jsonb.js"
 import { lenientUtf8, wellFormed } from "./text.js"
 
-/** Goes over the members of an object that is known to be valid. All texts hold one byte per character. */
+/** Visits the members of an object known to be valid. All strings hold one byte per character. */
 export const eachMember = (text: string, start: number, visit: (name: string, value: string) => void): void => {
   let at = skipBlanks(text, start + 1)
   while (text[at] !== "}") {
@@ -20,9 +20,8 @@ export const unquote = (lexeme: string): string =>
   wellFormed(JSON.parse(lenientUtf8(Buffer.from(lexeme, "latin1"))) as string)
 
 /**
- * Where the value that begins at `start` ends, as Go's streaming decoder finds it. `truncated` says that there are more
- * bytes than the decoder may read: it stops at a syntax error before them, and is `unfinished` where it needed one of
- * them.
+ * Where the value that begins at `start` ends, as Go's streaming decoder finds it. `truncated` means that the input goes on
+ * beyond the cap: the value is `malformed` if a syntax error comes first, and `unfinished` if the decoder needs more.
  */
 export const firstValue = (text: string, start: number, truncated: boolean): number | "malformed" | "unfinished" => {
   let end: number
@@ -32,7 +31,7 @@ export const firstValue = (text: string, start: number, truncated: boolean): num
     if (!(error instanceof JsonSyntaxError)) throw error
     return truncated && error.offset >= text.length ? "unfinished" : "malformed"
   }
-  // At the top only the character after it tells that a scalar has ended.
+  // At the top level, a scalar ends only when the next character is read.
   const isContainer = text[start] === "{" || text[start] === "["
   return truncated && end === text.length && !isContainer ? "unfinished" : end
 }

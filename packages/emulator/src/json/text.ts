@@ -1,6 +1,6 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The text of UTF-8 bytes, or nothing where they are not UTF-8, which is what PostgreSQL refuses. */
+/** Decodes UTF-8; undefined for bytes that are not UTF-8, which PostgreSQL refuses. */
 export const strictUtf8 = (bytes: Uint8Array): string | undefined => {
   try {
     return strict.decode(bytes)
@@ -13,8 +13,8 @@ const sequenceLength = (first: number): number =>
   first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0
 
 /**
- * The text of bytes as Go's JSON decoder reads them: every byte that belongs to no valid sequence becomes one U+FFFD
- * (protocol section 1.3). A `TextDecoder` would put one for several bytes.
+ * Decodes bytes as Go's JSON decoder does: each byte outside a valid sequence becomes one U+FFFD (protocol section 1.3).
+ * A `TextDecoder` would replace several bytes with one.
  */
 export const lenientUtf8 = (bytes: Uint8Array): string => {
   const whole = strictUtf8(bytes)
@@ -31,8 +31,8 @@ export const lenientUtf8 = (bytes: Uint8Array): string => {
   return text
 }
 
-/** Text with every surrogate that has no partner replaced by U+FFFD, as Go does with such escapes. */
+/** Replaces each lone surrogate with U+FFFD, as Go does for such escapes. */
 export const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, "\ufffd")
 
-/** The bytes of a header value: Node gives each byte as one character. */
+/** The bytes of a header value; Node decodes each byte as one character. */
 export const headerBytes = (value: string): Buffer => Buffer.from(value, "latin1")

@@ -1,14 +1,14 @@
-/** A value is not what its option takes. Turned into the error of whoever was given it. */
+/** A wrong value of an option. Callers turn it into their own error. */
 export class Invalid extends Error {
   constructor(readonly option: string, message: string) {
     super(message)
   }
 }
 
-/** Throws an {@link Invalid} for a value that an option does not take. `at` is the option's path, empty at the top. */
+/** Throws an {@link Invalid} for a wrong value. `at` is the path of the option, empty at the top level. */
 export type Check = (value: unknown, at: string) => void
 
-/** A check for every field of a type, so that none can be forgotten. */
+/** One check per field of a type, so that none is forgotten. */
 export type Fields<A> = { readonly [K in keyof A]-?: Check }
 
 const join = (at: string, name: string): string => at === "" ? name : `${at}.${name}`
@@ -16,7 +16,7 @@ const join = (at: string, name: string): string => at === "" ? name : `${at}.${n
 const words = (list: ReadonlyArray<string>): string =>
   list.length < 2 ? list.join("") : `${list.slice(0, -1).join(", ")} or ${list[list.length - 1]}`
 
-/** A value in a message. Only texts of options that hold no secret may be shown. */
+/** Shows a value in a message. Not for secrets. */
 export const show = (value: unknown): string => {
   if (typeof value === "string") {
     const text = value.replace(/\/\/[^/@]*@/, "//***@")
@@ -30,14 +30,14 @@ export const show = (value: unknown): string => {
 
 const showKind = (value: unknown): string =>
   value === ""
-    ? "an empty text"
+    ? "an empty string"
     : typeof value === "string"
-    ? "a text"
+    ? "a string"
     : typeof value === "number"
     ? "a number"
     : show(value)
 
-/** How many letters to change, add, drop or swap with the next to get from one text to another. */
+/** Edit distance: letters changed, added, dropped, or swapped with the next one. */
 const distance = (a: string, b: string): number => {
   let [before, last]: [Array<number>, Array<number>] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)]
   for (let i = 1; i <= a.length; i++) {
@@ -53,7 +53,7 @@ const distance = (a: string, b: string): number => {
   return last[b.length]!
 }
 
-/** The name that was probably meant. */
+/** The known name that was probably meant. */
 export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
   const limit = Math.max(1, Math.floor(name.length / 3))
   const ranked = known
@@ -66,7 +66,7 @@ const refuse = (at: string, expected: string, got: string): never => {
   throw new Invalid(at, `${at === "" ? "the options" : at} must be ${expected}, got ${got}`)
 }
 
-/** Leaves `undefined` alone. */
+/** Accepts `undefined`. */
 export const optional = (check: Check): Check => (value, at) => {
   if (value !== undefined) check(value, at)
 }
@@ -95,22 +95,22 @@ export const positive: Check = (value, at) => {
   if (!(typeof value === "number" && value > 0)) refuse(at, "a number above 0", show(value))
 }
 
-/** Milliseconds for a timer of the system, which can wait for no more. */
+/** Milliseconds for a native timer, up to the longest it supports. */
 export const timer = (least: number): Check => number(least, 2 ** 31 - 1)
 
-/** A text. */
+/** A string. */
 export const text: Check = (value, at) => {
-  if (typeof value !== "string") refuse(at, "a text", show(value))
+  if (typeof value !== "string") refuse(at, "a string", show(value))
 }
 
-/** A text that is not empty. */
+/** A non-empty string. */
 export const filled: Check = (value, at) => {
-  if (typeof value !== "string" || value === "") refuse(at, "a text that is not empty", show(value))
+  if (typeof value !== "string" || value === "") refuse(at, "a non-empty string", show(value))
 }
 
-/** A text that is not empty and must not be shown. */
+/** A non-empty string whose value is never shown. */
 export const secret: Check = (value, at) => {
-  if (typeof value !== "string" || value === "") refuse(at, "a text that is not empty", showKind(value))
+  if (typeof value !== "string" || value === "") refuse(at, "a non-empty string", showKind(value))
 }
 
 /** True or false. */
@@ -123,7 +123,7 @@ export const callback: Check = (value, at) => {
   if (typeof value !== "function") refuse(at, "a function", show(value))
 }
 
-/** One of some texts. */
+/** One of some strings. */
 export const oneOf = (...known: ReadonlyArray<string>): Check => (value, at) => {
   if (typeof value === "string" && known.includes(value)) return
   const meant = typeof value === "string" ? nearest(value, known) : undefined
@@ -131,20 +131,20 @@ export const oneOf = (...known: ReadonlyArray<string>): Check => (value, at) => 
   refuse(at, words(known.map((one) => `"${one}"`)), show(value) + hint)
 }
 
-/** A list whose items pass a check. A list of secrets is not shown when it is none. */
+/** A list whose items pass a check. `hidden` if the items are secrets. */
 export const list = (check: Check, { hidden = false }: { readonly hidden?: boolean } = {}): Check => (value, at) => {
   if (!Array.isArray(value)) return refuse(at, "a list", hidden ? showKind(value) : show(value))
   for (const [index, item] of (value as ReadonlyArray<unknown>).entries()) check(item, `${at}[${index}]`)
 }
 
-/** `false`, or what passes a check for objects. */
+/** `false`, or an object that passes a check. */
 export const orFalse = (check: Check): Check => (value, at) => {
   if (value === false) return
   if (typeof value !== "object" || value === null) return refuse(at, "false or an object", show(value))
   check(value, at)
 }
 
-/** An object with these fields and no others. `takes` tells what it is, for a name that nothing is like. */
+/** An object with these fields and no others. `takes` names its kind in messages. */
 export const object = <A>(fields: Fields<A>, takes?: string): Check => (value, at) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse(at, "an object", show(value))
   const known = Object.keys(fields)
@@ -160,7 +160,7 @@ export const object = <A>(fields: Fields<A>, takes?: string): Check => (value, a
   }
 }
 
-/** Runs a check, and turns what it throws into an error of another kind. */
+/** Runs a check and converts its error. */
 export const checked = (
   check: Check,
   value: unknown,

@@ -29,7 +29,7 @@ import type { ApiKeyOptions, AttemptTimeouts, EmulatorOptions, EndpointOptions, 
 export const databaseState = oneOf("up", "down", "failing", "readonly")
 export const redisState = oneOf("up", "down")
 
-/** Milliseconds of a clock that a test may move. */
+/** Milliseconds of the emulator's clock. */
 export const millis = number(0)
 
 const port = whole(0, 65_535)

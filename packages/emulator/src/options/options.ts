@@ -4,9 +4,9 @@ import type { BackoffPolicy, Observer, RateLimit, SubscriptionSettings } from ".
 
 /** A producer key and the topic patterns it may publish to (protocol section 1.5). */
 export interface ApiKeyOptions {
-  /** The text that producers send after `Bearer `. */
+  /** What producers send after `Bearer `. */
   readonly key: string
-  /** Topic patterns; a key without any is refused every topic. Default `["*"]`. */
+  /** Topic patterns; an empty list allows no topic. Default `["*"]`. */
   readonly scopes?: ReadonlyArray<string> | undefined
 }
 
@@ -16,7 +16,7 @@ export interface EndpointOptions {
   readonly url: string
   /** Free text, shown by the admin API. Default empty. */
   readonly description?: string | undefined
-  /** The signing secret; drawn when absent (`whsec_` and 48 hex digits). */
+  /** The signing secret. Default a generated one (`whsec_` and 48 hex digits). */
   readonly secret?: string | undefined
 }
 
@@ -34,15 +34,15 @@ export type SubscribeOptions =
 
 /** Limits of one delivery attempt in milliseconds of real time, whatever the clock (protocol section 4.4). */
 export interface AttemptTimeouts {
-  /** To the connection being open. Default 3000. */
+  /** Until the connection is open. Default 3000. */
   readonly connectMs?: number | undefined
-  /** From the request being written to the response headers. Default 10000. */
+  /** From there to the response headers. Default 10000. */
   readonly headersMs?: number | undefined
   /** For the whole attempt, body included. Default 15000. */
   readonly attemptMs?: number | undefined
 }
 
-/** How the emulator is started. Every field has a default, and the defaults are the server's where it has one. */
+/** Options of `startEmulator`. Every option has a default, the server's own where it has one. */
 export interface EmulatorOptions {
   /** Port of the producer side; 0 takes a free one. Default 0. */
   readonly port?: number | undefined
@@ -50,9 +50,9 @@ export interface EmulatorOptions {
   readonly host?: string | undefined
   /** Port of the admin API; 0 takes a free one, `false` starts none. Default 0. */
   readonly adminPort?: number | false | undefined
-  /** Producer keys; a text alone has the scope `*`. Default one drawn key. */
+  /** Producer keys; a plain string has the scope `*`. Default one generated key. */
   readonly apiKeys?: ReadonlyArray<string | ApiKeyOptions> | undefined
-  /** The environment token of the admin API (protocol section 3). Default a drawn one. */
+  /** The environment token of the admin API (protocol section 3). Default a generated one. */
   readonly adminToken?: string | undefined
   /** Subscriptions that exist from the start. */
   readonly subscriptions?: ReadonlyArray<SubscribeOptions> | undefined
@@ -60,11 +60,11 @@ export interface EmulatorOptions {
   readonly backoff?: BackoffPolicy | undefined
   /** Period of the sweeper that notices due retries, in milliseconds; 0 sends them when due. Default 30000. */
   readonly sweepIntervalMs?: number | undefined
-  /** Seed of ids, secrets, jitter and fault probabilities; without one they differ from run to run. */
+  /** Seed of ids, secrets, jitter and fault probabilities; default a different one in each run. */
   readonly seed?: number | undefined
-  /** `manual` stands still until `advance` is called. Default `real`. */
+  /** A `manual` clock stands still until `advance` is called. Default `real`. */
   readonly clock?: "real" | "manual" | undefined
-  /** Where a manual clock starts, in milliseconds since 1970. Default the time of the start. */
+  /** Start of a manual clock in milliseconds since 1970. Default the current time. */
   readonly startAt?: number | undefined
   /** Ingest limit per producer key, or `false` for none. Default 500/s, burst 1000 (protocol section 6). */
   readonly ingestRateLimit?: RateLimit | false | undefined
@@ -95,10 +95,10 @@ export interface EmulatorOptions {
   } | undefined
   /** Faults that are in place from the start. */
   readonly faults?: ReadonlyArray<FaultRule> | undefined
-  /** Is told of requests, events and attempts as they happen. */
+  /** Called for requests, events and attempts as they happen. */
   readonly observer?: Observer | undefined
-  /** Most entries kept of each kind in the ledger; older ones are dropped. Default 100000. */
+  /** Most entries of each kind in the ledger; older ones are dropped. Default 100000. */
   readonly ledgerLimit?: number | undefined
-  /** Most events kept; the oldest finished ones are forgotten first. Default 100000. */
+  /** Most events kept; the oldest finished ones are dropped first. Default 100000. */
   readonly eventLimit?: number | undefined
 }

@@ -9,7 +9,7 @@ export const maxBodyBytes = 262_144 + 4096
 /** Most bytes of the payload's JSON text as sent (protocol section 1.3). */
 export const maxPayloadBytes = 262_144
 
-/** What an ingest body says. */
+/** A decoded ingest body. */
 export interface Envelope {
   readonly topic: string
   /** The payload's JSON text as sent. */
@@ -21,7 +21,7 @@ export interface Envelope {
 /** The member named exactly `ordering_key` at the top of a payload, when it is a non-empty string. */
 const orderingKeyOf = (payload: string): string => {
   let key = ""
-  // Most payloads have none, and finding that out is far cheaper than reading them again.
+  // Most payloads have none, and this test is far cheaper than a second walk.
   if (payload[0] !== "{" || !(payload.includes("ordering_key") || payload.includes("\\u"))) return key
   eachMember(payload, 0, (name, value) => {
     if (name === "ordering_key") key = value[0] === "\"" ? unquote(value) : ""
@@ -50,7 +50,7 @@ export const readEnvelope = (bytes: Buffer, truncated: boolean): Envelope | Answ
     if (folded === "payload") payload = value
     if (folded !== "topic") return
     if (value[0] === "\"") topic = unquote(value)
-    // Go leaves the field as it is for null, and reports another type when it is through.
+    // Go leaves the field unchanged for null, and reports another type at the end.
     else if (value !== "null") mistyped = true
   })
   if (mistyped) return expectedBody

@@ -1,12 +1,12 @@
 /** Most bytes of one PostgreSQL b-tree entry. */
 const maxEntry = 2704
 
-/** Below this PostgreSQL does not try to compress a value for an index. */
+/** PostgreSQL does not compress shorter values for an index. */
 const compressAbove = 508
 
 /**
- * How many bytes PostgreSQL's own compression leaves of a value: matches of 3 to 273 bytes within the last 4095, one
- * control bit per item, given up when the first KiB holds no match or less than a quarter is saved.
+ * Size of a value after PostgreSQL's compression: matches of 3 to 273 bytes within the last 4095, one control bit per
+ * item. It gives up if the first KiB has no match, or if it saves less than a quarter.
  */
 const compressedSize = (bytes: Buffer): number => {
   const seen = new Map<number, number>()
@@ -34,9 +34,8 @@ const compressedSize = (bytes: Buffer): number => {
 const aligned = (size: number, to: number): number => Math.ceil(size / to) * to
 
 /**
- * Whether a text fits into a b-tree entry beside a 26-character id, as the idempotency key and the topic have to
- * (protocol sections 1.6 and 1.8). Compression is estimated, so the limit is close but not exact for texts that
- * compress.
+ * Whether a text fits into a b-tree entry next to a 26-character id, as idempotency keys and topics must (protocol
+ * sections 1.6 and 1.8). Compression is estimated, so the limit is not exact for compressible texts.
  */
 export const fitsIndex = (text: Buffer): boolean => {
   const stored = text.length > compressAbove ? compressedSize(text) : text.length

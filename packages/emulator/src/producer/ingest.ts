@@ -23,11 +23,11 @@ import { maxPayloadBytes, readEnvelope } from "./envelope.js"
 import { fitsIndex } from "./indexRow.js"
 import { mayPublish, type Producer } from "./producers.js"
 
-/** What the checks before the transaction leave of a request. */
+/** A request that passed the checks before the transaction. */
 interface Request {
   readonly topic: string
   readonly payload: Buffer
-  /** UTF-8, or other bytes where a header brought them. */
+  /** UTF-8, unless a header had other bytes. */
   readonly orderingKey: Buffer
   readonly idempotencyKey: Buffer
 }
@@ -51,7 +51,7 @@ const check = (
   body: Body,
   database: DatabaseState
 ): Request | Answer => {
-  // What is left of such a body could be taken for the next request.
+  // The rest of such a body could be taken for the next request.
   if (body.end === "broken") return { ...expectedBody, headers: { ...expectedBody.headers, Connection: "close" } }
   const envelope = readEnvelope(body.bytes, body.end === "over")
   if ("status" in envelope) return envelope
@@ -141,7 +141,7 @@ const record = (core: Core, producer: Producer, request: Request): Answer => {
   return accepted(event, deliveryIds, false)
 }
 
-/** Takes an authenticated and admitted `POST /v1/events` from its body on (protocol section 1.2, steps 3 to 10). */
+/** Handles an authenticated and admitted `POST /v1/events`, from its body on (protocol section 1.2, steps 3 to 10). */
 export const ingest = (
   core: Core,
   producer: Producer,

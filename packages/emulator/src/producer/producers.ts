@@ -26,7 +26,7 @@ export const mayPublish = (producer: Producer, topic: string): boolean =>
 export class Producers {
   private readonly byKey = new Map<string, Producer>()
 
-  /** Adds a key; a second time its scopes are replaced. */
+  /** Adds a key, or replaces the scopes of an existing one. */
   add(options: ApiKeyOptions, id: string, limit: RateLimit | false, now: number): Producer {
     const scopes = [...new Set(options.scopes ?? ["*"])]
     const known = this.byKey.get(options.key)
@@ -46,7 +46,7 @@ export class Producers {
     return this.byKey.get(key)
   }
 
-  /** The producer of a request, or its 401; a database that is away looks like an unknown key (protocol section 3). */
+  /** The producer of a request, or a 401. While the database is down, every key looks unknown (protocol section 3). */
   authenticate(authorization: string | undefined, database: DatabaseState): Producer | Answer {
     const key = bearerOf(authorization)
     if (key === undefined) return missingCredentials

@@ -25,7 +25,7 @@ export const readiness = (core: Core, database: DatabaseState): Answer => {
   return empty(200, core.surroundings.redis === "down" ? { "X-Hookrail-Redis": "degraded" } : {})
 }
 
-/** Answers `/metrics`: a few counts of the emulator's own in Prometheus' text form (protocol section 6). */
+/** Answers `/metrics`: a few counts of the emulator in Prometheus's text format (protocol section 6). */
 export const metrics = (core: Core): Answer => {
   const counts = new Map<string, number>()
   for (const delivery of core.store.deliveries.values()) {

@@ -13,7 +13,7 @@ const attemptBody = (attempt: Attempt): Record<string, unknown> => ({
   latency_ms: Math.round(attempt.latencyMs)
 })
 
-/** The attempts that are still kept, and whether older ones were dropped (protocol section 4.7). */
+/** The attempts that are kept, and whether older ones were dropped (protocol section 4.7). */
 export const keptAttempts = (
   delivery: Delivery,
   oldest: number
@@ -22,10 +22,10 @@ export const keptAttempts = (
   return { attempts_truncated: kept.length < delivery.attempts.length, attempts: kept.map(attemptBody) }
 }
 
-/** Answers `GET /v1/events/{id}` for an authenticated producer, whosever event it is (protocol section 2). */
+/** Answers `GET /v1/events/{id}` for any authenticated producer (protocol section 2). */
 export const eventStatus = (core: Core, id: string, database: DatabaseState): Answer => {
   const { clock, settings, store } = core
-  // PostgreSQL takes no NUL in a text.
+  // PostgreSQL refuses NUL in text.
   if (database === "failing" || id.includes("\0")) return settings.statusErrorsAre404 ? eventNotFound : statusFailed
   const event = store.events.get(id)
   if (event === undefined) return eventNotFound

@@ -4,7 +4,7 @@ import type { Random } from "../base/random.js"
 import type { SubscriptionSettings } from "../model.js"
 import type { Endpoint, Store, Subscription } from "./store.js"
 
-/** Makes and changes endpoints and subscriptions, for the code and for the admin API alike. */
+/** Creates and changes endpoints and subscriptions, for code and admin API alike. */
 export class Directory {
   constructor(
     private readonly store: Store,
@@ -13,7 +13,7 @@ export class Directory {
     private readonly cancel: (target: Endpoint | Subscription) => void
   ) {}
 
-  /** Adds an endpoint; without a secret it draws one. */
+  /** Adds an endpoint; generates a secret if none is given. */
   addEndpoint(url: string, description = "", secret = credential("whsec_", this.random)): Endpoint {
     const now = this.clock.now()
     const id = ulid(now, this.random)
@@ -22,7 +22,7 @@ export class Directory {
     return endpoint
   }
 
-  /** Gives an endpoint a new secret, which every later attempt signs with (protocol section 4.6). */
+  /** Gives an endpoint a new secret, used by every later attempt (protocol section 4.6). */
   rotateSecret(endpoint: Endpoint): string {
     endpoint.secret = credential("whsec_", this.random)
     return endpoint.secret
@@ -45,7 +45,7 @@ export class Directory {
     return subscription
   }
 
-  /** Marks an endpoint or subscription as deleted and gives up what was planned for it (protocol section 4.6). */
+  /** Marks an endpoint or subscription as deleted and cancels its scheduled deliveries (protocol section 4.6). */
   remove(target: Endpoint | Subscription): void {
     target.deletedAt = this.clock.now()
     this.cancel(target)

@@ -8,7 +8,7 @@ class Tail<A> {
 
   push(entry: A): void {
     this.entries.push(entry)
-    // Cut rarely: moving the whole list for every entry would cost more than the memory saved.
+    // Trimmed rarely: copying the list for each entry would cost more than the memory it saves.
     if (this.entries.length > this.limit * 2) this.entries = this.view()
   }
 
@@ -21,7 +21,7 @@ class Tail<A> {
   }
 }
 
-/** Writes down what happens. */
+/** Records what happens. */
 export class Ledger {
   private readonly requests: Tail<RequestEntry>
   private readonly events: Tail<EventEntry>
@@ -33,12 +33,12 @@ export class Ledger {
     this.attempts = new Tail(limit)
   }
 
-  /** Adds a request; the caller may go on writing to the entry. */
+  /** Adds a request; the caller may still change the entry. */
   request(entry: RequestEntry): void {
     this.requests.push(entry)
   }
 
-  /** Tells that a request has come to its end. */
+  /** Reports that a request has ended. */
   settled(entry: RequestEntry): void {
     this.observer.request?.(entry)
   }
@@ -55,7 +55,7 @@ export class Ledger {
     this.observer.attempt?.(entry)
   }
 
-  /** What is written down now. */
+  /** What is recorded now. */
   view(): LedgerView {
     return { requests: this.requests.view(), events: this.events.view(), attempts: this.attempts.view() }
   }

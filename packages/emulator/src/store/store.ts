@@ -34,7 +34,7 @@ export interface Attempt {
   readonly at: number
 }
 
-/** The dead-letter record of a delivery; it stays when the delivery is replayed (protocol section 5.3). */
+/** The dead-letter record of a delivery; kept when it is replayed (protocol section 5.3). */
 export interface DeadLetter {
   readonly id: number
   readonly delivery: Delivery
@@ -50,7 +50,7 @@ export interface Delivery {
   readonly subscription: Subscription
   readonly lane: Lane | undefined
   state: DeliveryState
-  /** Claims since the delivery was made or replayed, less those handed back. */
+  /** Claims since creation or replay, minus those returned. */
   attemptCount: number
   claimVersion: number
   readonly attempts: Array<Attempt>
@@ -68,7 +68,7 @@ export interface StoredEvent {
   readonly deliveries: Array<Delivery>
 }
 
-/** The unfinished deliveries of one ordering key of one subscription, in the order of ingest (protocol section 4.7). */
+/** The unfinished deliveries of a subscription and ordering key, in order of ingest (protocol section 4.7). */
 export interface Lane {
   readonly subscription: Subscription
   readonly key: string
@@ -83,11 +83,11 @@ export interface IdempotencyRecord {
   readonly createdAt: number
 }
 
-/** Whether nothing more happens to a delivery by itself. */
+/** Whether a delivery is finished unless someone acts on it. */
 export const isTerminal = (state: DeliveryState): boolean =>
   state !== "pending" && state !== "in_flight" && state !== "retry_scheduled"
 
-/** A dead delivery of a lane still blocks it, so it is not forgotten. */
+/** A dead delivery in a lane still blocks it, so it is kept. */
 const isForgettable = (delivery: Delivery): boolean =>
   isTerminal(delivery.state) && !(delivery.state === "dead_lettered" && delivery.lane !== undefined)
 
@@ -95,7 +95,7 @@ const isForgettable = (delivery: Delivery): boolean =>
 export const isLive = (subscription: Subscription): boolean =>
   subscription.deletedAt === undefined && subscription.endpoint.deletedAt === undefined
 
-/** The tables of the database. Whoever writes to them does so in one go, which is what a transaction is here. */
+/** The tables of the database. A transaction is a synchronous write. */
 export class Store {
   readonly endpoints = new Map<string, Endpoint>()
   readonly subscriptions = new Map<string, Subscription>()
@@ -108,7 +108,7 @@ export class Store {
 
   constructor(private readonly eventLimit: number) {}
 
-  /** The lane of a subscription and key, made when there is none. */
+  /** The lane of a subscription and key, created if absent. */
   lane(subscription: Subscription, key: string): Lane {
     const id = `${subscription.id}:${key}`
     const known = this.lanes.get(id)
@@ -123,7 +123,7 @@ export class Store {
     return this.lanes.get(`${subscription.id}:${key}`)?.queue.size ?? 0
   }
 
-  /** Adds an event with its deliveries, and forgets the oldest finished events where there are too many. */
+  /** Adds an event with its deliveries, and drops the oldest finished events beyond the limit. */
   addEvent(event: StoredEvent): void {
     this.events.set(event.id, event)
     for (const delivery of event.deliveries) {
@@ -146,7 +146,7 @@ export class Store {
     }
   }
 
-  /** Takes a delivery out of its lane and gives the new head, if any. */
+  /** Removes a delivery from its lane and returns the new head, if any. */
   leaveLane(delivery: Delivery): Delivery | undefined {
     const lane = delivery.lane
     if (lane === undefined) return undefined
@@ -155,7 +155,7 @@ export class Store {
     return headOf(lane)
   }
 
-  /** Records why a delivery is dead; an earlier record of it is used again (protocol section 5.3). */
+  /** Records why a delivery is dead; an earlier record is reused (protocol section 5.3). */
   bury(delivery: Delivery, finalError: string, now: number): void {
     delivery.state = "dead_lettered"
     const letter = delivery.deadLetter ?? {
@@ -178,9 +178,9 @@ export class Store {
     return record !== undefined && now - record.createdAt < ttlMs ? record : undefined
   }
 
-  /** Remembers an answer, and drops the records that have expired. */
+  /** Remembers an answer and drops expired records. */
   remember(id: string, record: IdempotencyRecord, ttlMs: number): void {
-    // Deleted first, so that the map stays in the order of the records' age.
+    // Delete first, so that the map stays ordered by age.
     this.idempotency.delete(id)
     this.idempotency.set(id, record)
     for (const [oldId, old] of this.idempotency) {
