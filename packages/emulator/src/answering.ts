@@ -1,8 +1,9 @@
 import type { Core } from "./core.js"
-import type { AnswerFaultAction, DatabaseState, FaultMoment, FaultPoint } from "./faults.js"
-import { problem } from "./problem.js"
-import type { Exchange } from "./server.js"
-import type { Answer } from "./wire.js"
+import type { AnswerFaultAction, FaultMoment, FaultPoint } from "./faults.js"
+import { problem } from "./http/problem.js"
+import type { Exchange } from "./http/server.js"
+import type { Answer } from "./http/wire.js"
+import type { DatabaseState } from "./model.js"
 
 const faultAnswer = (fault: AnswerFaultAction & { readonly kind: "status" | "garbage" }): Answer => {
   if (fault.kind === "garbage") {
@@ -30,7 +31,7 @@ const momentOf = (fault: AnswerFaultAction): FaultMoment => {
   }
 }
 
-/** Closes in order: what the client still sends is read first, as a close over unread bytes becomes a reset. */
+/** Closes in order. The rest of the request is read first: closing with unread bytes would send a reset. */
 const closeQuietly = (exchange: Exchange): void => {
   const { request } = exchange
   const end = (): void => {
@@ -58,7 +59,7 @@ const drip = (exchange: Exchange, answer: Answer, chunkBytes: number, everyMs: n
   step()
 }
 
-/** Does to an answer what a rule asks for; `answer` is absent when the request was not processed. */
+/** Applies a fault; `answer` is absent if the request was not processed. */
 const spoil = (exchange: Exchange, fault: AnswerFaultAction, answer: Answer | undefined): void => {
   const { request, response } = exchange
   switch (fault.kind) {
@@ -93,8 +94,8 @@ const spoil = (exchange: Exchange, fault: AnswerFaultAction, answer: Answer | un
 }
 
 /**
- * Answers a request, with whatever fault applies to it. `topicOf` is asked only where a rule wants to know; `process`
- * does the work, and sees the state of the database that holds for this request.
+ * Answers a request and applies the matching fault. `topicOf` is called only if a rule needs the topic; `process` does the
+ * work and is given the state of the database for this request.
  */
 export const respond = async (
   core: Core,

@@ -1,14 +1,14 @@
-import type { Producers } from "./auth.js"
-import type { Clock } from "./clock.js"
-import type { Dispatcher, Surroundings } from "./delivery.js"
-import type { Directory } from "./directory.js"
+import type { Clock } from "./base/clock.js"
+import type { Random } from "./base/random.js"
+import type { Dispatcher, Surroundings } from "./delivery/dispatcher.js"
 import type { Faults } from "./faults.js"
-import type { Ledger } from "./ledger.js"
-import type { Settings } from "./options.js"
-import type { Random } from "./random.js"
-import type { Store } from "./store.js"
+import type { Settings } from "./options/settings.js"
+import type { Producers } from "./producer/producers.js"
+import type { Directory } from "./store/directory.js"
+import type { Ledger } from "./store/ledger.js"
+import type { Store } from "./store/store.js"
 
-/** The parts of one emulator, as its handlers see them. */
+/** The parts of an emulator that its handlers use. */
 export interface Core {
   readonly settings: Settings
   readonly clock: Clock

@@ -1,29 +1,27 @@
 import { adminHandler } from "./admin/routes.js"
 import { AdminTokens } from "./admin/tokens.js"
-import { Sender } from "./attempt.js"
-import { Producers } from "./auth.js"
-import { manualClock, realClock } from "./clock.js"
+import { manualClock, realClock } from "./base/clock.js"
+import { credential, ulid } from "./base/ids.js"
+import { seededRandom, systemRandom } from "./base/random.js"
+import { urlAllowed } from "./base/urlPolicy.js"
 import type { Core } from "./core.js"
-import { Dispatcher, type Surroundings } from "./delivery.js"
-import { Directory } from "./directory.js"
+import { Sender } from "./delivery/attempt.js"
+import { Dispatcher, type Surroundings } from "./delivery/dispatcher.js"
 import { EmulatorError, EmulatorStartError } from "./errors.js"
-import { type DatabaseState, type FaultHandle, type FaultRule, Faults } from "./faults.js"
-import { credential, ulid } from "./ids.js"
-import { Ledger, type LedgerView } from "./ledger.js"
-import {
-  type EmulatorOptions,
-  type EndpointOptions,
-  settingsOf,
-  type SubscribeOptions,
-  type SubscriptionSettings
-} from "./options.js"
-import { producerHandler } from "./producer.js"
-import { seededRandom, systemRandom } from "./random.js"
-import { listen } from "./server.js"
-import { type Endpoint, Store } from "./store.js"
-import { urlAllowed } from "./urlPolicy.js"
+import { type FaultHandle, type FaultRule, Faults } from "./faults.js"
+import { listen } from "./http/server.js"
+import type { DatabaseState, LedgerView } from "./model.js"
+import { type Check, checked, show } from "./options/check.js"
+import * as checks from "./options/checks.js"
+import type { EmulatorOptions, EndpointOptions, SubscribeOptions } from "./options/options.js"
+import { settingsOf } from "./options/settings.js"
+import { Producers } from "./producer/producers.js"
+import { producerHandler } from "./producer/routes.js"
+import { Directory } from "./store/directory.js"
+import { Ledger } from "./store/ledger.js"
+import { type Endpoint, Store } from "./store/store.js"
 
-/** An endpoint as made in code. */
+/** An endpoint created in code. */
 export interface EndpointHandle {
   readonly id: string
   readonly url: string
@@ -31,7 +29,7 @@ export interface EndpointHandle {
   readonly secret: string
 }
 
-/** A subscription as made in code. */
+/** A subscription created in code. */
 export interface SubscriptionHandle {
   readonly id: string
   readonly endpointId: string
@@ -42,13 +40,13 @@ export interface SubscriptionHandle {
 export interface Emulator extends AsyncDisposable {
   /** Base URL of the producer side, without a slash at the end. */
   readonly url: string
-  /** Base URL of the admin API; empty when it was switched off. */
+  /** Base URL of the admin API; empty if it is switched off. */
   readonly adminUrl: string
   /** The first producer key. */
   readonly apiKey: string
   /** The environment token of the admin API (protocol section 3). */
   readonly adminToken: string
-  /** Adds a producer key, or replaces the scopes of a known one; without a key it draws one. */
+  /** Adds a producer key, or replaces the scopes of an existing one. Without `key` it generates one. */
   readonly addApiKey: (
     options?: { readonly key?: string | undefined; readonly scopes?: ReadonlyArray<string> | undefined }
   ) => string
@@ -56,41 +54,41 @@ export interface Emulator extends AsyncDisposable {
   readonly revokeApiKey: (key: string) => void
   /** Adds an endpoint. */
   readonly addEndpoint: (options: EndpointOptions) => EndpointHandle
-  /** Adds a subscription, and its endpoint where none with that URL is live. */
+  /** Adds a subscription, and an endpoint unless there is one with that URL. */
   readonly subscribe: (options: SubscribeOptions) => SubscriptionHandle
-  /** Gives an endpoint a new secret; the old one is not used any more (protocol section 4.6). */
+  /** Gives an endpoint a new secret; the old one is no longer used (protocol section 4.6). */
   readonly rotateSecret: (endpointId: string) => string
-  /** Deletes an endpoint; what was planned for it is cancelled (protocol section 4.6). */
+  /** Deletes an endpoint; its scheduled deliveries are cancelled (protocol section 4.6). */
   readonly removeEndpoint: (endpointId: string) => void
-  /** Deletes a subscription; what was planned for it is cancelled (protocol section 4.6). */
+  /** Deletes a subscription; its scheduled deliveries are cancelled (protocol section 4.6). */
   readonly removeSubscription: (subscriptionId: string) => void
   /** Pauses or resumes the fan-out to a subscription (protocol section 4.6). */
   readonly setActive: (subscriptionId: string, active: boolean) => void
-  /** Puts a fault into force. */
+  /** Activates a fault. */
   readonly fault: (rule: FaultRule) => FaultHandle
-  /** Ends all faults. */
+  /** Removes all faults. */
   readonly clearFaults: () => void
-  /** Changes the state of the database; back `up`, deliveries go on with the next sweep (protocol section 3). */
+  /** Changes the state of the database; once it is `up` again, deliveries resume with the next sweep (protocol section 3). */
   readonly setDatabase: (state: DatabaseState) => void
-  /** Changes the state of Redis; without it first deliveries wait for the sweeper (protocol section 6). */
+  /** Changes the state of Redis; while it is down, first deliveries wait for the sweeper (protocol section 6). */
   readonly setRedis: (state: "up" | "down") => void
-  /** What has happened so far, oldest first. */
+  /** Everything that happened so far, oldest first. */
   readonly ledger: () => LedgerView
   /** Empties the ledger; events and deliveries stay. */
   readonly clearLedger: () => void
   /** The time of the emulator's clock in milliseconds since 1970. */
   readonly now: () => number
-  /** Moves a manual clock on by milliseconds and resolves when the deliveries that this began have finished. */
+  /** Advances a manual clock by milliseconds; resolves when the deliveries that became due have finished. */
   readonly advance: (ms: number) => Promise<void>
   /**
-   * Resolves when no delivery is under way: none that could go out now with a manual clock, none at all with the real
-   * one. Deliveries blocked behind a dead one do not count. Rejects with an `EmulatorError` after `timeoutMs`
-   * milliseconds of real time.
+   * Resolves when no delivery is in flight or, with the real clock, scheduled. With a manual clock, scheduled deliveries
+   * wait for `advance`. Deliveries blocked behind a dead one do not count. Rejects with an `EmulatorError` after
+   * `timeoutMs` milliseconds of real time.
    */
   readonly idle: (options?: { readonly timeoutMs?: number | undefined }) => Promise<void>
   /** How many producer connections are open now. */
   readonly openConnections: () => number
-  /** Stops everything at once; a second call does nothing more. */
+  /** Stops everything at once; later calls do nothing. */
   readonly close: () => Promise<void>
 }
 
@@ -100,18 +98,9 @@ const found = <A>(map: ReadonlyMap<string, A>, id: string, what: string): A => {
   return value
 }
 
-/** Refuses what the admin API would refuse as well (protocol section 5.4). */
-const requireSettings = ({ backoff, maxAttempts = 8, rateLimitRps = 1 }: SubscriptionSettings): void => {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > 100) {
-    throw new EmulatorError(`maxAttempts must be 1..100, got ${maxAttempts}`)
-  }
-  if (!(rateLimitRps >= 0.01 && rateLimitRps <= 1_000_000)) {
-    throw new EmulatorError(`rateLimitRps must be 0.01..1000000, got ${rateLimitRps}`)
-  }
-  if (backoff !== undefined && !(backoff.baseMs >= 0 && backoff.capMs >= backoff.baseMs)) {
-    throw new EmulatorError("backoff needs 0 <= baseMs <= capMs")
-  }
-}
+/** Checks what a call was given. */
+const check = (how: Check, value: unknown, at = ""): void =>
+  checked(how, value, at, (message, option) => new EmulatorError(message, { option }))
 
 /**
  * Starts an emulator on free ports of this machine. Rejects with an {@link EmulatorStartError} for options that make
@@ -149,28 +138,30 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   }
 
   const addApiKey: Emulator["addApiKey"] = (key) => {
+    if (key !== undefined) check(checks.apiKey, key)
     const text = key?.key ?? credential("hk_", random)
     const id = ulid(clock.now(), random)
     producers.add({ key: text, scopes: key?.scopes }, id, settings.ingestRateLimit, clock.now())
     return text
   }
-  const addEndpoint = (endpoint: EndpointOptions): Endpoint => {
+  const addEndpoint = (endpoint: EndpointOptions, at = ""): Endpoint => {
     if (!urlAllowed(settings.urlPolicy, endpoint.url)) {
-      throw new EmulatorError(`the endpoint URL is not allowed: ${endpoint.url}`)
+      const option = at === "" ? "url" : `${at}.url`
+      throw new EmulatorError(`${option} must be a URL that urlPolicy allows, got ${show(endpoint.url)}`, { option })
     }
     return directory.addEndpoint(endpoint.url, endpoint.description, endpoint.secret)
   }
-  const endpointOf = (subscription: SubscribeOptions): Endpoint => {
+  const endpointOf = (subscription: SubscribeOptions, at: string): Endpoint => {
     if (subscription.endpointId !== undefined) return found(store.endpoints, subscription.endpointId, "endpoint")
     for (const known of store.endpoints.values()) {
       if (known.url !== subscription.url || known.deletedAt !== undefined) continue
       if (subscription.secret === undefined || subscription.secret === known.secret) return known
     }
-    return addEndpoint(subscription)
+    return addEndpoint(subscription, at)
   }
-  const subscribe: Emulator["subscribe"] = (subscription) => {
-    requireSettings(subscription)
-    const endpoint = endpointOf(subscription)
+  const subscribe = (subscription: SubscribeOptions, at = ""): SubscriptionHandle => {
+    check(checks.subscription, subscription, at)
+    const endpoint = endpointOf(subscription, at)
     const { id } = directory.addSubscription(subscription.topic, endpoint, subscription)
     return { id, endpointId: endpoint.id, secret: endpoint.secret }
   }
@@ -179,10 +170,12 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   const adminToken = options.adminToken ?? credential("hkadm_", random)
   for (const rule of options.faults ?? []) faults.add(rule)
   try {
-    for (const subscription of options.subscriptions ?? []) subscribe(subscription)
+    for (const [index, subscription] of (options.subscriptions ?? []).entries()) {
+      subscribe(subscription, `subscriptions[${index}]`)
+    }
   } catch (error) {
     clock.stop()
-    throw error instanceof EmulatorError ? new EmulatorStartError(error.message) : error
+    throw error instanceof EmulatorError ? new EmulatorStartError(error.message, { option: error.option }) : error
   }
 
   const common = { host: settings.host, bodyTimeoutMs: settings.bodyTimeoutMs, clock, ledger }
@@ -226,23 +219,29 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       producer.revoked = true
     },
     addEndpoint: (endpoint) => {
+      check(checks.endpoint, endpoint)
       const { id, secret, url } = addEndpoint(endpoint)
       return { id, url, secret }
     },
-    subscribe,
+    subscribe: (subscription) => subscribe(subscription),
     rotateSecret: (id) => directory.rotateSecret(found(store.endpoints, id, "endpoint")),
     removeEndpoint: (id) => directory.remove(found(store.endpoints, id, "endpoint")),
     removeSubscription: (id) => directory.remove(found(store.subscriptions, id, "subscription")),
     setActive: (id, active) => {
       found(store.subscriptions, id, "subscription").active = active
     },
-    fault: (rule) => faults.add(rule),
+    fault: (rule) => {
+      check(checks.faultRule, rule)
+      return faults.add(rule)
+    },
     clearFaults: () => faults.clear(),
     setDatabase: (state) => {
+      check(checks.databaseState, state, "state")
       surroundings.database = state
       if (state === "up") dispatcher.resume()
     },
     setRedis: (state) => {
+      check(checks.redisState, state, "state")
       surroundings.redis = state
     },
     ledger: () => ledger.view(),
@@ -250,6 +249,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     now: () => clock.now(),
     advance: async (ms) => {
       if (manual === undefined) throw new EmulatorError("advance needs the option clock: \"manual\"")
+      check(checks.millis, ms, "ms")
       await manual.advance(ms, settle)
     },
     idle: async (wait) => {

@@ -1,19 +1,17 @@
-import { topicMatches } from "./matching.js"
-import type { Random } from "./random.js"
+import { topicMatches } from "./base/matching.js"
+import type { Random } from "./base/random.js"
+import type { DatabaseState } from "./model.js"
 
-/** What a rule applies to. `delivery` is the way to receivers, the others are requests that come in. */
+/** What a rule applies to: `delivery` is an attempt to deliver, the others are incoming requests. */
 export type FaultPoint = "ingest" | "status" | "ready" | "health" | "metrics" | "admin" | "delivery"
 
-/** State of the database: away, failing right after authentication, or failing on writes only. */
-export type DatabaseState = "up" | "down" | "failing" | "readonly"
-
-/** Which of the requests at its point a rule applies to; without any of these, to all. */
+/** Which requests a rule applies to; all of them by default. */
 export interface FaultSelection {
   /** Only events whose topic matches this pattern (protocol section 1.5). */
   readonly topic?: string | undefined
-  /** Only the n-th request that the rule could apply to, counted from 1. */
+  /** Only the n-th matching request, counted from 1. */
   readonly nth?: number | undefined
-  /** At most this many requests. */
+  /** At most this many times. */
   readonly times?: number | undefined
   /** Each request with this probability, 0..1, drawn from the emulator's seed. */
   readonly probability?: number | undefined
@@ -22,9 +20,9 @@ export interface FaultSelection {
 /** Whether the request is processed first: with `after`, an event is stored and only the answer goes wrong. */
 export type FaultMoment = "before" | "after"
 
-/** What happens to a request that comes in. */
+/** What happens to an incoming request. */
 export type AnswerFaultAction =
-  /** Another answer. `problem` gives a problem document, `body` any text. Default `when` is `before`. */
+  /** Another response. `problem` gives a problem document, `body` any text. Default `when` is `before`. */
   | {
     readonly kind: "status"
     readonly status: number
@@ -34,31 +32,31 @@ export type AnswerFaultAction =
     readonly headers?: Readonly<Record<string, string>> | undefined
     readonly retryAfter?: string | undefined
   }
-  /** A TCP reset in place of an answer. Default `when` is `before`. */
+  /** A TCP reset instead of a response. Default `when` is `before`. */
   | { readonly kind: "reset"; readonly when?: FaultMoment | undefined }
-  /** An orderly close in place of an answer. Default `when` is `before`. */
+  /** An orderly close instead of a response. Default `when` is `before`. */
   | { readonly kind: "close"; readonly when?: FaultMoment | undefined }
-  /** No answer at all; the connection stays open. Default `when` is `before`. */
+  /** No response; the connection stays open. Default `when` is `before`. */
   | { readonly kind: "stall"; readonly when?: FaultMoment | undefined }
-  /** The true answer's head with its full `Content-Length`, then this many bytes of the body and a close. */
+  /** The real response's head with its full `Content-Length`, then this many bytes of the body, then a close. */
   | { readonly kind: "truncate"; readonly bytes: number }
-  /** The true answer, its body in pieces with a pause of `everyMs` milliseconds of real time between them. */
+  /** The real response, its body in chunks, `everyMs` milliseconds of real time apart. */
   | { readonly kind: "drip"; readonly chunkBytes: number; readonly everyMs: number }
-  /** A body that is not what the protocol promises. Default `status` 202 and `when` `after`. */
+  /** A body that breaks the protocol. Default `status` 202 and `when` `after`. */
   | {
     readonly kind: "garbage"
     readonly body: string
     readonly status?: number | undefined
     readonly when?: FaultMoment | undefined
   }
-  /** The true answer after a wait, in milliseconds of the emulator's clock. */
+  /** The real response, delayed by milliseconds of the emulator's clock. */
   | { readonly kind: "delay"; readonly ms: number }
-  /** This request finds the database in another state. Default `down`. */
+  /** The database is in another state for this request. Default `down`. */
   | { readonly kind: "database"; readonly state?: DatabaseState | undefined }
 
-/** What happens to a delivery attempt. With `after`, the receiver got the request and only its answer is lost. */
+/** What happens to a delivery attempt. With `after`, the receiver gets the request and only its response is lost. */
 export type DeliveryFaultAction =
-  /** As if the receiver had answered this status. Default `when` is `before`: the receiver is not asked. */
+  /** As if the receiver had answered with this status. Default `when` is `before`: nothing is sent. */
   | {
     readonly kind: "status"
     readonly status: number
@@ -67,15 +65,15 @@ export type DeliveryFaultAction =
   }
   /** As if the connection had been reset: class `connection`. Default `when` is `before`. */
   | { readonly kind: "reset"; readonly when?: FaultMoment | undefined }
-  /** As if the receiver had been silent, without the wait: class `timeout`. Default `when` is `before`. */
+  /** As if the receiver had not answered in time, without the wait: class `timeout`. Default `when` is `before`. */
   | { readonly kind: "timeout"; readonly when?: FaultMoment | undefined }
-  /** The worker dies: no attempt is recorded and the delivery is taken up again after the lease. Default `after`. */
+  /** The worker crashes: no attempt is recorded, and the delivery is retried after the lease. Default `after`. */
   | { readonly kind: "crash"; readonly when?: FaultMoment | undefined }
-  /** A failure inside the worker: dead-lettered as `panic` or `secret_decrypt`, nothing is sent. */
+  /** The worker fails: dead-lettered as `panic` or `secret_decrypt`, and nothing is sent. */
   | { readonly kind: "panic" }
   | { readonly kind: "secretDecrypt" }
 
-/** A fault of an answer. Without `on` it is one of ingest. */
+/** A fault of an incoming request; of ingest if `on` is absent. */
 export type AnswerFaultRule =
   & FaultSelection
   & { readonly on?: Exclude<FaultPoint, "delivery"> | undefined }
@@ -84,12 +82,12 @@ export type AnswerFaultRule =
 /** A fault of deliveries. */
 export type DeliveryFaultRule = FaultSelection & { readonly on: "delivery" } & DeliveryFaultAction
 
-/** A rule about what goes wrong, where and how often. */
+/** What goes wrong, where and how often. */
 export type FaultRule = AnswerFaultRule | DeliveryFaultRule
 
-/** A rule in force. */
+/** An active rule. */
 export interface FaultHandle {
-  /** Ends the rule. */
+  /** Removes the rule. */
   readonly remove: () => void
   /** How often the rule was applied. */
   readonly hits: number
@@ -103,13 +101,13 @@ interface Entry {
 
 const pointOf = (rule: FaultRule): FaultPoint => rule.on ?? "ingest"
 
-/** The rules in force. The first that applies wins. */
+/** The active rules. The first match wins. */
 export class Faults {
   private readonly entries = new Set<Entry>()
 
   constructor(private readonly random: Random) {}
 
-  /** Puts a rule into force. */
+  /** Activates a rule. */
   add(rule: FaultRule): FaultHandle {
     const entry: Entry = { rule, seen: 0, hits: 0 }
     this.entries.add(entry)
@@ -123,23 +121,23 @@ export class Faults {
     }
   }
 
-  /** Ends all rules. */
+  /** Removes all rules. */
   clear(): void {
     this.entries.clear()
   }
 
-  /** Whether some rule at a point asks for the topic, so that the body has to be read before one is chosen. */
+  /** Whether a rule at this point depends on the topic, so that the body must be read first. */
   needTopic(point: FaultPoint): boolean {
     for (const { rule } of this.entries) if (pointOf(rule) === point && rule.topic !== undefined) return true
     return false
   }
 
-  /** The rule of an incoming request, if one applies. */
+  /** The rule that applies to an incoming request. */
   forAnswer(point: Exclude<FaultPoint, "delivery">, topic?: string): AnswerFaultAction | undefined {
     return this.take(point, topic) as AnswerFaultAction | undefined
   }
 
-  /** The rule of a delivery attempt, if one applies. */
+  /** The rule that applies to a delivery attempt. */
   forDelivery(topic: string): DeliveryFaultAction | undefined {
     return this.take("delivery", topic) as DeliveryFaultAction | undefined
   }

@@ -1,14 +1,20 @@
 /**
- * A Hookrail server in a process, for tests and for trying things out: `startEmulator` for any program, the
- * `Emulator` namespace for Effect.
+ * A Hookrail server in a process, for tests and for trying things out. Needs nothing but Node; the layer for Effect is in
+ * `@hookrail/emulator/effect`.
+ *
+ * @since 0.1.0
  */
-export { type Emulator as RunningEmulator, startEmulator } from "./emulator.js"
-export type { EndpointHandle, SubscriptionHandle } from "./emulator.js"
+export { openPolicy, strictUrlPolicy, type UrlPolicy } from "./base/urlPolicy.js"
+export {
+  type Emulator as RunningEmulator,
+  type EndpointHandle,
+  startEmulator,
+  type SubscriptionHandle
+} from "./emulator.js"
 export { EmulatorError, EmulatorStartError } from "./errors.js"
 export type {
   AnswerFaultAction,
   AnswerFaultRule,
-  DatabaseState,
   DeliveryFaultAction,
   DeliveryFaultRule,
   FaultHandle,
@@ -17,19 +23,26 @@ export type {
   FaultRule,
   FaultSelection
 } from "./faults.js"
-export { renderJsonb } from "./jsonb.js"
-export * as Emulator from "./layer.js"
-export type { AttemptEntry, EventEntry, LedgerView, Observer, RequestEntry, RequestOutcome } from "./ledger.js"
+export { renderJsonb } from "./json/jsonb.js"
+export type {
+  AttemptEntry,
+  AttemptStatus,
+  BackoffPolicy,
+  DatabaseState,
+  DeliveryState,
+  EventEntry,
+  LedgerView,
+  Observer,
+  RateLimit,
+  RequestEntry,
+  RequestOutcome,
+  SubscriptionSettings
+} from "./model.js"
 export type {
   ApiKeyOptions,
   AttemptTimeouts,
-  BackoffPolicy,
   EmulatorOptions,
   EndpointOptions,
-  RateLimit,
-  SubscribeOptions,
-  SubscriptionSettings
-} from "./options.js"
+  SubscribeOptions
+} from "./options/options.js"
 export { type SignedWebhook, signWebhook, type SignWebhookOptions } from "./signWebhook.js"
-export type { AttemptStatus, DeliveryState } from "./store.js"
-export { openPolicy, strictUrlPolicy, type UrlPolicy } from "./urlPolicy.js"

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type Emulator as Running, startEmulator } from "./emulator.js"
 import { EmulatorStartError } from "./errors.js"
-import type { EmulatorOptions } from "./options.js"
+import type { EmulatorOptions } from "./options/options.js"
 
 /**
  * A running emulator.

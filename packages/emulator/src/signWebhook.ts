@@ -1,20 +1,21 @@
 import { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
-import { ulid } from "./ids.js"
-import { renderJsonb } from "./jsonb.js"
-import { systemRandom } from "./random.js"
-import { signature } from "./signing.js"
+import { ulid } from "./base/ids.js"
+import { systemRandom } from "./base/random.js"
+import { signature } from "./delivery/signing.js"
+import { renderJsonb } from "./json/jsonb.js"
+import { checked, filled, Invalid, object, optional, secret } from "./options/check.js"
 
-/** What `signWebhook` takes. */
+/** Options of `signWebhook`. */
 export interface SignWebhookOptions {
   /** The endpoint's secret, its `whsec_` included. */
   readonly secret: string
   readonly topic: string
-  /** Anything that has a JSON form. It is delivered as Hookrail's database writes it (protocol section 4.2). */
+  /** Anything that `JSON.stringify` accepts. It is rendered as Hookrail's database does (protocol section 4.2). */
   readonly payload: unknown
   /** Default: a new one. */
   readonly eventId?: string | undefined
-  /** Give the same one again for a retry or a duplicate. Default: a new one. */
+  /** Reuse one to simulate a retry or duplicate. Default: a new one. */
   readonly deliveryId?: string | undefined
   /** When it is signed. Default: now. */
   readonly signedAt?: Date | undefined
@@ -27,15 +28,28 @@ export interface SignedWebhook {
   /** Names in lower case. */
   readonly headers: { readonly [name: string]: string }
   readonly body: string
-  /** For handlers of fetch's kind. The URL is `http://localhost/webhooks` if none is given. */
+  /** For handlers that take a `Request`. Default URL: `http://localhost/webhooks`. */
   readonly toRequest: (url?: string | URL) => Request
-  /** For listeners of Node's kind. */
+  /** For listeners of `node:http`. */
   readonly toIncomingMessage: (path?: string) => IncomingMessage
 }
 
+const webhookOptions = object<SignWebhookOptions>({
+  secret,
+  topic: filled,
+  // Checked when it is rendered.
+  payload: () => {},
+  eventId: optional(filled),
+  deliveryId: optional(filled),
+  signedAt: optional((value, at) => {
+    if (value instanceof Date && !Number.isNaN(value.getTime())) return
+    throw new Invalid(at, `${at} must be a Date that is valid`)
+  })
+})
+
 /**
- * A genuine webhook, as Hookrail would send it, for tests of receivers without a server. Throws a `TypeError` for a
- * payload that has no JSON form or that Hookrail refuses.
+ * A genuine webhook, as Hookrail would send it, to test receivers without a server. Throws a `TypeError` for wrong options
+ * and for a payload that is not JSON or that Hookrail refuses.
  *
  * @example
  * import { signWebhook } from "@hookrail/emulator"
@@ -52,6 +66,7 @@ export interface SignedWebhook {
  * @since 0.1.0
  */
 export const signWebhook = (options: SignWebhookOptions): SignedWebhook => {
+  checked(webhookOptions, options, "", (message) => new TypeError(message))
   const text = JSON.stringify(options.payload) as string | undefined
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
   const rendered = renderJsonb(text)
@@ -68,7 +83,7 @@ export const signWebhook = (options: SignWebhookOptions): SignedWebhook => {
     "hookrail-delivery-id": deliveryId,
     "hookrail-event-id": eventId,
     "hookrail-signature": signature(options.secret, Math.floor(signedAt / 1000), deliveryId, body),
-    // Headers are bytes: one character stands for one byte of the topic's UTF-8.
+    // Headers are bytes: one character per byte of the topic's UTF-8.
     "hookrail-topic": Buffer.from(options.topic, "utf8").toString("latin1"),
     "accept-encoding": "gzip"
   }

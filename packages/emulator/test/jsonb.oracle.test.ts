@@ -1,7 +1,7 @@
 import { PGlite } from "@electric-sql/pglite"
 import * as fc from "effect/FastCheck"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { renderJsonb } from "../src/jsonb.js"
+import { renderJsonb } from "../src/json/jsonb.js"
 
 /*
  * PostgreSQL itself says what a text becomes as JSONB. The one in PGlite is newer than the server's (18, not 15), which

@@ -1,6 +1,6 @@
 import * as fc from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { JsonSyntaxError, renderJsonb, scanValue } from "../src/jsonb.js"
+import { JsonSyntaxError, renderJsonb, scanValue } from "../src/json/jsonb.js"
 
 const params = { seed: 20_240_607, numRuns: 500 }
 

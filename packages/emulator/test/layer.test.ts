@@ -1,6 +1,6 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Emulator } from "../src/index.js"
+import { Emulator } from "../src/effect.js"
 import { call, postEvent } from "./utils/http.js"
 
 layer(Emulator.layer({ apiKeys: ["hk_test"] }))("Emulator.layer", (it) => {

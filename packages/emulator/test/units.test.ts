@@ -1,16 +1,17 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "vitest"
-import { jitterBound, nextDelay, parseRetryAfter } from "../src/backoff.js"
-import { manualClock, realClock } from "../src/clock.js"
+import { manualClock, realClock } from "../src/base/clock.js"
+import { TokenBucket } from "../src/base/limiter.js"
+import { topicMatches } from "../src/base/matching.js"
+import { seededRandom } from "../src/base/random.js"
+import { addressAllowed, strictUrlPolicy } from "../src/base/urlPolicy.js"
+import { jitterBound, nextDelay, parseRetryAfter } from "../src/delivery/backoff.js"
+import { signature } from "../src/delivery/signing.js"
+import { cleanPath } from "../src/http/routing.js"
+import { formatTime } from "../src/http/time.js"
+import { encodeJson } from "../src/http/wire.js"
 import { startEmulator } from "../src/index.js"
-import { TokenBucket } from "../src/limiter.js"
-import { topicMatches } from "../src/matching.js"
-import { seededRandom } from "../src/random.js"
-import { cleanPath } from "../src/routing.js"
-import { signature } from "../src/signing.js"
-import { lenientUtf8 } from "../src/text.js"
-import { addressAllowed, strictUrlPolicy } from "../src/urlPolicy.js"
-import { encodeJson, formatTime } from "../src/wire.js"
+import { lenientUtf8 } from "../src/json/text.js"
 
 describe("clock", () => {
   it("runs tasks in the order of their times, and of asking", async () => {
@@ -205,10 +206,18 @@ describe("rules", () => {
 })
 
 describe("server", () => {
-  /** Writes bytes to a new connection and gives what comes back until it is closed. */
-  const raw = (url: string, text: string): Promise<string> =>
+  /** Writes texts to a new connection, one packet each, and gives what comes back until it is closed. */
+  const raw = (url: string, ...texts: ReadonlyArray<string>): Promise<string> =>
     new Promise((resolve) => {
-      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(text))
+      const write = async (): Promise<void> => {
+        for (const text of texts) {
+          await new Promise((sent) => socket.write(text, sent))
+          // Long enough for a reader in this process to take it alone.
+          for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+        }
+      }
+      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => void write())
+      socket.setNoDelay(true)
       let answer = ""
       socket.setEncoding("utf8").on("data", (chunk: string) => answer += chunk)
       socket.on("close", () => resolve(answer))
@@ -229,6 +238,40 @@ describe("server", () => {
     await using emulator = await startEmulator()
     assert.match(await raw(emulator.url, "nonsense\r\n\r\n"), /^HTTP\/1.1 400 Bad Request\r\n/)
     assert.match(await raw(emulator.url, "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 400 Bad Request\r\n/)
+  })
+
+  it("knows methods that Node does not, however they come", async () => {
+    await using emulator = await startEmulator()
+    const foo = (path: string): string => `FOO ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+    assert.match(await raw(emulator.url, foo("/v1/events")), /^HTTP\/1.1 405 Method Not Allowed\r\nAllow: POST\r\n/)
+    assert.match(await raw(emulator.url, foo("/v1//events")), /^HTTP\/1.1 307 /)
+    assert.match(await raw(emulator.url, "post /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 405 /)
+    // In the middle of a connection: the answers come in the order of the requests.
+    const both = await raw(emulator.url, `GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n${foo("/v1/events")}`)
+    assert.deepStrictEqual(both.match(/^HTTP\/1.1 \d+/gm), ["HTTP/1.1 200", "HTTP/1.1 405"])
+    assert.match(await raw(emulator.url, "FOO /v1", "/events HTTP/1.1\r\nHo", "st: x\r\n\r\n"), /^HTTP\/1.1 405 /)
+    assert.match(await raw(emulator.url, "F", "OO /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 405 /)
+    // The M is lost to the parser; what is left of the name must not become another request.
+    assert.match(await raw(emulator.url, "M", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 405 /)
+    assert.match(await raw(emulator.url, "CONNECT /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 405 /)
+    assert.match(await raw(emulator.url, "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), /^HTTP\/1.1 404 /)
+    const { requests } = emulator.ledger()
+    assert.strictEqual(requests[0]?.method, "FOO")
+    assert.strictEqual(requests[0]?.headers["host"], "x")
+    assert.deepStrictEqual([...new Set(requests.map(({ outcome }) => outcome))], ["answered"])
+  })
+
+  it("takes no line for a request that Go would not", async () => {
+    await using emulator = await startEmulator()
+    for (
+      const text of [
+        "F(O /v1/events HTTP/1.1\r\nHost: x\r\n\r\n",
+        "FOO /v1/events HTTP/1.1\r\n\r\n",
+        "FOO /v1/events HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        "FOO /v1/events HTTP/9\r\nHost: x\r\n\r\n",
+        "FOO  /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"
+      ]
+    ) assert.match(await raw(emulator.url, text), /^HTTP\/1.1 400 Bad Request\r\n/, text)
   })
 
   it("asks for a body only when it wants it", async () => {

@@ -1,7 +1,9 @@
-import { problem } from "../problem.js"
-import { keptAttempts } from "../status.js"
-import { type Delivery, headOf, isLive, type Lane } from "../store.js"
-import { type Answer, formatTime, json } from "../wire.js"
+import { problem } from "../http/problem.js"
+import { parseInteger } from "../http/query.js"
+import { formatTime, microsOf, parseTime } from "../http/time.js"
+import { type Answer, json } from "../http/wire.js"
+import { keptAttempts } from "../producer/status.js"
+import { type Delivery, headOf, isLive, type Lane } from "../store/store.js"
 import type { AdminContext } from "./context.js"
 import { newestFirst, page, pageRequest } from "./page.js"
 import { badCursor, listFailed, notFound, writeFailed } from "./problems.js"
@@ -35,10 +37,12 @@ export const listDeliveries = ({ core, query, readable }: AdminContext): Answer 
   const request = pageRequest(query)
   if ("status" in request) return request
   const [state, endpointId, topic, eventId] = ["state", "endpoint_id", "topic", "event_id"].map((name) =>
-    query.get(name) ?? ""
+    query.get(name)
   )
-  // PostgreSQL refuses to compare its state type with another text.
-  if (!readable || (state !== "" && !states.has(state!))) return listFailed()
+  // PostgreSQL refuses to compare its state type with an unknown value.
+  if (!readable || (state !== "" && !states.has(state!)) || !query.isText("endpoint_id", "topic", "event_id")) {
+    return listFailed()
+  }
   const rows = newestFirst(
     core.store.deliveries.values(),
     request.after,
@@ -78,7 +82,7 @@ export const skipDelivery = (context: AdminContext): Answer => {
   const { lane } = delivery
   let next: Delivery | undefined
   if (delivery.state === "skipped") {
-    // A lane that ran empty is made anew by the next event.
+    // An empty lane is dropped; the next event creates a new one.
     const current = lane === undefined ? undefined : context.core.store.lanes.get(laneId(lane))
     next = current === undefined ? undefined : headOf(current)
   } else {
@@ -88,24 +92,18 @@ export const skipDelivery = (context: AdminContext): Answer => {
   return json(200, { delivery_id: delivery.id, state: "skipped", next_head_delivery_id: next?.id ?? null })
 }
 
-const timeOf = (text: string | null): number | undefined => {
-  const shape = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
-  const time = text !== null && shape.test(text) ? Date.parse(text) : NaN
-  return Number.isNaN(time) ? undefined : time
-}
-
 /** `GET /v1/dlq` (protocol sections 5.2 to 5.4). */
 export const listDeadLetters = ({ core, query, readable }: AdminContext): Answer => {
   const request = pageRequest(query, "dlq list failed")
   if ("status" in request) return request
-  if (request.after !== "" && !/^[+-]?\d+$/.test(request.after)) return badCursor("cursor is not a valid id")
-  if (!readable) return listFailed("dlq list failed")
-  const after = request.after === "" ? Infinity : Number(request.after)
-  const [since, until] = [timeOf(query.get("since")) ?? -Infinity, timeOf(query.get("until")) ?? Infinity]
-  const endpointId = query.get("endpoint_id") ?? ""
+  const after = request.after === "" ? Infinity : parseInteger(request.after)
+  if (after === undefined) return badCursor("cursor is not a valid id")
+  if (!readable || !query.isText("endpoint_id")) return listFailed("dlq list failed")
+  const [since, until] = [parseTime(query.get("since")) ?? -Infinity, parseTime(query.get("until")) ?? Infinity]
+  const endpointId = query.get("endpoint_id")
   const replayed = query.get("replayed")
   const rows = [...core.store.deadLetters.values()].filter((letter) =>
-    letter.id < after && letter.deadAt >= since && letter.deadAt < until &&
+    letter.id < after && microsOf(letter.deadAt) >= since && microsOf(letter.deadAt) < until &&
     (endpointId === "" || letter.delivery.subscription.endpoint.id === endpointId) &&
     (replayed !== "true" || letter.replayedAt !== undefined) &&
     (replayed !== "false" || letter.replayedAt === undefined)

@@ -1,16 +1,16 @@
-import { eachMember, skipBlanks, unquote } from "../envelope.js"
-import { JsonSyntaxError, scanValue } from "../jsonb.js"
-import type { Exchange } from "../server.js"
-import type { Answer } from "../wire.js"
+import type { Exchange } from "../http/server.js"
+import type { Answer } from "../http/wire.js"
+import { skipBlanks } from "../json/jsonb.js"
+import { eachMember, firstValue, unquote } from "../json/members.js"
 import { jsonRequired, oneObject, requestTooLarge } from "./problems.js"
 
 /** Most bytes of an admin body (protocol section 5.1). */
 const maxBytes = 65_536
 
-/** A member has another type than the server's struct, which its decoder reports as a bad body. */
+/** A member has the wrong type, which the server's decoder reports as a bad body. */
 export class Mistyped extends Error {}
 
-/** The members of an admin body as JSON text. `null` counts as absent, except where the raw text is asked for. */
+/** The members of an admin body as JSON text. `null` counts as absent, except in `raw`. */
 export class Fields {
   constructor(private readonly members: ReadonlyMap<string, string>) {}
 
@@ -22,7 +22,7 @@ export class Fields {
     return unquote(raw)
   }
 
-  /** An integer, written without point or exponent as Go wants it. */
+  /** An integer, without point or exponent, as Go requires. */
   integer(name: string): number | undefined {
     const raw = this.present(name)
     if (raw === undefined) return undefined
@@ -58,16 +58,14 @@ export class Fields {
   }
 }
 
-const parse = (text: string): Fields | Answer => {
+const parse = (text: string, truncated: boolean): Fields | Answer => {
   const start = skipBlanks(text, 0)
-  try {
-    if (skipBlanks(text, scanValue(text, start)) !== text.length) return oneObject
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return oneObject
-    throw error
-  }
+  const end = firstValue(text, start, truncated)
+  if (end === "unfinished") return requestTooLarge
+  if (end === "malformed" || skipBlanks(text, end) !== text.length) return oneObject
+  if (truncated) return requestTooLarge
   const members = new Map<string, string>()
-  // To Go's decoder a bare null is an object without members.
+  // Go's decoder reads a bare null as an object without members.
   if (text[start] === "n") return new Fields(members)
   if (text[start] !== "{") return oneObject
   eachMember(text, start, (name, value) => members.set(name.toLowerCase(), value))
@@ -79,6 +77,5 @@ export const readFields = async (exchange: Exchange): Promise<Fields | Answer> =
   const type = (exchange.header("content-type") ?? "").split(";")[0] ?? ""
   if (type.trim().toLowerCase() !== "application/json") return jsonRequired
   const body = await exchange.body(maxBytes)
-  if (body.end === "over") return requestTooLarge
-  return parse(body.bytes.toString("latin1"))
+  return parse(body.bytes.toString("latin1"), body.end === "over")
 }

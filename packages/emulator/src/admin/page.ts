@@ -1,20 +1,21 @@
-import { strictUtf8 } from "../text.js"
-import { type Answer, json } from "../wire.js"
+import { parseInteger, type Query } from "../http/query.js"
+import { type Answer, json } from "../http/wire.js"
+import { strictUtf8 } from "../json/text.js"
 import { badCursor, listFailed } from "./problems.js"
 
-/** A list asked for. */
+/** A request for one page of a list. */
 export interface PageRequest {
   readonly limit: number
-  /** What the cursor says; empty for the first page. */
+  /** The decoded cursor; empty for the first page. */
   readonly after: string
 }
 
 /** Reads `limit` and `cursor`; a bad limit is never an error (protocol section 5.1). */
-export const pageRequest = (query: URLSearchParams, failedTitle?: string): PageRequest | Answer => {
-  const asked = query.get("limit") ?? ""
-  const number = /^[+-]?\d+$/.test(asked) ? Number(asked) : 0
-  const limit = number <= 0 ? 50 : Math.min(number, 200)
-  const cursor = query.get("cursor") ?? ""
+export const pageRequest = (query: Query, failedTitle?: string): PageRequest | Answer => {
+  const asked = parseInteger(query.get("limit")) ?? 0
+  const limit = asked <= 0 ? 50 : Math.min(asked, 200)
+  // Go's base64 decoder skips line breaks.
+  const cursor = query.get("cursor").replace(/[\r\n]/g, "")
   if (!/^[A-Za-z0-9_-]*$/.test(cursor) || cursor.length % 4 === 1) return badCursor()
   const after = strictUtf8(Buffer.from(cursor, "base64url"))
   // PostgreSQL takes neither NUL nor broken UTF-8 in a text.
@@ -24,8 +25,8 @@ export const pageRequest = (query: URLSearchParams, failedTitle?: string): PageR
 const encodeCursor = (text: string): string => Buffer.from(text, "utf8").toString("base64url")
 
 /**
- * Answers one page of rows that are sorted and already begin after the cursor. A page that is exactly full has a
- * cursor, so the next may be empty; an empty one has `null` for its items (protocol section 5.1).
+ * Answers with one page of sorted rows that begin after the cursor. A full page has a cursor, so the next page may be
+ * empty; an empty page has `null` items (protocol section 5.1).
  */
 export const page = <A>(
   request: PageRequest,

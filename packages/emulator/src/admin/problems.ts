@@ -1,5 +1,5 @@
-import { problem } from "../problem.js"
-import type { Answer } from "../wire.js"
+import { problem } from "../http/problem.js"
+import type { Answer } from "../http/wire.js"
 
 /** 401 for a missing and for a bad token alike (protocol section 3). */
 export const tokenRequired = problem(401, "invalid credentials", "Authorization: Bearer <admin token> required")

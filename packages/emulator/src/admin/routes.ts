@@ -1,10 +1,10 @@
 import { respond } from "../answering.js"
 import type { Core } from "../core.js"
-import type { DatabaseState } from "../faults.js"
-import { metrics, readiness } from "../producer.js"
-import { makeRouter, type Route } from "../routing.js"
-import type { Exchange } from "../server.js"
-import { type Answer, empty } from "../wire.js"
+import { makeRouter, type Route } from "../http/routing.js"
+import type { Exchange } from "../http/server.js"
+import { type Answer, empty } from "../http/wire.js"
+import type { DatabaseState } from "../model.js"
+import { metrics, readiness } from "../producer/routes.js"
 import { createToken, listTokens, revokeToken, whoami } from "./adminTokens.js"
 import type { AdminContext } from "./context.js"
 import {
@@ -78,7 +78,7 @@ export const adminHandler = (core: Core, tokens: AdminTokens): (exchange: Exchan
     exchange: Exchange,
     { handle, role: least, takesBody }: AdminRoute,
     params: AdminContext["params"],
-    query: URLSearchParams,
+    query: AdminContext["query"],
     database: DatabaseState
   ): Promise<Answer> => {
     const role = tokens.authenticate(exchange.header("authorization"), database)

@@ -1,7 +1,8 @@
-import type { BackoffPolicy } from "../options.js"
-import { problem } from "../problem.js"
-import type { Subscription } from "../store.js"
-import { type Answer, empty, formatTime, json } from "../wire.js"
+import { problem } from "../http/problem.js"
+import { formatTime } from "../http/time.js"
+import { type Answer, empty, json } from "../http/wire.js"
+import type { BackoffPolicy } from "../model.js"
+import type { Subscription } from "../store/store.js"
 import type { AdminContext } from "./context.js"
 import { newestFirst, page, pageRequest } from "./page.js"
 import { invalidBody, listFailed, notFound, writeFailed } from "./problems.js"
@@ -70,8 +71,8 @@ export const createSubscription = ({ core, fields, writable }: AdminContext): An
 export const listSubscriptions = ({ core, query, readable }: AdminContext): Answer => {
   const request = pageRequest(query)
   if ("status" in request) return request
-  if (!readable) return listFailed()
-  const endpointId = query.get("endpoint_id") ?? ""
+  if (!readable || !query.isText("endpoint_id")) return listFailed()
+  const endpointId = query.get("endpoint_id")
   const rows = newestFirst(
     core.store.subscriptions.values(),
     request.after,

@@ -1,6 +1,6 @@
-import { bearerOf } from "../auth.js"
-import type { DatabaseState } from "../faults.js"
-import type { Answer } from "../wire.js"
+import type { Answer } from "../http/wire.js"
+import type { DatabaseState } from "../model.js"
+import { bearerOf } from "../producer/producers.js"
 import { tokenRequired, tokenUnverified } from "./problems.js"
 
 /** Roles of the admin API, lowest first (protocol section 3). */
@@ -22,7 +22,7 @@ export interface AdminToken {
 /** Most tokens that may be active at once (protocol section 5.2). */
 export const maxActiveTokens = 256
 
-/** The admin tokens: that of the environment, and those made by the API. */
+/** The admin tokens: the one from the environment and those created by the API. */
 export class AdminTokens {
   readonly byId = new Map<string, AdminToken>()
 

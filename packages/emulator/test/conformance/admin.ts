@@ -70,7 +70,7 @@ export const adminCases: ReadonlyArray<Case> = [
     title: "a bad limit is 50, a large one 200",
     run: async (world) => {
       for (let n = 0; n < 201; n++) world.emulator.addEndpoint({ url: "https://example.com/" })
-      for (const [limit, size] of [["0", 50], ["-1", 50], ["abc", 50], ["1000", 200]] as const) {
+      for (const [limit, size] of [["0", 50], ["-1", 50], ["abc", 50], ["9".repeat(19), 50], ["1000", 200]] as const) {
         const page = (await world.admin("GET", `/v1/endpoints?limit=${limit}`)).json() as { items: Array<unknown> }
         assert.lengthOf(page.items, size)
       }
@@ -92,6 +92,49 @@ export const adminCases: ReadonlyArray<Case> = [
         (await admin("GET", "/v1/dlq?cursor=YWJj")).body,
         problemText(400, "bad cursor", "cursor is not a valid id")
       )
+      const beyond = Buffer.from("9".repeat(19)).toString("base64url")
+      assert.strictEqual((await admin("GET", `/v1/dlq?cursor=${beyond}`)).status, 400)
+    }
+  },
+  {
+    id: "X27",
+    section: "5.1",
+    needs: ["admin"],
+    title: "a broken escape drops its pair of the query, a semicolon too",
+    run: async (world) => {
+      for (let n = 0; n < 2; n++) await newEndpoint(world)
+      const page = async (query: string): Promise<unknown> =>
+        (await world.admin("GET", `/v1/endpoints?${query}`)).json()
+      const first = await page("limit=1")
+      for (
+        const query of [
+          "cursor=%%%&limit=1",
+          "cursor=a%3D%&limit=1",
+          "%zz=1&limit=1",
+          "cursor=a;&limit=1",
+          "limit=2;&limit=1",
+          "&&=&limit=1",
+          "cursor=%0d%0a&limit=1",
+          "li%6dit=%31"
+        ]
+      ) assert.deepStrictEqual(await page(query), first, query)
+      assert.strictEqual((await world.admin("GET", "/v1/endpoints?cursor=+")).status, 400)
+    }
+  },
+  {
+    id: "X28",
+    section: "5.1",
+    needs: ["admin"],
+    title: "a filter that PostgreSQL takes for no text is a failed query",
+    run: async ({ admin }) => {
+      for (
+        const [path, title] of [
+          ["deliveries?topic=%00", "list failed"],
+          ["deliveries?event_id=%ff", "list failed"],
+          ["subscriptions?endpoint_id=%c3", "list failed"],
+          ["dlq?endpoint_id=%00", "dlq list failed"]
+        ] as const
+      ) assert.strictEqual((await admin("GET", `/v1/${path}`)).body, problemText(503, title, "query error"), path)
     }
   },
   {
@@ -142,6 +185,23 @@ export const adminCases: ReadonlyArray<Case> = [
         problemText(413, "request too large", "request body exceeds limit")
       )
       assert.strictEqual((await admin("POST", "/v1/endpoints", body(65_536))).status, 201)
+    }
+  },
+  {
+    id: "X30",
+    section: "5.1",
+    needs: ["admin"],
+    title: "beyond the cap: a syntax error before it is 400, a value that goes on is 413",
+    run: async ({ admin }) => {
+      const expected: ReadonlyArray<readonly [string, number]> = [
+        [`{"url":x${" ".repeat(70_000)}`, 400],
+        [`{"url":"${"x".repeat(70_000)}`, 413],
+        [`{} x${" ".repeat(70_000)}`, 400],
+        [`{}${" ".repeat(70_000)}`, 413]
+      ]
+      for (const [body, status] of expected) {
+        assert.strictEqual((await admin("POST", "/v1/endpoints", body)).status, status, body.slice(0, 10))
+      }
     }
   },
   {
@@ -362,6 +422,48 @@ export const adminCases: ReadonlyArray<Case> = [
     }
   },
   {
+    id: "X29",
+    section: "5.4",
+    needs: ["producer", "admin", "receiver", "clock"],
+    title: "times are RFC 3339 to the microsecond, as Go reads it",
+    options: { clock: "manual", startAt: Date.UTC(2030, 0, 1) + 0.0005 },
+    run: async (world) => {
+      await world.emulator.advance(250.0007)
+      await deadDelivery(world)
+      assert.include((await world.admin("GET", "/v1/dlq")).body, "\"dead_at\":\"2030-01-01T00:00:00.250001Z\"")
+      const count = async (query: string): Promise<number> =>
+        ((await world.admin("GET", `/v1/dlq?${query}`)).json() as { items: Array<unknown> | null }).items?.length ?? 0
+      const expected: ReadonlyArray<readonly [string, number]> = [
+        ["since=2030-01-01T00:00:00.250001Z", 1],
+        ["since=2030-01-01T00:00:00.2500019Z", 1],
+        ["since=2030-01-01T00:00:00.250002Z", 0],
+        ["until=2030-01-01T00:00:00.250001Z", 0],
+        ["until=2030-01-01T00:00:00.250002Z", 1],
+        ["since=2030-01-01T00:00:00,250002Z", 0],
+        ["since=2030-01-01T0:00:00.250002Z", 0],
+        ["since=2030-01-01T01:30:00.250002%2B01:30", 0],
+        ["until=2029-12-31T22:30:00.250002-01:30", 1],
+        // There are no such times, so there is no such filter.
+        ["since=2031-02-29T00:00:00Z", 1],
+        ["since=2031-04-31T00:00:00Z", 1],
+        ["since=2031-00-01T00:00:00Z", 1],
+        ["since=2031-13-01T00:00:00Z", 1],
+        ["since=2031-01-00T00:00:00Z", 1],
+        ["since=2031-01-01T24:00:00Z", 1],
+        ["since=2031-01-01T00:60:00Z", 1],
+        ["since=2031-01-01T00:00:60Z", 1],
+        ["since=2031-01-01T00:00:00%2B25:00", 1],
+        ["since=2031-01-01T00:00:00", 1],
+        ["since=2031-01-01", 1],
+        ["since=2031-01-01t00:00:00Z", 1],
+        ["since=2032-02-29T00:00:00Z", 0],
+        // A raw plus is a blank.
+        ["since=2031-01-01T00:00:00+01:00", 1]
+      ]
+      for (const [query, rows] of expected) assert.strictEqual(await count(query), rows, query)
+    }
+  },
+  {
     id: "E126",
     section: "5.2",
     needs: ["producer", "admin", "receiver"],
@@ -448,9 +550,11 @@ export const adminCases: ReadonlyArray<Case> = [
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://100.64.0.1/",
+        "https://localhost/",
+        "https://LOCALHOST:8443/",
         "nonsense"
       ]
-      for (const url of urls) assert.strictEqual((await admin("POST", "/v1/endpoints", { url })).body, refused)
+      for (const url of urls) assert.strictEqual((await admin("POST", "/v1/endpoints", { url })).body, refused, url)
       assert.strictEqual((await admin("POST", "/v1/endpoints", { url: "https://example.com/" })).status, 201)
     }
   }

@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto"
+import dns from "node:dns"
+import { syncBuiltinESMExports } from "node:module"
 import { assert } from "vitest"
 import type { AttemptTimeouts } from "../../src/index.js"
 import type { Reply } from "../utils/receiver.js"
@@ -58,6 +60,22 @@ const retried = (reply: Reply, errorClass: string) =>
   [reply, "retry_scheduled", "retryable_failure", errorClass] as const
 const buried = (reply: Reply, errorClass: string) => [reply, "dead_lettered", "permanent_failure", errorClass] as const
 
+/** Lets a host name have an address, until disposed of. */
+const resolving = (name: string, address: string): AsyncDisposable => {
+  const real = dns.lookup
+  const lookup = (host: string, options: dns.LookupOptions, callback: (...result: Array<unknown>) => void): void => {
+    if (host !== name) return real(host, options, callback)
+    const all = [{ address, family: 4 }]
+    setImmediate(() => options.all === true ? callback(null, all) : callback(null, address, 4))
+  }
+  const install = (value: unknown): void => {
+    Object.assign(dns, { lookup: value })
+    syncBuiltinESMExports()
+  }
+  install(lookup)
+  return { [Symbol.asyncDispose]: () => Promise.resolve(install(real)) }
+}
+
 /** Cases of protocol section 8.4. */
 export const deliveryCases: ReadonlyArray<Case> = [
   rendering("E80", "keys are sorted, spaces inserted, decimals kept", [
@@ -89,7 +107,7 @@ export const deliveryCases: ReadonlyArray<Case> = [
       assert.strictEqual(Buffer.from(String(headers["hookrail-topic"]), "latin1").toString(), "caf\u00e9")
       assert.match(String(headers["hookrail-signature"]), /^t=\d+,v1=[0-9a-f]{64}$/)
       const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()).sort()
-      assert.deepStrictEqual(names.filter((name) => name !== "connection"), [
+      assert.deepStrictEqual(names, [
         "accept-encoding",
         "content-length",
         "content-type",
@@ -100,6 +118,33 @@ export const deliveryCases: ReadonlyArray<Case> = [
         "host",
         "user-agent"
       ])
+    }
+  },
+  {
+    id: "X33",
+    section: "4.1",
+    needs: ["producer", "receiver", "directory"],
+    title: "deliveries share a connection without saying so",
+    run: async ({ accept, receiver, settled, subscribe }) => {
+      await subscribe({ topic: "*", url: receiver.url })
+      for (let n = 0; n < 3; n++) await settled((await accept({ topic: "t", payload: n })).event_id)
+      assert.lengthOf(receiver.received, 3)
+      assert.lengthOf(new Set(receiver.received.map(({ port }) => port)), 1)
+    }
+  },
+  {
+    id: "X34",
+    section: "4.4",
+    needs: ["producer", "admin", "receiver"],
+    title: "30 KiB of response headers do no harm",
+    run: async ({ accept, receiver, settled, status, subscribe }) => {
+      await subscribe({ topic: "*", url: receiver.url })
+      const headers = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`X-${n}`, "x".repeat(1024)]))
+      receiver.reply({ status: 200, headers })
+      const { event_id: id } = await accept({ topic: "t", payload: {} })
+      await settled(id)
+      const [delivery] = (await status(id)).deliveries ?? []
+      assert.deepStrictEqual([delivery?.state, delivery?.attempts[0]?.["http_status"]], ["succeeded", 200])
     }
   },
   {
@@ -449,7 +494,8 @@ export const deliveryCases: ReadonlyArray<Case> = [
     title: "an address that policy refuses is a permanent failure",
     options: { ...manual, urlPolicy: { allowHttp: true, allowCidrs: [] } },
     run: async ({ accept, emulator, receiver }) => {
-      emulator.subscribe({ topic: "*", url: receiver.url.replace("127.0.0.1", "localhost") })
+      await using _ = resolving("receiver.test", "127.0.0.1")
+      emulator.subscribe({ topic: "*", url: receiver.url.replace("127.0.0.1", "receiver.test") })
       await accept({ topic: "t", payload: {} })
       await emulator.idle()
       assert.deepStrictEqual(emulator.ledger().attempts.map(({ errorClass, status }) => [status, errorClass]), [

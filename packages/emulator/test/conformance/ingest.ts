@@ -65,6 +65,14 @@ const t = { topic: "t" }
 const scoped = { apiKeys: [{ key: "hk_scoped", scopes: ["orders.*", "exact"] }] }
 const nested = (depth: number): string => `{"topic":"t","payload":${"[".repeat(depth)}${"]".repeat(depth)}}`
 
+const cap = 266_240
+
+/** A body whose last bytes within the cap are these, and which goes on beyond it. */
+const upTo = (end: string, expected: Refusal): Table["inputs"][number] => {
+  const start = "{\"topic\":\"t\",\"payload\":"
+  return { body: start + " ".repeat(cap - start.length - end.length) + end + "e".repeat(100), expected }
+}
+
 const tables: ReadonlyArray<Table> = [
   {
     id: "E4",
@@ -200,6 +208,24 @@ const tables: ReadonlyArray<Table> = [
     needs: ["producer"],
     title: "a body over 266240 bytes for its topic",
     inputs: [{ body: { topic: "t".repeat(270_000), payload: {} }, expected: "tooLarge" }]
+  },
+  {
+    id: "X31",
+    section: "1.3",
+    needs: ["producer"],
+    title: "a body over 266240 bytes: a syntax error before the cap is 400, a value that goes on is 413",
+    inputs: [
+      ...["x", "trx", "-x", "1.x", "\"\\x", "\"\\u12x", "\"\t"].map((end) => upTo(end, "expected")),
+      ...["tru", "-", "1.", "1e", "1", "\"", "\"\\", "\"\\u12", "[", "[1,", "{\"a\"", " "].map((end) =>
+        upTo(end, "tooLarge")
+      ),
+      // At the top only the next character ends a number or a string; an object ends by itself.
+      { body: " ".repeat(cap - 1) + "12", expected: "tooLarge" },
+      { body: " ".repeat(cap - 3) + "\"a\" ", expected: "tooLarge" },
+      { body: " ".repeat(cap - 2) + "1 2", expected: "expected" },
+      { body: " ".repeat(cap - 2) + "[] ", expected: "expected" },
+      { body: " ".repeat(cap + 1), expected: "tooLarge" }
+    ]
   },
   {
     id: "X5",
@@ -388,6 +414,24 @@ const cases: ReadonlyArray<Case> = [
       }
       const other = await call("DELETE", `${server.url}/v1/events/x`)
       assert.strictEqual(other.headers["allow"], "GET, HEAD")
+    }
+  },
+  {
+    id: "X32",
+    section: "1.1",
+    needs: ["producer"],
+    title: "a method that nobody knows is 405 on a known path, 404 on another",
+    run: async ({ server }) => {
+      for (const method of ["FOO", "X-Y", "DESCRIBE"]) {
+        const reply = await call(method, `${server.url}/v1/events?a=b`)
+        assert.strictEqual(reply.status, 405)
+        assert.strictEqual(reply.body, "Method Not Allowed\n")
+        assert.strictEqual(reply.headers["content-type"], "text/plain; charset=utf-8")
+        assert.strictEqual(reply.headers["allow"], "POST")
+        assert.strictEqual((await call(method, `${server.url}/v1/events/x`)).headers["allow"], "GET, HEAD")
+        assert.strictEqual((await call(method, `${server.url}/nope`)).body, "404 page not found\n")
+      }
+      assert.strictEqual((await call("FOO", `${server.url}/v1/events`, { body: "x".repeat(9999) })).status, 405)
     }
   },
   {

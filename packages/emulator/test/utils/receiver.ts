@@ -7,6 +7,8 @@ export interface Received {
   readonly headers: IncomingHttpHeaders
   readonly rawHeaders: ReadonlyArray<string>
   readonly body: string
+  /** The port that it came from, which tells connections apart. */
+  readonly port: number | undefined
 }
 
 /** How a receiver answers: a status, one with headers, `hang` for never, `reset` for a dropped connection. */
@@ -37,7 +39,8 @@ export const startReceiver = async (initial: Reply = 200, host = "127.0.0.1"): P
         path: request.url ?? "",
         headers: request.headers,
         rawHeaders: request.rawHeaders,
-        body: Buffer.concat(chunks).toString("utf8")
+        body: Buffer.concat(chunks).toString("utf8"),
+        port: request.socket.remotePort
       }
       const answer = reply(received.push(one) - 1, one)
       if (answer === "hang") return

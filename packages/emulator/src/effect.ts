@@ -1,0 +1,6 @@
+/**
+ * The emulator for programs with Effect. An entry of its own, so that `@hookrail/emulator` needs no Effect.
+ *
+ * @since 0.1.0
+ */
+export * as Emulator from "./layer.js"

@@ -1,0 +1,67 @@
+import { assert, describe, it } from "vitest"
+import { circleThrough, edges, modules, packagesReached } from "./utils/imports.js"
+
+/**
+ * From the ground up. A name that ends with a slash is a room, any other one a module. A module may import from its own
+ * floor and from those below it, types included.
+ */
+const floors: ReadonlyArray<ReadonlyArray<string>> = [
+  ["model", "errors"],
+  ["base/", "json/"],
+  ["faults"],
+  ["options/"],
+  ["store/"],
+  ["http/"],
+  ["delivery/"],
+  ["producer/producers"],
+  ["core"],
+  ["answering"],
+  ["producer/"],
+  ["admin/"],
+  ["emulator", "signWebhook"],
+  ["index", "bin", "layer"],
+  ["effect"]
+]
+
+/** The longest name that fits decides: `producer/producers` is not on the floor of `producer/`. */
+const floorOf = (module: string): number => {
+  let found = -1
+  let length = 0
+  for (const [floor, names] of floors.entries()) {
+    for (const name of names) {
+      const fits = name.endsWith("/") ? module.startsWith(name) : module === name
+      if (fits && name.length > length) [found, length] = [floor, name.length]
+    }
+  }
+  return found
+}
+
+const isNode = (name: string): boolean => name.startsWith("node:")
+
+describe("the house", () => {
+  it("has a floor for each module", () => {
+    assert.isAbove(modules.size, 40, "the walk finds the modules")
+    assert.deepStrictEqual([...modules.keys()].filter((module) => floorOf(module) < 0), [])
+  })
+
+  it("no module imports from above", () => {
+    const upwards = [...modules.keys()].flatMap((module) =>
+      edges(module).filter((target) => floorOf(target) > floorOf(module)).map((target) => `${module} -> ${target}`)
+    )
+    assert.deepStrictEqual(upwards, [])
+  })
+
+  it("there are no circles, of values or of types", () => {
+    assert.deepStrictEqual([...modules.keys()].flatMap((module) => circleThrough(module) ?? []), [])
+  })
+
+  it.each(["index", "bin"])("%s needs nothing but Node, not even for its types", (entry) => {
+    assert.deepStrictEqual(packagesReached(entry).filter((name) => !isNode(name)), [])
+  })
+
+  it("only the entry for Effect needs Effect", () => {
+    const needing = [...modules.keys()].filter((module) => packagesReached(module).some((name) => !isNode(name)))
+    assert.deepStrictEqual(needing.sort(), ["effect", "layer"])
+    assert.deepStrictEqual(packagesReached("effect").filter((name) => !/^(node:|effect\/)/.test(name)), [])
+  })
+})
