@@ -1,5 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 
 /** A request as it came over the wire. */
 export interface Received {
@@ -27,6 +28,31 @@ const answer = (status: string, body: string | Buffer, ...headers: ReadonlyArray
 const chunk = (bytes: Buffer): Buffer =>
   Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")])
 
+const encoders: Record<string, (bytes: Buffer) => Buffer> = {
+  br: (bytes) => brotliCompressSync(bytes),
+  deflate: (bytes) => deflateSync(bytes),
+  // Without the header of zlib, as some servers send it.
+  "raw-deflate": (bytes) => deflateRawSync(bytes),
+  gzip: (bytes) => gzipSync(bytes),
+  "x-gzip": (bytes) => gzipSync(bytes)
+}
+
+const encodingOf = (name: string): string => `content-encoding: ${name === "raw-deflate" ? "deflate" : name}`
+
+/** A few kilobytes each, that become 64 MiB. */
+const bombs = new Map<string, Buffer>()
+
+const bomb = (encoding: string): Buffer => {
+  const found = bombs.get(encoding)
+  if (found !== undefined) return found
+  const bytes = Buffer.alloc(64 * 1024 * 1024, "x")
+  const made = encoding === "br"
+    ? brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
+    : encoders[encoding]!(bytes)
+  bombs.set(encoding, made)
+  return made
+}
+
 /** What the server does with a request, by the first part of its path. */
 const behaviours: Record<string, (socket: Socket, request: Received, raw: Buffer) => void> = {
   echo: (socket, { body, ...request }) =>
@@ -43,6 +69,28 @@ const behaviours: Record<string, (socket: Socket, request: Received, raw: Buffer
     socket.write(head("103 Early Hints", "link: </style.css>; rel=preload"))
     socket.write(answer("200 OK", "after hints"))
   },
+  /** As a server does that believes to have been asked whether to go on. */
+  continue: (socket) => {
+    socket.write(head("100 Continue"))
+    socket.write(head("103 Early Hints", "link: </style.css>; rel=preload"))
+    socket.write(answer("200 OK", "after continue"))
+  },
+  /** `/compressed/gzip/200`: in that encoding, whatever was asked for. */
+  compressed: (socket, { path }) => {
+    const [, , encoding = "", status] = path.split("/")
+    const body = encoders[encoding]!(Buffer.from("{\"wörld\":true}"))
+    socket.write(answer(`${status} Status`, body, encodingOf(encoding)))
+  },
+  bomb: (socket, { path }) => {
+    const encoding = path.split("/")[2]!
+    socket.write(answer("200 OK", bomb(encoding), encodingOf(encoding)))
+  },
+  /** Compressed, and only the beginning of it, though the length of the body says that it is whole. */
+  "compressed-half": (socket, { path }) => {
+    const bytes = gzipSync(Buffer.from("{\"half\":true}".repeat(50)))
+    socket.write(answer(`${path.split("/")[2]} Status`, bytes.subarray(0, 20), "content-encoding: gzip"))
+  },
+  "compressed-nothing": (socket) => socket.write(answer("200 OK", "", "content-encoding: gzip")),
   /** Two chunks, cut within a character. */
   split: (socket) => {
     const bytes = Buffer.from("né…")

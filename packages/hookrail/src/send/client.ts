@@ -33,6 +33,8 @@ import { ReadOperation, SendOperation } from "./operations.js"
 /** Not spread over constant ones: that takes four times as long. */
 class SendHeaders {
   readonly accept = json
+  /** Answers are small, and to inflate them costs more than to read them. */
+  readonly "accept-encoding" = "identity"
   readonly "content-type" = json
   readonly "user-agent": string
   readonly "idempotency-key": string;
@@ -201,7 +203,7 @@ export const make = (dependencies: Dependencies): Client => {
         )
       }
       const path = `${eventsPath}/${encodeURIComponent(eventId)}`
-      const headers = { authorization, "user-agent": config.userAgent, accept: json }
+      const headers = { authorization, "user-agent": config.userAgent, accept: json, "accept-encoding": "identity" }
       const operation = new ReadOperation(eventId)
       return calls.prepare(clock, operation, "GET", path, headers, undefined, options)
     }) as Effect.Effect<EventStatus, ReadError>

@@ -79,6 +79,14 @@ export const timeoutError = (phase: "connect" | "response" | "body", limit: numb
   return new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` })
 }
 
+/** The error of a success whose body cannot be decompressed. */
+export const unreadableError = (encoding: string): TransportError =>
+  new TransportError({
+    reason: "connection",
+    phase: "body",
+    description: `the answer is compressed (${encoding.slice(0, 40)}) and cannot be read: it was asked for uncompressed`
+  })
+
 const headerName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
 

@@ -2,7 +2,7 @@
  * One exchange over undici's connection pool, by its callbacks.
  */
 import type { Exchange, Receiver, TransportRequest, TransportResponse } from "hookrail/Transport"
-import { maxBodyBytes, TransportError } from "hookrail/Transport"
+import { decompress, maxBodyBytes, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
 import type { Deadlines, Limited } from "./deadlines.js"
@@ -22,6 +22,13 @@ export const connectTimeoutCode = "UND_ERR_CONNECT_TIMEOUT"
 /** Whether a header is called `name`, which is in lower case. */
 const isNamed = (raw: Buffer, name: string): boolean =>
   raw.length === name.length && raw.toString("latin1").toLowerCase() === name
+
+const headerOf = (rawHeaders: ReadonlyArray<Buffer>, name: string): string | undefined => {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (isNamed(rawHeaders[i]!, name)) return rawHeaders[i + 1]!.toString("latin1")
+  }
+  return undefined
+}
 
 const decode = (bytes: Buffer): string => {
   const text = bytes.toString("utf8")
@@ -220,16 +227,23 @@ export class UndiciExchange implements Exchange, Limited, Answer {
   private respond(truncated: boolean): void {
     const { chunk, chunks, rawHeaders, size, status } = this
     this.end()
-    const body = chunks !== undefined ? decode(Buffer.concat(chunks, size)) : chunk !== undefined ? decode(chunk) : ""
+    let bytes = chunks !== undefined ? Buffer.concat(chunks, size) : chunk
+    const encoding = bytes === undefined ? undefined : headerOf(rawHeaders, "content-encoding")
+    if (encoding !== undefined) {
+      const result = truncated ? undefined : decompress(encoding, bytes!)
+      if (result === undefined && status < 400 && !truncated) {
+        const description = `the answer is compressed (${encoding.slice(0, 40)}) and cannot be read`
+        return this.fail(new TransportError({ reason: "connection", phase: "body", description }))
+      }
+      bytes = result === undefined
+        ? undefined
+        : Buffer.from(result.bytes.buffer, result.bytes.byteOffset, result.bytes.length)
+      truncated = result?.truncated ?? true
+    }
     this.response = {
       status,
-      header: (name) => {
-        for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-          if (isNamed(rawHeaders[i]!, name)) return rawHeaders[i + 1]!.toString("latin1")
-        }
-        return undefined
-      },
-      body,
+      header: (name) => headerOf(rawHeaders, name),
+      body: bytes === undefined ? "" : decode(bytes),
       truncated
     }
     this.answers.add(this)
