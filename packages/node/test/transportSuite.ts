@@ -184,12 +184,12 @@ export const transportSuite = (name: string, layer: Layer.Layer<Transport>, trai
       test("100 Continue that nobody asked for", (server) =>
         Effect.gen(function*() {
           if (skipsContinue) {
-            for (let i = 0; i < 3; i++) {
+            for (let i = 0; i < 5; i++) {
               const response = yield* send(server, "/continue")
               assert.strictEqual(response.status, 200)
               assert.strictEqual(response.body, "after continue")
             }
-            if (keepsConnections) assert.strictEqual(server.accepted, 1)
+            if (keepsConnections) assert.isAtMost(server.accepted, 2)
           } else {
             expectError(yield* sendFails(server, "/continue"), "connection", "response")
           }

@@ -7,6 +7,7 @@ import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
 import type { Deadlines, Limited } from "./deadlines.js"
 import { isDue } from "./deadlines.js"
+import { type Proxy, proxyCode, refusal } from "./proxy.js"
 
 /** What undici's errors have in common. */
 interface NetworkError extends Error {
@@ -47,6 +48,13 @@ interface DispatchOptions {
   body: Uint8Array | null
 }
 
+/** The way to the server, where it is not a direct one. */
+export interface Via {
+  readonly proxy: Proxy
+  /** It reads the request and answers it, instead of passing bytes through a tunnel. */
+  readonly forwards: boolean
+}
+
 type State =
   /** In the queue of the pool, or its connection is being established: nothing has left. */
   | "waiting"
@@ -65,6 +73,8 @@ type State =
 export class UndiciExchange implements Exchange, Limited, Answer {
   /** Undici did not even take the request: an invalid header or path. */
   refused = false
+  /** Set by the client that the request goes through. */
+  via: Via | undefined
 
   /** The earliest moment at which any limit could be exceeded; only then it is looked at which one applies. */
   due: number
@@ -122,6 +132,10 @@ export class UndiciExchange implements Exchange, Limited, Answer {
   onHeaders(status: number, rawHeaders: ReadonlyArray<Buffer>): boolean {
     // 1xx only announces the answer.
     if (status >= 200 && this.state === "sent") {
+      if (status === 407 && this.via?.forwards === true) {
+        this.refusedBy(this.via.proxy)
+        return true
+      }
       this.state = "answering"
       this.status = status
       this.rawHeaders = rawHeaders
@@ -212,6 +226,7 @@ export class UndiciExchange implements Exchange, Limited, Answer {
     this.deadlines.delete(this)
     this.options = undefined
     this.destroy = undefined
+    this.via = undefined
     this.rawHeaders = noHeaders
     this.chunk = undefined
     this.chunks = undefined
@@ -255,9 +270,21 @@ export class UndiciExchange implements Exchange, Limited, Answer {
     if (response !== undefined) this.receiver.onResponse(response)
   }
 
+  /** It has read the event, but passed nothing on: to the server nothing was sent. */
+  private refusedBy(proxy: Proxy): void {
+    const description = refusal(proxy, 407, "the request")
+    const { destroy } = this
+    this.fail(new TransportError({ reason: "connection", phase: "connect", code: proxyCode, description }))
+    destroy?.(dropped)
+  }
+
   private timedOut(phase: TransportError["phase"], limit: number): void {
-    const what = phase === "connect" ? "no connection" : phase === "response" ? "no answer" : "no complete answer"
+    const what = phase === "connect" ? this.noConnection() : phase === "response" ? "no answer" : "no complete answer"
     this.fail(new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` }))
+  }
+
+  private noConnection(): string {
+    return this.via === undefined ? "no connection" : `no connection through the proxy ${this.via.proxy.name}`
   }
 
   private fail(error: TransportError): void {
