@@ -1,5 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
+import { createServer as createTlsServer, type TlsOptions, TLSSocket } from "node:tls"
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 
 /** A request as it came over the wire. */
@@ -134,24 +135,39 @@ export class FaultServer {
   /** Requests that arrived, by path. */
   readonly requests: Array<string> = []
   readonly open = new Set<Socket>()
+  /** Whom the certificates are for that clients have shown, one for each connection with TLS. */
+  readonly peers: Array<string | undefined> = []
   private readonly waiting: Array<{ readonly path: string; readonly resolve: (arrival: Arrival) => void }> = []
   private readonly server: Server
 
-  private constructor() {
-    this.server = createServer((socket) => this.serve(socket))
+  private constructor(private readonly tls?: TlsOptions) {
+    this.server = tls === undefined
+      ? createServer((socket) => this.serve(socket))
+      : createTlsServer(tls, (socket) => this.serve(socket))
+    // A handshake that fails is the client's to tell.
+    this.server.on("tlsClientError", () => {})
   }
 
-  static readonly make: Effect.Effect<FaultServer, never, Scope.Scope> = Effect.acquireRelease(
-    Effect.promise(async () => {
-      const self = new FaultServer()
-      await new Promise<void>((resolve) => self.server.listen(0, "127.0.0.1", resolve))
-      return self
-    }),
-    (self) => Effect.promise(() => self.close())
-  )
+  /** With `tls`, one that speaks `https`. */
+  static makeWith(tls?: TlsOptions): Effect.Effect<FaultServer, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.promise(async () => {
+        const self = new FaultServer(tls)
+        await new Promise<void>((resolve) => self.server.listen(0, "127.0.0.1", resolve))
+        return self
+      }),
+      (self) => Effect.promise(() => self.close())
+    )
+  }
+
+  static readonly make: Effect.Effect<FaultServer, never, Scope.Scope> = FaultServer.makeWith()
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
+  }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+    return `http${this.tls === undefined ? "" : "s"}://127.0.0.1:${this.port}`
   }
 
   /** The next request for a path. Ask before sending it. */
@@ -181,6 +197,7 @@ export class FaultServer {
 
   private serve(socket: Socket): void {
     this.accepted++
+    if (socket instanceof TLSSocket) this.peers.push(peerOf(socket))
     this.open.add(socket)
     socket.setNoDelay(true)
     socket.once("close", () => this.open.delete(socket))
@@ -224,6 +241,12 @@ export class FaultServer {
     const index = this.waiting.findIndex((entry) => entry.path === path)
     if (index >= 0) this.waiting.splice(index, 1)[0]!.resolve({ closed: closed(socket) })
   }
+}
+
+/** Whom the certificate of a client is for. */
+export const peerOf = (socket: TLSSocket): string | undefined => {
+  const name = socket.getPeerCertificate().subject?.CN as string | Array<string> | undefined
+  return Array.isArray(name) ? name[0] : name
 }
 
 /** Resolves when a connection is gone. */

@@ -69,7 +69,8 @@ export const connectionError = (error: unknown, answering: boolean): TransportEr
     phase,
     description: root.error.message || root.code || root.error.name,
     ...(root.code === undefined ? {} : { code: root.code }),
-    ...(root.parser ? {} : { cause: root.error })
+    // An error about the name in a certificate holds all of it, in circles that cannot be printed as JSON.
+    ...(root.parser || "cert" in root.error ? {} : { cause: root.error })
   })
 }
 

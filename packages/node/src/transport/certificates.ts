@@ -55,12 +55,13 @@ const certificatesOf = (option: string, pem: string): ReadonlyArray<X509Certific
 }
 
 const keyOf = (key: string, passphrase: string | undefined): KeyObject => {
+  // The codes of OpenSSL's errors differ from version to version; the text of the key does not.
+  const isEncrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(key)
+  if (isEncrypted && passphrase === undefined) throw wrong("passphrase", "is missing: `key` is encrypted")
   try {
     return createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
-  } catch (error) {
-    const code = (error as { readonly code?: unknown }).code
-    if (code === "ERR_MISSING_PASSPHRASE") throw wrong("passphrase", "is missing: `key` is encrypted")
-    if (code === "ERR_OSSL_BAD_DECRYPT") throw wrong("passphrase", "does not open `key`")
+  } catch {
+    if (isEncrypted) throw wrong("passphrase", "does not open `key`")
     throw wrong("key", "is no private key in PEM that can be read: give the content of the file, not its name")
   }
 }

@@ -180,8 +180,9 @@ export class UndiciExchange implements Exchange, Limited, Answer {
           phase: state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
           description: error.message || (code ?? error.name),
           ...(code === undefined ? {} : { code }),
-          // A parser error holds the bytes it choked on, which may be an echo of the request and its credentials.
-          ...(error.name === "HTTPParserError" ? {} : { cause: error })
+          // A parser error holds the bytes it choked on, which may be an echo of the request and its credentials; one about
+          // the name in a certificate holds all of it, in circles that cannot be printed as JSON.
+          ...(error.name === "HTTPParserError" || "cert" in error ? {} : { cause: error })
         })
       )
     }

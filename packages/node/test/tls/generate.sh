@@ -34,6 +34,10 @@ subjectKeyIdentifier = hash
 basicConstraints = CA:false
 extendedKeyUsage = serverAuth
 subjectAltName = DNS:hooks.test, DNS:localhost, IP:127.0.0.1
+[other]
+basicConstraints = CA:false
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:other.test
 [client]
 basicConstraints = CA:false
 extendedKeyUsage = clientAuth
@@ -46,7 +50,7 @@ key "$work/ca-key.pem"
 request "$work/ca-key.pem" "Hookrail test authority"
 ca -selfsign -keyfile "$work/ca-key.pem" -extensions authority -in "$work/request.pem" -out ca.pem
 
-for name in server client; do
+for name in server other client; do
   key $name-key.pem
   request $name-key.pem "Hookrail test $name"
   ca -cert ca.pem -keyfile "$work/ca-key.pem" -extensions $name -in "$work/request.pem" -out $name.pem
