@@ -69,6 +69,22 @@ describe("NodeHookrail", () => {
       assert.lengthOf(results, 100)
     }))
 
+  it.scopedLive("asks for answers without compression", () =>
+    Effect.gen(function*() {
+      const port = yield* patientServer(1)
+      const proxy = yield* ProxyServer.make(port)
+      const layer = NodeHookrail.layer({ apiKey, baseUrl: "http://hooks.test", transport: { proxy: proxy.url() } })
+      yield* sendMany(1, layer)
+      yield* Effect.ignore(Effect.provide(HookrailClient.getEvent("01JZ8Q4T6WABCDEFGHJKMNPQRS"), layer))
+      assert.deepStrictEqual(
+        proxy.asked.slice(0, 2).map(({ headers, line }) => [line[0], headers["accept-encoding"]]),
+        [
+          ["P", "identity"],
+          ["G", "identity"]
+        ]
+      )
+    }))
+
   it.scopedLive("unless the transport has a number of its own", () =>
     Effect.gen(function*() {
       const port = yield* patientServer(3)

@@ -240,6 +240,24 @@ describe("layerHttpClient", () => {
 })
 
 describe("layerFetch", () => {
+  it.scoped("an error about a certificate can be printed as JSON", () =>
+    Effect.gen(function*() {
+      const certificate: { issuer?: unknown } = {}
+      certificate.issuer = certificate
+      const code = "ERR_TLS_CERT_ALTNAME_INVALID"
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const original = globalThis.fetch
+          const cause = Object.assign(new Error("not its name"), { code, cert: certificate })
+          globalThis.fetch = () => Promise.reject(new TypeError("fetch failed", { cause }))
+          return original
+        }),
+        (original) => Effect.sync(() => globalThis.fetch = original)
+      )
+      const error = yield* sendFails("https://hooks.test", "/")
+      assert.deepInclude(error, { reason: "connection", phase: "connect", code, description: "not its name" })
+    }).pipe(Effect.provide(layerFetch)))
+
   it.scoped("takes fetch as it is at the time of the call, and an opaque redirect for a redirect", () =>
     Effect.gen(function*() {
       yield* Effect.acquireRelease(

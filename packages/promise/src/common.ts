@@ -37,7 +37,8 @@ export type {
   RetryOptions,
   SendEventsOptions,
   SendOptions,
-  SendResult
+  SendResult,
+  TransportOptions
 } from "./types.js"
 export {
   MalformedSignatureError,
