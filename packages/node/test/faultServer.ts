@@ -40,13 +40,13 @@ const encoders: Record<string, (bytes: Buffer) => Buffer> = {
 
 const encodingOf = (name: string): string => `content-encoding: ${name === "raw-deflate" ? "deflate" : name}`
 
-/** A few kilobytes each, that become 64 MiB. */
+/** A few kilobytes each, that become 16 MiB. */
 const bombs = new Map<string, Buffer>()
 
 const bomb = (encoding: string): Buffer => {
   const found = bombs.get(encoding)
   if (found !== undefined) return found
-  const bytes = Buffer.alloc(64 * 1024 * 1024, "x")
+  const bytes = Buffer.alloc(16 * 1024 * 1024, "x")
   const made = encoding === "br"
     ? brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
     : encoders[encoding]!(bytes)

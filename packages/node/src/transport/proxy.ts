@@ -89,17 +89,13 @@ const parse = (option: string, input: unknown): Proxy => {
   return new Proxy(url, authorization)
 }
 
-/** 127.0.0.0/8 and ::1. */
-const loopback = new BlockList()
-loopback.addSubnet("127.0.0.0", 8, "ipv4")
-loopback.addAddress("::1", "ipv6")
-
 const familyOf = (address: string): "ipv4" | "ipv6" => isIP(address) === 6 ? "ipv6" : "ipv4"
 
 const contains = (list: BlockList, host: string): boolean => isIP(host) !== 0 && list.check(host, familyOf(host))
 
+/** 127.0.0.0/8, ::1, and the names that stand for them. */
 const isLoopback = (host: string): boolean =>
-  host === "localhost" || host.endsWith(".localhost") || contains(loopback, host)
+  host === "localhost" || host.endsWith(".localhost") || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
 
 /** One entry of `NO_PROXY`: `host`, `.host`, `*.host`, an address or a block of them, each with or without a port. */
 class NoProxy {
