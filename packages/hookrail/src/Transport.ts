@@ -24,6 +24,26 @@ export type { Abortable, Listener } from "./fiber/callback.js"
 
 export {
   /**
+   * Undoes the `content-encoding` of an answer (`gzip`, `deflate`, `br`, or several of them), for transports of your own on
+   * Node. The client asks for `identity`, but a proxy may compress all the same. `undefined` if the encoding is not known
+   * here, or if the bytes are not what it says.
+   *
+   * @since 0.1.0
+   * @category utils
+   */
+  decompress
+} from "./transport/decompress.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Decompressed
+} from "./transport/decompress.js"
+
+export {
+  /**
    * @since 0.1.0
    * @category errors
    */

@@ -37,7 +37,7 @@ const neutral = [
   /^gate\/(model|overload|pace|queue)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,
-  /^transport\/model$/
+  /^transport\/(model|decompress)$/
 ]
 
 interface Import {

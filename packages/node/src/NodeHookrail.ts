@@ -4,14 +4,16 @@
  * @since 0.1.0
  */
 import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HookrailClient from "hookrail/HookrailClient"
-import type * as HookrailConfig from "hookrail/HookrailConfig"
+import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { HookrailConfigError } from "hookrail/HookrailError"
 import * as NodeTransport from "./NodeTransport.js"
 
 /**
- * The options of the client, and those of its transport.
+ * The options of the client, and those of its transport. There are as many connections as `maxInFlight` allows requests, unless
+ * `connections` says otherwise.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +41,16 @@ export interface Options extends HookrailConfig.Options {
 export const layer = (
   { transport, ...options }: Options = {}
 ): Layer.Layer<HookrailClient.HookrailClient, HookrailConfigError> =>
-  HookrailClient.layer(options).pipe(Layer.provide(NodeTransport.layer(transport)))
+  HookrailClient.layer(options).pipe(
+    Layer.provide(NodeTransport.layer({
+      ...transport,
+      connections: transport?.connections ?? connectionsFor(options.maxInFlight)
+    }))
+  )
+
+/** What is wrong with `maxInFlight` is for the client to tell, by its own name. */
+const connectionsFor = (maxInFlight: number | undefined): number | undefined =>
+  Number.isSafeInteger(maxInFlight) && maxInFlight! > 0 ? maxInFlight : undefined
 
 /**
  * The same, with options that are `Config`s.
@@ -50,4 +61,4 @@ export const layer = (
 export const layerConfig = (
   { transport, ...options }: HookrailConfig.ConfigOptions & Pick<Options, "transport">
 ): Layer.Layer<HookrailClient.HookrailClient, ConfigError.ConfigError | HookrailConfigError> =>
-  HookrailClient.layerConfig(options).pipe(Layer.provide(NodeTransport.layer(transport)))
+  Layer.unwrapEffect(Effect.map(HookrailConfig.fromConfig(options), (options) => layer({ ...options, transport })))

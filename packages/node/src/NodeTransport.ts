@@ -7,58 +7,52 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
-import type {
-  Abortable,
-  Listener,
-  Service,
-  TransportError,
-  TransportRequest,
-  TransportResponse
-} from "hookrail/Transport"
-import type { Socket } from "node:net"
-import type { buildConnector, Client as UndiciClient, Dispatcher, Pool as UndiciPool } from "undici"
-// The inner modules of undici, because its index also loads fetch, caches, mocks and WebSocket: most of its start-up
-// time. They carry no declarations; the types are those of the index.
-// @ts-expect-error no declarations
-import connectModule from "undici/lib/core/connect.js"
-// @ts-expect-error no declarations
-import clientModule from "undici/lib/dispatcher/client.js"
-// @ts-expect-error no declarations
-import poolModule from "undici/lib/dispatcher/pool.js"
-import { Answers } from "./transport/answers.js"
-import { Deadlines, maxDelay } from "./transport/deadlines.js"
-import { connectTimeoutCode, UndiciExchange } from "./transport/exchange.js"
-
-const makeConnector = connectModule as typeof buildConnector
-const Client = clientModule as typeof UndiciClient
-const Pool = poolModule as typeof UndiciPool
+import type { Service } from "hookrail/Transport"
+import { secureContexts } from "./transport/certificates.js"
+import { maxDelay } from "./transport/deadlines.js"
+import { Pools, type Settings } from "./transport/pools.js"
+import { proxyOf } from "./transport/proxy.js"
 
 /**
+ * All of it is checked when the transport is made. Certificates and keys are PEM: the content of a file, not its name.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** How many connections to hold at most, per origin. Default: 64. */
+  /**
+   * How many connections to hold at most, per origin. Default: 64; `NodeHookrail.layer` takes the client's `maxInFlight`, so
+   * that no request waits for a connection.
+   */
   readonly connections?: number | undefined
-  /** How long establishing a connection may take, TLS included. Default: 5 seconds. */
+  /** How long establishing a connection may take, proxy and TLS included. Default: 5 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /**
    * How long an idle connection is kept. Stay below the server's own limit, which is 60 seconds. A shorter hint of the
    * server, as in `Keep-Alive: timeout=5`, wins. Default: 30 seconds.
    */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
-  /** Certificate authorities to trust instead of Node's own, as PEM. */
-  readonly ca?: string | ReadonlyArray<string> | undefined
-}
-
-interface Settings {
-  readonly connections: number
-  readonly connectTimeout: number
-  readonly keepAliveTimeout: number
-  readonly ca: string | Array<string> | undefined
+  /** Certificate authorities to trust instead of Node's own, for the server and for an `https` proxy. */
+  readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array> | undefined
+  /** The certificate of the client, and those between it and the authority, for a server that asks for one. Needs `key`. */
+  readonly cert?: string | Uint8Array | undefined
+  /** The private key of `cert`. */
+  readonly key?: string | Uint8Array | Redacted.Redacted<string> | undefined
+  /** What opens an encrypted `key` or `pfx`. */
+  readonly passphrase?: string | Redacted.Redacted<string> | undefined
+  /** Certificate and key in one, as PKCS #12, instead of `cert` and `key`. */
+  readonly pfx?: Uint8Array | undefined
+  /**
+   * The URL of the HTTP proxy that every request goes through, with a user name and password if it needs them; `false` for
+   * none, whatever the environment says. Default: `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of the server, and `NO_PROXY`,
+   * read through Effect's `ConfigProvider` when the transport is made. Lower-case names win. A server on the loopback
+   * interface is always reached directly then.
+   */
+  readonly proxy?: string | URL | Redacted.Redacted<string> | false | undefined
 }
 
 const millis = (
@@ -86,101 +80,14 @@ const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigErr
         new HookrailConfigError({ option: "connections", reason: "must be a whole number above zero" })
       )
     }
-    return Effect.map(
-      Effect.all([
-        millis("connectTimeout", options.connectTimeout, 5_000),
-        millis("keepAliveTimeout", options.keepAliveTimeout, 30_000)
-      ]),
-      ([connectTimeout, keepAliveTimeout]) => ({
-        connections,
-        connectTimeout,
-        keepAliveTimeout,
-        ca: typeof options.ca === "string" ? options.ca : options.ca?.slice()
-      })
-    )
-  })
-
-/**
- * A client that stays in the pool when it refuses a request. The pool takes `false` for "busy until the next drain
- * event", but after a request that undici finds invalid no such event comes: the pool would lose the connection.
- */
-class PooledClient extends Client {
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return super.dispatch(options, handler) || (handler as unknown as UndiciExchange).refused
-  }
-}
-
-class Pools {
-  private readonly pools = new Map<string, UndiciPool>()
-  /** Undici forgets some of its connections, such as those still being established. */
-  private readonly sockets = new Set<Socket>()
-  private readonly connector: buildConnector.connector
-  private readonly deadlines = new Deadlines()
-  private readonly answers = new Answers()
-  private closed = false
-
-  constructor(private readonly settings: Settings) {
-    const { ca, connectTimeout } = settings
-    // Undici's own connect timeout is off, since it is half a second to a second late.
-    const connector = makeConnector({ timeout: 0, allowH2: false, ...(ca === undefined ? {} : { ca }) }) as (
-      ...args: Parameters<buildConnector.connector>
-    ) => Socket
-    this.connector = (options, callback) => {
-      const socket = connector(options, (...result) => {
-        clearTimeout(timer)
-        callback(...result)
-      })
-      const timer = setTimeout(() => {
-        const error = new Error(`no connection to ${options.host ?? options.hostname} within ${connectTimeout} ms`)
-        socket.destroy(Object.assign(error, { code: connectTimeoutCode }))
-      }, connectTimeout)
-      this.sockets.add(socket)
-      socket.once("close", () => {
-        clearTimeout(timer)
-        this.sockets.delete(socket)
-      })
-    }
-  }
-
-  start(request: TransportRequest, listener: Listener<TransportResponse, TransportError>): Abortable {
-    const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, this.answers, listener)
-    try {
-      exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
-    } catch (error) {
-      exchange.onError(error as Error)
-    }
-    return exchange
-  }
-
-  private open(origin: string): UndiciPool {
-    if (this.closed) throw new Error("the transport is closed")
-    const { connections, keepAliveTimeout } = this.settings
-    const pool = new Pool(origin, {
-      connections,
-      connect: this.connector,
-      factory: (origin, options) => new PooledClient(origin, options),
-      keepAliveTimeout,
-      keepAliveMaxTimeout: keepAliveTimeout,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      allowH2: false
+    return Effect.all({
+      connections: Effect.succeed(connections),
+      connectTimeout: millis("connectTimeout", options.connectTimeout, 5_000),
+      keepAliveTimeout: millis("keepAliveTimeout", options.keepAliveTimeout, 30_000),
+      contexts: secureContexts(options),
+      proxyOf: proxyOf(options.proxy)
     })
-    this.pools.set(origin, pool)
-    return pool
-  }
-
-  async close(): Promise<void> {
-    this.closed = true
-    const pools = [...this.pools.values()].map((pool) => pool.destroy(new Error("the transport is closed")))
-    const sockets = [...this.sockets].map((socket) =>
-      new Promise<void>((resolve) => {
-        socket.once("close", () => resolve())
-        socket.destroy()
-      })
-    )
-    await Promise.all([...pools, ...sockets])
-  }
-}
+  })
 
 /**
  * A transport with its own connections, which close with the scope.
@@ -197,7 +104,7 @@ export const make = (
         Effect.sync(() => new Pools(settings)),
         (pools) => Effect.promise(() => pools.close())
       )),
-    (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
+    (pools) => fromCallbacks((request, receiver) => pools.start(request, receiver))
   )
 
 /**

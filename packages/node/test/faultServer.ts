@@ -1,5 +1,7 @@
 import { Effect, type Scope } from "effect"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
+import { createServer as createTlsServer, type TlsOptions, TLSSocket } from "node:tls"
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 
 /** A request as it came over the wire. */
 export interface Received {
@@ -27,6 +29,31 @@ const answer = (status: string, body: string | Buffer, ...headers: ReadonlyArray
 const chunk = (bytes: Buffer): Buffer =>
   Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")])
 
+const encoders: Record<string, (bytes: Buffer) => Buffer> = {
+  br: (bytes) => brotliCompressSync(bytes),
+  deflate: (bytes) => deflateSync(bytes),
+  // Without the header of zlib, as some servers send it.
+  "raw-deflate": (bytes) => deflateRawSync(bytes),
+  gzip: (bytes) => gzipSync(bytes),
+  "x-gzip": (bytes) => gzipSync(bytes)
+}
+
+const encodingOf = (name: string): string => `content-encoding: ${name === "raw-deflate" ? "deflate" : name}`
+
+/** A few kilobytes each, that become 16 MiB. */
+const bombs = new Map<string, Buffer>()
+
+const bomb = (encoding: string): Buffer => {
+  const found = bombs.get(encoding)
+  if (found !== undefined) return found
+  const bytes = Buffer.alloc(16 * 1024 * 1024, "x")
+  const made = encoding === "br"
+    ? brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
+    : encoders[encoding]!(bytes)
+  bombs.set(encoding, made)
+  return made
+}
+
 /** What the server does with a request, by the first part of its path. */
 const behaviours: Record<string, (socket: Socket, request: Received, raw: Buffer) => void> = {
   echo: (socket, { body, ...request }) =>
@@ -43,6 +70,28 @@ const behaviours: Record<string, (socket: Socket, request: Received, raw: Buffer
     socket.write(head("103 Early Hints", "link: </style.css>; rel=preload"))
     socket.write(answer("200 OK", "after hints"))
   },
+  /** As a server does that believes to have been asked whether to go on. */
+  continue: (socket) => {
+    socket.write(head("100 Continue"))
+    socket.write(head("103 Early Hints", "link: </style.css>; rel=preload"))
+    socket.write(answer("200 OK", "after continue"))
+  },
+  /** `/compressed/gzip/200`: in that encoding, whatever was asked for. */
+  compressed: (socket, { path }) => {
+    const [, , encoding = "", status] = path.split("/")
+    const body = encoders[encoding]!(Buffer.from("{\"wörld\":true}"))
+    socket.write(answer(`${status} Status`, body, encodingOf(encoding)))
+  },
+  bomb: (socket, { path }) => {
+    const encoding = path.split("/")[2]!
+    socket.write(answer("200 OK", bomb(encoding), encodingOf(encoding)))
+  },
+  /** Compressed, and only the beginning of it, though the length of the body says that it is whole. */
+  "compressed-half": (socket, { path }) => {
+    const bytes = gzipSync(Buffer.from("{\"half\":true}".repeat(50)))
+    socket.write(answer(`${path.split("/")[2]} Status`, bytes.subarray(0, 20), "content-encoding: gzip"))
+  },
+  "compressed-nothing": (socket) => socket.write(answer("200 OK", "", "content-encoding: gzip")),
   /** Two chunks, cut within a character. */
   split: (socket) => {
     const bytes = Buffer.from("né…")
@@ -86,24 +135,39 @@ export class FaultServer {
   /** Requests that arrived, by path. */
   readonly requests: Array<string> = []
   readonly open = new Set<Socket>()
+  /** Whom the certificates are for that clients have shown, one for each connection with TLS. */
+  readonly peers: Array<string | undefined> = []
   private readonly waiting: Array<{ readonly path: string; readonly resolve: (arrival: Arrival) => void }> = []
   private readonly server: Server
 
-  private constructor() {
-    this.server = createServer((socket) => this.serve(socket))
+  private constructor(private readonly tls?: TlsOptions) {
+    this.server = tls === undefined
+      ? createServer((socket) => this.serve(socket))
+      : createTlsServer(tls, (socket) => this.serve(socket))
+    // A handshake that fails is the client's to tell.
+    this.server.on("tlsClientError", () => {})
   }
 
-  static readonly make: Effect.Effect<FaultServer, never, Scope.Scope> = Effect.acquireRelease(
-    Effect.promise(async () => {
-      const self = new FaultServer()
-      await new Promise<void>((resolve) => self.server.listen(0, "127.0.0.1", resolve))
-      return self
-    }),
-    (self) => Effect.promise(() => self.close())
-  )
+  /** With `tls`, one that speaks `https`. */
+  static makeWith(tls?: TlsOptions): Effect.Effect<FaultServer, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.promise(async () => {
+        const self = new FaultServer(tls)
+        await new Promise<void>((resolve) => self.server.listen(0, "127.0.0.1", resolve))
+        return self
+      }),
+      (self) => Effect.promise(() => self.close())
+    )
+  }
+
+  static readonly make: Effect.Effect<FaultServer, never, Scope.Scope> = FaultServer.makeWith()
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
+  }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+    return `http${this.tls === undefined ? "" : "s"}://127.0.0.1:${this.port}`
   }
 
   /** The next request for a path. Ask before sending it. */
@@ -133,6 +197,7 @@ export class FaultServer {
 
   private serve(socket: Socket): void {
     this.accepted++
+    if (socket instanceof TLSSocket) this.peers.push(peerOf(socket))
     this.open.add(socket)
     socket.setNoDelay(true)
     socket.once("close", () => this.open.delete(socket))
@@ -176,6 +241,12 @@ export class FaultServer {
     const index = this.waiting.findIndex((entry) => entry.path === path)
     if (index >= 0) this.waiting.splice(index, 1)[0]!.resolve({ closed: closed(socket) })
   }
+}
+
+/** Whom the certificate of a client is for. */
+export const peerOf = (socket: TLSSocket): string | undefined => {
+  const name = socket.getPeerCertificate().subject?.CN as string | Array<string> | undefined
+  return Array.isArray(name) ? name[0] : name
 }
 
 /** Resolves when a connection is gone. */

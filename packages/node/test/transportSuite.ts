@@ -73,6 +73,8 @@ export interface Traits {
   readonly keepsConnections?: boolean
   /** Whether an answer is seen before the request is written. Default: true. */
   readonly answersEarly?: boolean
+  /** Whether `100 Continue` that nobody asked for is surely skipped, and does not end the exchange. Default: true. */
+  readonly skipsContinue?: boolean
 }
 
 /** What every transport does, whatever is under it. */
@@ -81,7 +83,7 @@ export const transportSuite = (name: string, layer: Layer.Layer<Transport>, trai
   const test = (title: string, body: (server: FaultServer) => Effect.Effect<void, unknown, Transport>) =>
     it.scoped(title, () => Effect.provide(Effect.flatMap(FaultServer.make, body), layer))
 
-  const { answersEarly = true, keepsConnections = true, maxConnections = Infinity } = traits
+  const { answersEarly = true, keepsConnections = true, maxConnections = Infinity, skipsContinue = true } = traits
 
   describe(name, () => {
     describe("answers", () => {
@@ -185,6 +187,58 @@ export const transportSuite = (name: string, layer: Layer.Layer<Transport>, trai
           assert.strictEqual(response.status, 200)
           assert.strictEqual(response.body, "after hints")
           assert.strictEqual(response.header("link"), undefined)
+        }))
+
+      test("100 Continue that nobody asked for", (server) =>
+        Effect.gen(function*() {
+          if (skipsContinue) {
+            for (let i = 0; i < 5; i++) {
+              const response = yield* send(server, "/continue")
+              assert.strictEqual(response.status, 200)
+              assert.strictEqual(response.body, "after continue")
+            }
+            if (keepsConnections) assert.isAtMost(server.accepted, 2)
+          } else {
+            const result = yield* Effect.either(send(server, "/continue"))
+            if (Either.isLeft(result)) expectError(result.left, "connection", "response")
+            else assert.strictEqual(result.right.body, "after continue")
+          }
+          assert.strictEqual((yield* send(server, "/echo")).status, 200)
+        }))
+
+      for (const encoding of ["gzip", "x-gzip", "deflate", "raw-deflate", "br"]) {
+        test(`${encoding}: a compressed answer is read`, (server) =>
+          Effect.gen(function*() {
+            for (const status of [200, 503]) {
+              const response = yield* send(server, `/compressed/${encoding}/${status}`)
+              assert.strictEqual(response.status, status)
+              assert.strictEqual(response.body, "{\"wörld\":true}")
+              assert.isFalse(response.truncated)
+            }
+          }))
+      }
+
+      for (const encoding of ["gzip", "deflate", "br"]) {
+        test(`${encoding}: what grows beyond the largest size is cut`, (server) =>
+          Effect.gen(function*() {
+            const response = yield* send(server, `/bomb/${encoding}`)
+            assert.isTrue(response.truncated)
+            assert.isAtMost(response.body.length, maxBodyBytes)
+            assert.strictEqual((yield* send(server, "/echo")).status, 200)
+          }))
+      }
+
+      test("compressed, and not whole", (server) =>
+        Effect.gen(function*() {
+          const success = yield* Effect.either(send(server, "/compressed-half/200"))
+          if (Either.isLeft(success)) expectError(success.left, "connection", "body")
+          // `fetch` does not notice.
+          else assert.isTrue("{\"half\":true}".repeat(50).startsWith(success.right.body))
+          const response = yield* send(server, "/compressed-half/503")
+          assert.strictEqual(response.status, 503)
+          if (Either.isLeft(success)) assert.isTrue(response.truncated)
+          assert.strictEqual((yield* send(server, "/compressed-nothing")).body, "")
+          assert.strictEqual((yield* send(server, "/echo")).status, 200)
         }))
 
       test("a body of the largest size is whole; one byte more is cut, and its connection ends", (server) =>

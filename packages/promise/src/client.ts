@@ -25,7 +25,8 @@ import { sendEvents } from "./sendEvents.js"
 import type * as Types from "./types.js"
 
 type Open = (
-  config: HookrailConfig.HookrailConfig
+  config: HookrailConfig.HookrailConfig,
+  options: Types.TransportOptions | undefined
 ) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
 
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
@@ -104,14 +105,17 @@ export const define = (open: Open): Types.HookrailConstructor => {
     readonly #runs = new Queue<Run<never>>()
     #closing: Promise<void> | undefined
 
-    constructor({ apiKey, ...options }: Types.HookrailOptions = {}) {
+    constructor({ apiKey, transport: transportOptions, ...options }: Types.HookrailOptions = {}) {
       if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a string")
+      if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
+        throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
+      }
       const config = runSync(HookrailConfig.make({
         ...options,
         apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
       }))
       this.#scope = runSync(Scope.make())
-      const transport = runSync(Scope.extend(open(config), this.#scope))
+      const transport = runSync(Scope.extend(open(config, transportOptions), this.#scope))
       this.#calls = makeCalls({ config, transport, keys: IdempotencyKeys.random })
     }
 

@@ -38,7 +38,8 @@ export type {
   RetryOptions,
   SendEventsOptions,
   SendOptions,
-  SendResult
+  SendResult,
+  TransportOptions
 } from "./types.js"
 export {
   MalformedSignatureError,

@@ -12,8 +12,8 @@ import type * as Types from "./types.js"
  *
  * @since 0.1.0
  */
-export const Hookrail: Types.HookrailConstructor = define((config) =>
-  NodeTransport.make({ connections: config.maxInFlight })
+export const Hookrail: Types.HookrailConstructor = define((config, options) =>
+  NodeTransport.make({ ...options, connections: options?.connections ?? config.maxInFlight })
 )
 
 /**

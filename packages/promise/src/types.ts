@@ -32,6 +32,36 @@ export interface RetryOptions {
 }
 
 /**
+ * How connections are made. Only on Node: elsewhere they are those of `fetch`, and `transport` is refused. All of it is checked
+ * when the client is built. Certificates and keys are PEM: the content of a file, not its name.
+ *
+ * @since 0.1.0
+ */
+export interface TransportOptions {
+  /** How many connections to hold at most. Default: `maxInFlight`, so that no request waits for a connection. */
+  readonly connections?: number | undefined
+  /** How long establishing a connection may take, proxy and TLS included. Default 5 seconds. */
+  readonly connectTimeout?: Duration | undefined
+  /** How long an idle connection is kept, unless the server asks for less. Default 30 seconds. */
+  readonly keepAliveTimeout?: Duration | undefined
+  /** Certificate authorities to trust instead of Node's own, for the server and for an `https` proxy. */
+  readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array> | undefined
+  /** The certificate of the client, and those between it and the authority, for a server that asks for one. Needs `key`. */
+  readonly cert?: string | Uint8Array | undefined
+  /** The private key of `cert`. */
+  readonly key?: string | Uint8Array | undefined
+  /** What opens an encrypted `key` or `pfx`. */
+  readonly passphrase?: string | undefined
+  /** Certificate and key in one, as PKCS #12, instead of `cert` and `key`. */
+  readonly pfx?: Uint8Array | undefined
+  /**
+   * The URL of the HTTP proxy that every request goes through, with a user name and password if it needs them; `false` for
+   * none, whatever the environment says. Default: `HTTPS_PROXY` or `HTTP_PROXY`, and `NO_PROXY`.
+   */
+  readonly proxy?: string | URL | false | undefined
+}
+
+/**
  * The options of a client.
  *
  * @since 0.1.0
@@ -53,6 +83,8 @@ export interface HookrailOptions {
   readonly onUnmatched?: "log" | "ignore" | "fail" | undefined
   /** Whether to ask `/readyz` before a 401, or a 404 on a read, is believed. Default true. */
   readonly probeOutages?: boolean | undefined
+  /** A proxy, certificates and limits of connections. Only on Node. */
+  readonly transport?: TransportOptions | undefined
 }
 
 /**

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as fetchTransport from "hookrail/transport/fetch"
 import { define } from "./client.js"
+import { configError } from "./errors.js"
 import type * as Types from "./types.js"
 
 /**
@@ -13,7 +14,11 @@ import type * as Types from "./types.js"
  *
  * @since 0.1.0
  */
-export const Hookrail: Types.HookrailConstructor = define(() => Effect.succeed(fetchTransport.service))
+export const Hookrail: Types.HookrailConstructor = define((_, options) =>
+  options === undefined
+    ? Effect.succeed(fetchTransport.service)
+    : Effect.fail(configError("transport", "is for Node: here connections are those of fetch"))
+)
 
 /**
  * @since 0.1.0

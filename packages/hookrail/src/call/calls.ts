@@ -139,7 +139,7 @@ export class Calls {
       origin: config.origin,
       path: `${config.prefix}/readyz`,
       // No credentials: it needs none.
-      headers: { "user-agent": config.userAgent },
+      headers: { "user-agent": config.userAgent, "accept-encoding": "identity" },
       body: undefined,
       responseTimeout: config.responseTimeout,
       timeout: config.timeout

@@ -23,7 +23,12 @@ export class Reader {
     authorization: string,
     private readonly path: string
   ) {
-    this.headers = { authorization, "user-agent": config.userAgent, accept: "application/json" }
+    this.headers = {
+      authorization,
+      "user-agent": config.userAgent,
+      accept: "application/json",
+      "accept-encoding": "identity"
+    }
   }
 
   /** The call that reads a status, or its error. */

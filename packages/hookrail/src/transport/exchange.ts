@@ -26,9 +26,13 @@ export class BodyBuffer {
     return !this.truncated
   }
 
+  bytes(): Uint8Array {
+    return concat(this.chunks, this.size)
+  }
+
   /** Decodes once and whole, so that a character split between chunks survives. */
   text(): string {
-    return new TextDecoder().decode(concat(this.chunks, this.size))
+    return new TextDecoder().decode(this.bytes())
   }
 }
 

@@ -69,7 +69,8 @@ export const connectionError = (error: unknown, answering: boolean): TransportEr
     phase,
     description: root.error.message || root.code || root.error.name,
     ...(root.code === undefined ? {} : { code: root.code }),
-    ...(root.parser ? {} : { cause: root.error })
+    // An error about the name in a certificate holds all of it, in circles that cannot be printed as JSON.
+    ...(root.parser || "cert" in root.error ? {} : { cause: root.error })
   })
 }
 
@@ -78,6 +79,14 @@ export const timeoutError = (phase: "connect" | "response" | "body", limit: numb
   const what = phase === "connect" ? "no connection" : phase === "response" ? "no answer" : "no complete answer"
   return new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` })
 }
+
+/** The error of a success whose body cannot be decompressed. */
+export const unreadableError = (encoding: string): TransportError =>
+  new TransportError({
+    reason: "connection",
+    phase: "body",
+    description: `the answer is compressed (${encoding.slice(0, 40)}) and cannot be read: it was asked for uncompressed`
+  })
 
 const headerName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/

@@ -15,9 +15,10 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ifTraced } from "../fiber/services.js"
+import { decompress } from "./decompress.js"
 import { TransportError } from "./error.js"
 import { BodyBuffer, Limits } from "./exchange.js"
-import { connectionError, invalidRequest } from "./failure.js"
+import { connectionError, invalidRequest, unreadableError } from "./failure.js"
 import type { TransportRequest, TransportResponse } from "./model.js"
 import { maxBodyBytes } from "./model.js"
 import type { Service } from "./service.js"
@@ -63,7 +64,7 @@ const read = (response: HttpClientResponse): Effect.Effect<TransportResponse, Tr
   }
   return Effect.suspend(() => {
     const body = new BodyBuffer()
-    return Effect.map(
+    return Effect.flatMap(
       Effect.catchAll(
         Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => body.add(chunk))),
         (error) => {
@@ -75,9 +76,54 @@ const read = (response: HttpClientResponse): Effect.Effect<TransportResponse, Tr
           return Effect.void
         }
       ),
-      () => answerOf(response, body.text(), body.truncated)
+      () => {
+        const encoding = response.headers["content-encoding"]
+        return encoding === undefined || body.truncated
+          ? Effect.succeed(answerOf(response, body.text(), body.truncated))
+          : decompressed(response, encoding, body)
+      }
     )
   })
+}
+
+/**
+ * Some clients decompress, and leave the header in place; others do not. Their bytes tell: JSON is decompressed already, and
+ * so is other text that is not in the encoding that the header names.
+ */
+const decompressed = (
+  response: HttpClientResponse,
+  encoding: string,
+  body: BodyBuffer
+): Effect.Effect<TransportResponse, TransportError> =>
+  Effect.suspend(() => {
+    const bytes = body.bytes()
+    const text = textOf(bytes)
+    if (text !== undefined && isJson(text)) return Effect.succeed(answerOf(response, text, false))
+    const result = decompress(encoding, bytes)
+    if (result !== undefined) {
+      return Effect.succeed(answerOf(response, new TextDecoder().decode(result.bytes), result.truncated))
+    }
+    if (text !== undefined) return Effect.succeed(answerOf(response, text, false))
+    return statusOf(response) < 400
+      ? Effect.fail(unreadableError(encoding))
+      : Effect.succeed(answerOf(response, "", true))
+  })
+
+const textOf = (bytes: Uint8Array): string | undefined => {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

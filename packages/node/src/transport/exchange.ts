@@ -3,11 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import type { Abortable, Listener, TransportRequest, TransportResponse } from "hookrail/Transport"
-import { maxBodyBytes, TransportError } from "hookrail/Transport"
+import { decompress, maxBodyBytes, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
 import type { Deadlines, Limited } from "./deadlines.js"
 import { isDue } from "./deadlines.js"
+import { type Proxy, proxyCode, refusal } from "./proxy.js"
 
 /** What undici's errors have in common. */
 interface NetworkError extends Error {
@@ -24,6 +25,13 @@ export const connectTimeoutCode = "UND_ERR_CONNECT_TIMEOUT"
 const isNamed = (raw: Buffer, name: string): boolean =>
   raw.length === name.length && raw.toString("latin1").toLowerCase() === name
 
+const headerOf = (rawHeaders: ReadonlyArray<Buffer>, name: string): string | undefined => {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (isNamed(rawHeaders[i]!, name)) return rawHeaders[i + 1]!.toString("latin1")
+  }
+  return undefined
+}
+
 const decode = (bytes: Buffer): string => {
   const text = bytes.toString("utf8")
   // As `TextDecoder` does on the other transports.
@@ -39,6 +47,13 @@ interface DispatchOptions {
   readonly method: TransportRequest["method"]
   readonly headers: Record<string, string>
   body: Uint8Array | null
+}
+
+/** The way to the server, where it is not a direct one. */
+export interface Via {
+  readonly proxy: Proxy
+  /** It reads the request and answers it, instead of passing bytes through a tunnel. */
+  readonly forwards: boolean
 }
 
 type State =
@@ -59,6 +74,8 @@ type State =
 export class UndiciExchange implements Abortable, Limited, Answer {
   /** Undici did not even take the request: an invalid header or path. */
   refused = false
+  /** Set by the client that the request goes through. */
+  via: Via | undefined
 
   /** The earliest moment at which any limit could be exceeded; only then it is looked at which one applies. */
   due: number
@@ -116,6 +133,10 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   onHeaders(status: number, rawHeaders: ReadonlyArray<Buffer>): boolean {
     // 1xx only announces the answer.
     if (status >= 200 && this.state === "sent") {
+      if (status === 407 && this.via?.forwards === true) {
+        this.refusedBy(this.via.proxy)
+        return true
+      }
       this.state = "answering"
       this.status = status
       this.rawHeaders = rawHeaders
@@ -160,8 +181,9 @@ export class UndiciExchange implements Abortable, Limited, Answer {
           phase: state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
           description: error.message || (code ?? error.name),
           ...(code === undefined ? {} : { code }),
-          // A parser error holds the bytes it choked on, which may be an echo of the request and its credentials.
-          ...(error.name === "HTTPParserError" ? {} : { cause: error })
+          // A parser error holds the bytes it choked on, which may be an echo of the request and its credentials; one about
+          // the name in a certificate holds all of it, in circles that cannot be printed as JSON.
+          ...(error.name === "HTTPParserError" || "cert" in error ? {} : { cause: error })
         })
       )
     }
@@ -206,6 +228,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     this.deadlines.delete(this)
     this.options = undefined
     this.destroy = undefined
+    this.via = undefined
     this.rawHeaders = noHeaders
     this.chunk = undefined
     this.chunks = undefined
@@ -221,16 +244,23 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   private respond(truncated: boolean): void {
     const { chunk, chunks, rawHeaders, size, status } = this
     this.end()
-    const body = chunks !== undefined ? decode(Buffer.concat(chunks, size)) : chunk !== undefined ? decode(chunk) : ""
+    let bytes = chunks !== undefined ? Buffer.concat(chunks, size) : chunk
+    const encoding = bytes === undefined ? undefined : headerOf(rawHeaders, "content-encoding")
+    if (encoding !== undefined) {
+      const result = truncated ? undefined : decompress(encoding, bytes!)
+      if (result === undefined && status < 400 && !truncated) {
+        const description = `the answer is compressed (${encoding.slice(0, 40)}) and cannot be read`
+        return this.fail(new TransportError({ reason: "connection", phase: "body", description }))
+      }
+      bytes = result === undefined
+        ? undefined
+        : Buffer.from(result.bytes.buffer, result.bytes.byteOffset, result.bytes.length)
+      truncated = result?.truncated ?? true
+    }
     this.response = {
       status,
-      header: (name) => {
-        for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-          if (isNamed(rawHeaders[i]!, name)) return rawHeaders[i + 1]!.toString("latin1")
-        }
-        return undefined
-      },
-      body,
+      header: (name) => headerOf(rawHeaders, name),
+      body: bytes === undefined ? "" : decode(bytes),
       truncated
     }
     this.answers.add(this)
@@ -242,9 +272,21 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     if (response !== undefined) this.listener.resume(Effect.succeed(response))
   }
 
+  /** It has read the event, but passed nothing on: to the server nothing was sent. */
+  private refusedBy(proxy: Proxy): void {
+    const description = refusal(proxy, 407, "the request")
+    const { destroy } = this
+    this.fail(new TransportError({ reason: "connection", phase: "connect", code: proxyCode, description }))
+    destroy?.(dropped)
+  }
+
   private timedOut(phase: TransportError["phase"], limit: number): void {
-    const what = phase === "connect" ? "no connection" : phase === "response" ? "no answer" : "no complete answer"
+    const what = phase === "connect" ? this.noConnection() : phase === "response" ? "no answer" : "no complete answer"
     this.fail(new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` }))
+  }
+
+  private noConnection(): string {
+    return this.via === undefined ? "no connection" : `no connection through the proxy ${this.via.proxy.name}`
   }
 
   private fail(error: TransportError): void {

@@ -1,0 +1,179 @@
+/** Undici's connection pools, one per origin, and an account of every socket. */
+import type { Abortable, Listener, TransportError, TransportRequest, TransportResponse } from "hookrail/Transport"
+import type { Socket } from "node:net"
+import type { buildConnector, Client as UndiciClient, Dispatcher, Pool as UndiciPool } from "undici"
+// The inner modules of undici, because its index also loads fetch, caches, mocks and WebSocket: most of its start-up
+// time. They carry no declarations; the types are those of the index. `undici.test.ts` holds them to it.
+// @ts-expect-error no declarations
+import connectModule from "undici/lib/core/connect.js"
+// @ts-expect-error no declarations
+import symbolsModule from "undici/lib/core/symbols.js"
+// @ts-expect-error no declarations
+import clientModule from "undici/lib/dispatcher/client.js"
+// @ts-expect-error no declarations
+import poolModule from "undici/lib/dispatcher/pool.js"
+import { Answers } from "./answers.js"
+import type { SecureContexts } from "./certificates.js"
+import { Deadlines } from "./deadlines.js"
+import { connectTimeoutCode, UndiciExchange, type Via } from "./exchange.js"
+import type { Proxy, ProxyOf } from "./proxy.js"
+import { type Connect, type Connector, through } from "./tunnel.js"
+
+const makeConnector = connectModule as (options: buildConnector.BuildOptions) => Connector
+const { kParser } = symbolsModule as { readonly kParser: symbol }
+const Client = clientModule as typeof UndiciClient
+const Pool = poolModule as typeof UndiciPool
+
+export interface Settings {
+  readonly connections: number
+  readonly connectTimeout: number
+  readonly keepAliveTimeout: number
+  readonly contexts: SecureContexts
+  readonly proxyOf: ProxyOf
+}
+
+/**
+ * A client that stays in the pool when it refuses a request. The pool takes `false` for "busy until the next drain
+ * event", but after a request that undici finds invalid no such event comes: the pool would lose the connection.
+ */
+class PooledClient extends Client {
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return super.dispatch(options, handler) || (handler as unknown as UndiciExchange).refused
+  }
+}
+
+/** One whose connections lead through a proxy. Without a tunnel, it is the proxy that reads the request. */
+class ProxiedClient extends PooledClient implements Via {
+  readonly forwards: boolean
+  private readonly destination: string
+
+  constructor(origin: URL, options: object, readonly proxy: Proxy) {
+    super(origin, options)
+    this.destination = origin.origin
+    this.forwards = origin.protocol === "http:"
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    ;(handler as unknown as UndiciExchange).via = this
+    return super.dispatch(this.forwards ? this.forwarded(options) : options, handler)
+  }
+
+  private forwarded(options: Dispatcher.DispatchOptions): Dispatcher.DispatchOptions {
+    const authorization = this.proxy.authorization()
+    return {
+      ...options,
+      path: this.destination + options.path,
+      headers: {
+        ...options.headers as Record<string, string>,
+        ...(authorization === undefined ? {} : { "proxy-authorization": authorization })
+      }
+    }
+  }
+}
+
+interface Parser {
+  onHeadersComplete: (this: Parser, status: number, upgrade: boolean, keepAlive: boolean) => number
+}
+
+/**
+ * Undici ends a connection on `100 Continue`, which it never asks for. Some proxies send it all the same; it says no more
+ * than any other 1xx, and those are skipped.
+ */
+function onHeadersComplete(this: Parser, status: number, upgrade: boolean, keepAlive: boolean): number {
+  const original = (Object.getPrototypeOf(this) as Parser).onHeadersComplete
+  return original.call(this, status === 100 ? 102 : status, upgrade, keepAlive)
+}
+
+const skipContinue = (socket: Socket): void => {
+  const parser = (socket as unknown as { readonly [kParser]?: Parser })[kParser]
+  if (parser !== undefined && parser !== null) parser.onHeadersComplete = onHeadersComplete
+}
+
+export class Pools {
+  private readonly pools = new Map<string, UndiciPool>()
+  /** Undici forgets some of its connections, such as those still being established. */
+  private readonly sockets = new Set<Socket>()
+  private readonly toServer: Connector
+  private readonly connector: buildConnector.connector
+  private readonly deadlines = new Deadlines()
+  private readonly answers = new Answers()
+  private closed = false
+
+  constructor(private readonly settings: Settings) {
+    const toServer = connectorOf(settings.contexts.server)
+    this.toServer = toServer
+    this.connector = this.inTime((options, track, callback) => track(toServer(options, callback)))
+  }
+
+  start(request: TransportRequest, listener: Listener<TransportResponse, TransportError>): Abortable {
+    const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, this.answers, listener)
+    try {
+      exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
+    } catch (error) {
+      exchange.onError(error as Error)
+    }
+    return exchange
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    const pools = [...this.pools.values()].map((pool) => pool.destroy(new Error("the transport is closed")))
+    const sockets = [...this.sockets].map((socket) =>
+      new Promise<void>((resolve) => {
+        socket.once("close", () => resolve())
+        socket.destroy()
+      })
+    )
+    await Promise.all([...pools, ...sockets])
+  }
+
+  private open(origin: string): UndiciPool {
+    if (this.closed) throw new Error("the transport is closed")
+    const { connections, contexts, keepAliveTimeout, proxyOf } = this.settings
+    const proxy = proxyOf(new URL(origin))
+    const pool = new Pool(origin, {
+      connections,
+      connect: proxy === undefined
+        ? this.connector
+        : this.inTime(through(proxy, connectorOf(contexts.proxy), this.toServer)),
+      factory: (origin, options) =>
+        proxy === undefined ? new PooledClient(origin, options) : new ProxiedClient(origin, options, proxy),
+      keepAliveTimeout,
+      keepAliveMaxTimeout: keepAliveTimeout,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: false
+    })
+    this.pools.set(origin, pool)
+    return pool
+  }
+
+  /** Limits what it takes to connect, and keeps account of the sockets. */
+  private inTime(connect: Connect): buildConnector.connector {
+    const { connectTimeout } = this.settings
+    return (options, callback) => {
+      let current: Socket | undefined
+      const track = (socket: Socket): void => {
+        current = socket
+        this.sockets.add(socket)
+        socket.once("close", () => {
+          if (socket === current) clearTimeout(timer)
+          this.sockets.delete(socket)
+        })
+      }
+      connect(options, track, (...result) => {
+        clearTimeout(timer)
+        callback(...result)
+        if (result[0] === null) skipContinue(result[1])
+      })
+      const timer = setTimeout(() => {
+        const error = new Error(`no connection to ${options.host ?? options.hostname} within ${connectTimeout} ms`)
+        current?.destroy(Object.assign(error, { code: connectTimeoutCode }))
+      }, connectTimeout)
+    }
+  }
+}
+
+const connectorOf = (secureContext: SecureContexts["server"]): Connector =>
+  // Undici's own connect timeout is off, since it is half a second to a second late.
+  makeConnector({ timeout: 0, allowH2: false, ...(secureContext === undefined ? {} : { secureContext }) })
