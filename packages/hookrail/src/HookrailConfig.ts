@@ -11,9 +11,24 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
-import { toMillis } from "./options/duration.js"
+import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
+import { positiveDuration } from "./options/duration.js"
+import { checkOptions } from "./options/settings.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 import { redact } from "./wire/redact.js"
+
+export {
+  anything,
+  type Check,
+  type Checked,
+  type Checks,
+  flag,
+  oneOf,
+  wholeNumber,
+  withDefault
+} from "./options/check.js"
+export { duration } from "./options/duration.js"
+export { checkOptions } from "./options/settings.js"
 
 /**
  * How failed attempts are retried: a policy, the settings of one, a `Schedule` of your own over the error (it sees only
@@ -141,13 +156,6 @@ const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, Hookrail
   return Effect.succeed(url)
 }
 
-const durationOf = (option: "timeout" | "responseTimeout", input: Duration.DurationInput) => {
-  const millis = toMillis(input)
-  return millis === undefined || millis <= 0
-    ? fail(option, "must be a finite duration above 0")
-    : Effect.succeed(millis)
-}
-
 /**
  * The policy or schedule that a `retry` option means.
  *
@@ -174,27 +182,29 @@ export const resolveRetry = (
  */
 export const make = (options: Options = {}): Effect.Effect<HookrailConfig, HookrailConfigError> =>
   Effect.gen(function*() {
+    const { apiKey: _, baseUrl: _url, retry, ...settings } = yield* checkOptions(options, checks)
     const apiKey = yield* apiKeyOf(options)
     const url = yield* baseUrlOf(options)
-    const timeout = yield* durationOf("timeout", options.timeout ?? 15_000)
-    const responseTimeout = yield* durationOf("responseTimeout", options.responseTimeout ?? 10_000)
-    const maxInFlight = options.maxInFlight ?? 64
-    if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
-      return yield* fail("maxInFlight", "must be a whole number, 1 or more")
-    }
     return {
       apiKey,
       origin: url.origin,
       prefix: url.pathname.replace(/\/+$/, ""),
-      timeout,
-      responseTimeout,
-      retry: yield* resolveRetry(options.retry),
-      maxInFlight,
-      onUnmatched: options.onUnmatched ?? "log",
-      probeOutages: options.probeOutages ?? true,
+      ...settings,
+      retry: yield* resolveRetry(retry),
       userAgent: `hookrail-typescript/${version}`
     }
   })
+
+const checks = {
+  apiKey: anything<Options["apiKey"]>,
+  baseUrl: anything<Options["baseUrl"]>,
+  retry: anything<Options["retry"]>,
+  timeout: withDefault(positiveDuration, 15_000),
+  responseTimeout: withDefault(positiveDuration, 10_000),
+  maxInFlight: withDefault(wholeNumber(), 64),
+  onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
+  probeOutages: withDefault(flag, true)
+}
 
 /**
  * Options whose values may be `Config`s. `retry` is taken as it is.

@@ -31,10 +31,9 @@ import type * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { WebhookVerificationError } from "./HookrailError.js"
 import {
@@ -43,6 +42,9 @@ import {
   SignatureError,
   SignatureTimestampError
 } from "./HookrailError.js"
+import { anything, Reason, withDefault } from "./options/check.js"
+import { tolerance } from "./options/duration.js"
+import { checkOptions } from "./options/settings.js"
 import * as kernel from "./signature/kernel.js"
 import { advice, findMistake, otherProduct } from "./signature/mistakes.js"
 
@@ -130,7 +132,8 @@ export interface SignatureVerifierOptions<out E = never, out R = never> {
   readonly secrets: Secrets | Effect.Effect<Secrets, E, R>
   /**
    * How far the time of the signature may be from this machine's, inclusive, in the past and in the future. Every
-   * attempt is signed anew, so this needs to cover the transport and wrong clocks only. Default: 5 minutes.
+   * attempt is signed anew, so this needs to cover the transport and wrong clocks only. A number is milliseconds; one
+   * below a second is refused, since only seconds can be meant. Default: 5 minutes.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
@@ -203,14 +206,10 @@ export class SignatureVerifier extends Context.Tag("hookrail/SignatureVerifier")
 const configError = (option: string, reason: string): Effect.Effect<never, HookrailConfigError> =>
   Effect.fail(new HookrailConfigError({ option, reason }))
 
-/** Milliseconds, or `undefined` for what is no finite duration. `Duration` itself takes a negative one for zero. */
-const toleranceMillisOf = (tolerance: Duration.DurationInput | undefined): number | undefined => {
-  if (tolerance === undefined) return kernel.defaultToleranceSeconds * 1000
-  const numbers = typeof tolerance === "string" ? [Number.parseFloat(tolerance)] : [tolerance].flat()
-  if (numbers.some((part) => typeof part !== "object" && !(part >= 0))) return undefined
-  const millis = Option.getOrElse(Option.map(Duration.decodeUnknown(tolerance), Duration.toMillis), () => Infinity)
-  return Number.isFinite(millis) ? millis : undefined
-}
+/** The kernel counts in seconds, as the errors do. */
+const toleranceOf = withDefault(tolerance, kernel.defaultToleranceSeconds * 1000)
+
+const checks = { secrets: anything<unknown>, tolerance: toleranceOf }
 
 const faultOf = (secret: unknown): string =>
   typeof secret !== "string"
@@ -228,10 +227,10 @@ interface Settings {
   readonly toleranceMillis: number
 }
 
-/** Checks the options. The secrets are unwrapped here, into the keys, and to look for a mistake. */
+/** Checks the secrets. They are unwrapped here, into the keys, and to look for a mistake. */
 const settingsOf = (
   given: Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>,
-  tolerance: Duration.DurationInput | undefined,
+  toleranceMillis: number,
   keyOf: (secret: string) => kernel.Key
 ): Effect.Effect<Settings, HookrailConfigError> => {
   const secrets = Redacted.isRedacted(given) ? [given] : given
@@ -246,10 +245,7 @@ const settingsOf = (
     keys.push(keyOf(secret))
   }
   if (!keys.every(kernel.isUsable)) return configError("secrets", "there is neither node:crypto nor WebCrypto here")
-  const toleranceMillis = toleranceMillisOf(tolerance)
-  return toleranceMillis === undefined
-    ? configError("tolerance", "give a finite duration that is not negative, such as \"5 minutes\"")
-    : Effect.succeed({ keys, secrets, toleranceMillis })
+  return Effect.succeed({ keys, secrets, toleranceMillis })
 }
 
 type Verdict = Effect.Effect<VerifiedWebhook, WebhookVerificationError>
@@ -341,7 +337,7 @@ const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw b
  * The bare service, to bind to a tag of your own: for several endpoints with secrets of their own, say.
  *
  * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one with white space or quotes
- * around it, a tolerance that is negative or infinite; and with what reading the secrets fails with.
+ * around it, a tolerance that is infinite or below a second; and with what reading the secrets fails with.
  *
  * @since 0.1.0
  * @category constructors
@@ -350,7 +346,8 @@ export const make = <E = never, R = never>(
   options: SignatureVerifierOptions<E, R>
 ): Effect.Effect<Service, HookrailConfigError | E, R> =>
   Effect.gen(function*() {
-    const { secrets, tolerance } = options
+    const { tolerance } = yield* checkOptions(options, checks)
+    const { secrets } = options
     if (!Effect.isEffect(secrets)) {
       const settings = yield* settingsOf(secrets, tolerance, kernel.importKey)
       return serviceOf({ settings }, () => Effect.void)
@@ -439,13 +436,20 @@ export const verifySignature = (
   options: SignatureVerifierOptions & SignedWebhook & { readonly secrets: Secrets }
 ): Effect.Effect<VerifiedWebhook, WebhookVerificationError | HookrailConfigError> =>
   Effect.clockWith((clock) =>
-    Effect.flatMap(settingsOf(options.secrets, options.tolerance, kernel.cachedKey), (settings) => {
+    Effect.flatMap(oneSettingsOf(options), (settings) => {
       const { body } = options
       const headers = headersOf(options)
       const now = clock.unsafeCurrentTimeMillis()
       return verifyWith(settings, headers, body, now, () => explainOne(settings, headers, body))
     })
   )
+
+const oneSettingsOf = (options: { readonly secrets: Secrets; readonly tolerance?: unknown }) => {
+  const tolerance = toleranceOf(options.tolerance)
+  return tolerance instanceof Reason
+    ? configError("tolerance", tolerance.text)
+    : settingsOf(options.secrets, tolerance, kernel.cachedKey)
+}
 
 const explainOne = makeExplainer()
 

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { HookrailConfigError } from "hookrail/HookrailError"
+import { anything, checkOptions, duration, wholeNumber, withDefault } from "hookrail/HookrailConfig"
+import type { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
 import type { Exchange, Receiver, Service, TransportRequest } from "hookrail/Transport"
 import type { Socket } from "node:net"
@@ -22,7 +22,7 @@ import clientModule from "undici/lib/dispatcher/client.js"
 // @ts-expect-error no declarations
 import poolModule from "undici/lib/dispatcher/pool.js"
 import { Answers } from "./transport/answers.js"
-import { Deadlines, maxDelay } from "./transport/deadlines.js"
+import { Deadlines } from "./transport/deadlines.js"
 import { connectTimeoutCode, UndiciExchange } from "./transport/exchange.js"
 
 const makeConnector = connectModule as typeof buildConnector
@@ -54,44 +54,21 @@ interface Settings {
   readonly ca: string | Array<string> | undefined
 }
 
-const millis = (
-  option: string,
-  input: Duration.DurationInput | undefined,
-  fallback: number
-): Effect.Effect<number, HookrailConfigError> => {
-  if (input === undefined) return Effect.succeed(fallback)
-  const value = Option.match(Duration.decodeUnknown(input), { onNone: () => Number.NaN, onSome: Duration.toMillis })
-  return value > 0 && value <= maxDelay
-    ? Effect.succeed(value)
-    : Effect.fail(
-      new HookrailConfigError({
-        option,
-        reason: `must be a duration above zero and below 25 days, such as "${fallback / 1000} seconds"`
-      })
-    )
+/** No timer takes more. */
+const longest = "24 days"
+
+const checks = {
+  connections: withDefault(wholeNumber(), 64),
+  connectTimeout: withDefault(duration(longest), 5_000),
+  keepAliveTimeout: withDefault(duration(longest), 30_000),
+  ca: anything<Options["ca"]>
 }
 
 const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigError> =>
-  Effect.suspend(() => {
-    const connections = options.connections ?? 64
-    if (!Number.isSafeInteger(connections) || connections < 1) {
-      return Effect.fail(
-        new HookrailConfigError({ option: "connections", reason: "must be a whole number above zero" })
-      )
-    }
-    return Effect.map(
-      Effect.all([
-        millis("connectTimeout", options.connectTimeout, 5_000),
-        millis("keepAliveTimeout", options.keepAliveTimeout, 30_000)
-      ]),
-      ([connectTimeout, keepAliveTimeout]) => ({
-        connections,
-        connectTimeout,
-        keepAliveTimeout,
-        ca: typeof options.ca === "string" ? options.ca : options.ca?.slice()
-      })
-    )
-  })
+  Effect.map(
+    checkOptions(options, checks),
+    (settings) => ({ ...settings, ca: typeof settings.ca === "string" ? settings.ca : settings.ca?.slice() })
+  )
 
 /**
  * A client that stays in the pool when it refuses a request. The pool takes `false` for "busy until the next drain
