@@ -73,7 +73,7 @@ const cases: ReadonlyArray<readonly [maker: string, options: object, option: str
     "verifier",
     { tolerance: 300 },
     "tolerance",
-    "from 1 second, such as \"5 minutes\" or 300_000 (a number is milliseconds)"
+    "at least 1 second, such as \"5 minutes\" or 300000 (a number is milliseconds)"
   ],
   ["webhooks", { onUnHandled: "retry" }, "onUnHandled", "did you mean onUnhandled?"],
   ["webhooks", { onUnverified: "throw" }, "onUnverified", "must be \"retry\" or \"reject\""],

@@ -13,7 +13,9 @@ import { type Abortable, nothing } from "hookrail/fiber/abortable"
 import { Queue, type Queued } from "hookrail/gate/queue"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
-import { toMillis } from "hookrail/options/duration"
+import { awaitOptionsFault } from "hookrail/options/calls"
+import { Reason } from "hookrail/options/check"
+import { positiveDuration } from "hookrail/options/duration"
 import * as internal from "hookrail/send/client"
 import type * as Transport from "hookrail/Transport"
 import { onAbort } from "./abort.js"
@@ -98,8 +100,10 @@ export const define = (open: Open): Types.HookrailConstructor => {
     readonly #runs = new Queue<Run<never>>()
     #closing: Promise<void> | undefined
 
-    constructor({ apiKey, ...options }: Types.HookrailOptions = {}) {
-      if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a string")
+    constructor(given: Types.HookrailOptions = {}) {
+      if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
+      const { apiKey, ...options } = given
+      if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
       const config = runSync(HookrailConfig.make({
         ...options,
         apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
@@ -120,11 +124,11 @@ export const define = (open: Open): Types.HookrailConstructor => {
     awaitEvent(eventId: string, options: Types.AwaitOptions = {}): Promise<Types.EventStatus> {
       const { pollInterval, signal } = options
       return this.#run(signal, () => {
+        const fault = awaitOptionsFault(options)
+        if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         if (pollInterval === undefined) return this.#client.awaitEvent(eventId, options)
-        const millis = toMillis(pollInterval)
-        if (millis === undefined || millis <= 0) {
-          return Effect.fail(argumentError("pollInterval", "must be a finite duration above 0"))
-        }
+        const millis = positiveDuration(pollInterval)
+        if (millis instanceof Reason) return Effect.fail(argumentError("pollInterval", millis.text))
         return this.#client.awaitEvent(eventId, { ...options, schedule: Schedule.spaced(millis) })
       })
     }

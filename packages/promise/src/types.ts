@@ -4,7 +4,19 @@
  * @since 0.1.0
  */
 
-type Unit = "milli" | "millis" | "second" | "seconds" | "minute" | "minutes" | "hour" | "hours"
+type Unit =
+  | "milli"
+  | "millis"
+  | "second"
+  | "seconds"
+  | "minute"
+  | "minutes"
+  | "hour"
+  | "hours"
+  | "day"
+  | "days"
+  | "week"
+  | "weeks"
 
 /**
  * Milliseconds, or a text such as `"5 seconds"`.

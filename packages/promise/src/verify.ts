@@ -26,7 +26,9 @@
  *
  * @since 0.1.0
  */
+import { isTolerance, millisOf, toleranceReason } from "hookrail/options/tolerance"
 import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/signature/kernel"
+import type { Duration } from "./types.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // errors
@@ -135,8 +137,11 @@ export interface VerifyOptions {
   readonly secrets: string | ReadonlyArray<string>
   /** The raw body, as received. */
   readonly body: WebhookBody
-  /** How far the time of the signature may be from `now`, inclusive, in seconds. Default: 300. */
-  readonly tolerance?: number | undefined
+  /**
+   * How far the time of the signature may be from `now`, inclusive: a text such as `"5 minutes"`, or milliseconds. Below a
+   * second is refused, since only seconds can be meant. Default: 5 minutes.
+   */
+  readonly tolerance?: Duration | undefined
   /** The present: a `Date`, or milliseconds since 1970. Default: this machine's clock. */
   readonly now?: Date | number | undefined
 }
@@ -191,14 +196,16 @@ export interface VerifiedWebhook {
 
 const run = async (
   // eslint-disable-next-line no-restricted-properties -- There is no Effect here, and so no Clock.
-  { body, now = Date.now(), secrets, tolerance = defaultToleranceSeconds }: VerifyOptions,
+  { body, now = Date.now(), secrets, tolerance = defaultToleranceSeconds * 1000 }: VerifyOptions,
   headers: Parameters<typeof verify>[1]
 ): Promise<VerifiedWebhook> => {
   const list = Array.isArray(secrets) ? secrets : [secrets]
-  if (!(list.length && list.every(isSecret) && tolerance >= 0 && tolerance < Infinity)) {
-    throw new TypeError("give secrets without white space or quotes around them, and tolerance in seconds")
+  const millis = millisOf(tolerance)
+  if (!(list.length && list.every(isSecret))) {
+    throw new TypeError("secrets: give at least one, without white space or quotes around it")
   }
-  let verdict = verify(list.map(cachedKey), headers, body, Number(now), tolerance * 1000)
+  if (!isTolerance(millis)) throw new TypeError(`tolerance ${toleranceReason}`)
+  let verdict = verify(list.map(cachedKey), headers, body, Number(now), millis)
   // To await what is there already would cost a turn of the queue.
   if ("then" in verdict) verdict = await verdict
   if (verdict.ok) return verdict.webhook as VerifiedWebhook

@@ -6,16 +6,23 @@ import { Fault, oneOf, readOptions, unknownName, wholeNumber, withDefault } from
  * Why the options of a call cannot be used: a name that none of them has. It runs once per call, over one or two names.
  * An event of `sendEvents` may carry what it likes, such as the row it was made from.
  */
-export const callOptionsFault = (options: object): string | undefined => {
-  if ("topic" in options) return undefined
+export const callOptionsFault = (options: object): string | undefined =>
+  "topic" in options ? undefined : nameFault(options, callOptions)
+
+/** The same of the facade's `awaitEvent`, which has names of its own. */
+export const awaitOptionsFault = (options: object): string | undefined => nameFault(options, awaitOptions)
+
+const nameFault = (options: object, names: ReadonlyArray<string>): string | undefined => {
   for (const name in options) {
-    if (!callOptions.includes(name)) return `${name}: ${unknownName(name, callOptions)}`
+    if (!names.includes(name)) return `${name}: ${unknownName(name, names)}`
   }
   return undefined
 }
 
 /** `signal` is the facade's. */
 const callOptions: ReadonlyArray<string> = ["idempotencyKey", "orderingKey", "timeout", "retry", "signal"]
+
+const awaitOptions: ReadonlyArray<string> = ["timeout", "until", "pollInterval", "retry", "signal"]
 
 /** What is wrong with an argument of a call. */
 export interface ArgumentFault {

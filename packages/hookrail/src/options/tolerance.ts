@@ -2,7 +2,7 @@
 
 /** The one wording, whichever entry is given a tolerance that cannot work. */
 export const toleranceReason =
-  "must be 0 or a finite duration from 1 second, such as \"5 minutes\" or 300_000 (a number is milliseconds)"
+  "must be 0 or at least 1 second, such as \"5 minutes\" or 300000 (a number is milliseconds)"
 
 /** Signatures are made to the second: a number below 1000 can only be one of seconds. */
 export const isTolerance = (millis: number): boolean => millis === 0 || (millis >= 1000 && millis < Infinity)
