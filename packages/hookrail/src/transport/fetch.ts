@@ -27,7 +27,7 @@ class FetchExchange implements Exchange {
     try {
       response = await this.send()
     } catch (error) {
-      return this.fail(connectionError(error, false))
+      return this.fail(connectionError(error))
     }
     if (this.done) return
     this.limits.answered()
@@ -39,7 +39,7 @@ class FetchExchange implements Exchange {
     } catch (error) {
       // A server that answers before it has read the whole request may reset the connection right after. Its verdict is
       // in the status; only a success needs its body.
-      if (status < 400) return this.fail(connectionError(error, true))
+      if (status < 400) return this.fail(connectionError(error, { phase: "body" }))
       body.truncated = true
     }
     if (this.done) return

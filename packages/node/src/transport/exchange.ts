@@ -1,8 +1,8 @@
 /**
  * One exchange over undici's connection pool, by its callbacks.
  */
-import type { Exchange, Receiver, TransportRequest, TransportResponse } from "hookrail/Transport"
-import { maxBodyBytes, TransportError } from "hookrail/Transport"
+import type { Exchange, Receiver, TransportError, TransportRequest, TransportResponse } from "hookrail/Transport"
+import { connectionError, maxBodyBytes, timeoutError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
 import type { Deadlines, Limited } from "./deadlines.js"
@@ -150,19 +150,9 @@ export class UndiciExchange implements Exchange, Limited, Answer {
       // in the status; only a success needs its body.
       this.respond(true)
     } else if (error.code === connectTimeoutCode && state === "waiting") {
-      this.timedOut("connect", this.connectTimeout)
+      this.fail(timeoutError("connect", this.connectTimeout))
     } else {
-      const code = error.code
-      this.fail(
-        new TransportError({
-          reason: "connection",
-          phase: state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
-          description: error.message || (code ?? error.name),
-          ...(code === undefined ? {} : { code }),
-          // A parser error holds the bytes it choked on, which may be an echo of the request and its credentials.
-          ...(error.name === "HTTPParserError" ? {} : { cause: error })
-        })
-      )
+      this.fail(connectionError(error, { phase: this.phase }))
     }
   }
 
@@ -173,10 +163,7 @@ export class UndiciExchange implements Exchange, Limited, Answer {
     this.due = Math.min(whole, response)
     if (isDue(this, now)) {
       const { destroy, options } = this
-      this.timedOut(
-        state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
-        response < whole ? this.responseTimeout : this.timeout
-      )
+      this.fail(timeoutError(this.phase, response < whole ? this.responseTimeout : this.timeout))
       this.drop(destroy, options)
     }
   }
@@ -241,9 +228,9 @@ export class UndiciExchange implements Exchange, Limited, Answer {
     if (response !== undefined) this.receiver.onResponse(response)
   }
 
-  private timedOut(phase: TransportError["phase"], limit: number): void {
-    const what = phase === "connect" ? "no connection" : phase === "response" ? "no answer" : "no complete answer"
-    this.fail(new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` }))
+  /** As long as it waits, nothing has left. */
+  private get phase(): TransportError["phase"] {
+    return this.state === "waiting" ? "connect" : this.state === "sent" ? "response" : "body"
   }
 
   private fail(error: TransportError): void {
