@@ -13,6 +13,7 @@ import * as Schedule from "effect/Schedule"
 import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
 import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
+import type { ClientOptions } from "./options/model.js"
 import { checkOptions } from "./options/settings.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 import { redact } from "./wire/redact.js"
@@ -45,30 +46,7 @@ export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Sch
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /** The producer key. Default: `HOOKRAIL_API_KEY`. */
-  readonly apiKey?: Redacted.Redacted<string> | undefined
-  /**
-   * Where the server is, `http` or `https`, with a path prefix if it has one. Default: `HOOKRAIL_BASE_URL`, else
-   * `http://localhost:8080`.
-   */
-  readonly baseUrl?: string | URL | undefined
-  /** How long an attempt may take as a whole. Default 15 seconds. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** How long the start of an answer may take. Default 10 seconds. */
-  readonly responseTimeout?: Duration.DurationInput | undefined
-  /** Default `RetryPolicy.standard`: 3 retries within 1 minute. */
-  readonly retry?: Retry | undefined
-  /** How many requests may be under way at a time; the others wait for their turn. Default 64. */
-  readonly maxInFlight?: number | undefined
-  /** An event that no subscription matches: log it once per topic (the default), let it pass, or fail. */
-  readonly onUnmatched?: "log" | "ignore" | "fail" | undefined
-  /**
-   * Whether to ask `/readyz` before a 401, or a 404 on a read, is believed: the server gives both while its database is
-   * down (protocol sections 2 and 3). Default true.
-   */
-  readonly probeOutages?: boolean | undefined
-}
+export interface Options extends ClientOptions<Redacted.Redacted<string>, Duration.DurationInput, Retry> {}
 
 /**
  * Validated settings. Times are in milliseconds.

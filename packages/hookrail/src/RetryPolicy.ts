@@ -18,6 +18,7 @@ import type { HookrailError } from "./HookrailError.js"
 import { HookrailConfigError, isRetryable, retryAfterOf } from "./HookrailError.js"
 import { flag, wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
+import type { RetryOptions } from "./options/model.js"
 import { checkOptions } from "./options/settings.js"
 
 /**
@@ -48,18 +49,7 @@ export interface RetryPolicy extends Backoff {
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /** Attempts after the first one. Default 3; 0 makes one request. */
-  readonly maxRetries?: number | undefined
-  /** The ceiling of the first delay, doubled for each further one. Default 200 milliseconds. */
-  readonly base?: Duration.DurationInput | undefined
-  /** The ceiling of any delay. Default 10 seconds. */
-  readonly cap?: Duration.DurationInput | undefined
-  /** No attempt begins later than this after the call did. Default 1 minute. */
-  readonly maxElapsed?: Duration.DurationInput | undefined
-  /** Whether `Retry-After` is a floor under the delay. Default true. */
-  readonly respectRetryAfter?: boolean | undefined
-}
+export interface Options extends RetryOptions<Duration.DurationInput> {}
 
 const checks = {
   maxRetries: withDefault(wholeNumber(0), 3),

@@ -36,7 +36,7 @@ const neutral = [
   /^signature\//,
   /^call\/backoff$/,
   /^gate\/(model|overload|pace|queue)$/,
-  /^options\/(calls|check|tolerance)$/,
+  /^options\/(calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,
   /^transport\/model$/

@@ -28,6 +28,7 @@
  */
 import { isTolerance, millisOf, toleranceReason } from "hookrail/options/tolerance"
 import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/signature/kernel"
+import type { VerifiedWebhook, WebhookBody, WebhookHeaders } from "hookrail/signature/model"
 import type { Duration } from "./types.js"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -105,23 +106,7 @@ export class MalformedSignatureError extends WebhookVerificationError {
 // models
 // ---------------------------------------------------------------------------------------------------------------
 
-/**
- * The raw body of a request, as received. A string stands for its UTF-8.
- *
- * @since 0.1.0
- * @category models
- */
-export type WebhookBody = string | Uint8Array | ArrayBuffer
-
-/**
- * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, or a record.
- *
- * @since 0.1.0
- * @category models
- */
-export type WebhookHeaders =
-  | { readonly get: (name: string) => string | null | undefined }
-  | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+export type { VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
  * What both functions take.
@@ -163,31 +148,6 @@ export interface VerifySignatureOptions extends VerifyOptions {
  */
 export interface VerifyRequestOptions extends VerifyOptions {
   readonly headers: WebhookHeaders
-}
-
-declare const Verified: unique symbol
-
-/**
- * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
- * called with anything unverified.
- *
- * @since 0.1.0
- * @category models
- */
-export interface VerifiedWebhook {
-  readonly [Verified]: true
-  /** The same for every attempt at this delivery: the key to find duplicates by. */
-  readonly deliveryId: string
-  /** The event; `undefined` from `verifySignature`. Not covered by the signature. */
-  readonly eventId?: string | undefined
-  /** The topic; `undefined` from `verifySignature`. Not covered by the signature. */
-  readonly topic?: string | undefined
-  /** The body as given (an `ArrayBuffer` as a view of it). */
-  readonly body: string | Uint8Array
-  /** When this attempt was signed, in seconds since 1970. */
-  readonly signedAtSeconds: number
-  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
-  readonly secretIndex: number
 }
 
 // ---------------------------------------------------------------------------------------------------------------

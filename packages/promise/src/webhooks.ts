@@ -286,9 +286,7 @@ const handlerOf = (pattern: string, handler: Handler): Webhooks.Handler => ({
   handle: (event, done) =>
     Effect.async<void, unknown>((resume) => {
       const controller = new AbortController()
-      // The same, by its name in `verify`.
-      const webhook = event.webhook as unknown as VerifiedWebhook
-      const settled = new Promise((resolve) => resolve(handler({ ...event, webhook, signal: controller.signal }))).then(
+      const settled = new Promise((resolve) => resolve(handler({ ...event, signal: controller.signal }))).then(
         () => Exit.void,
         (error: unknown) => Exit.fail(error)
       )
