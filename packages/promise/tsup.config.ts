@@ -1,16 +1,53 @@
-import { readdir, rename, rm } from "node:fs/promises"
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { defineConfig } from "tsup"
 import { emitDeclarations } from "../../tsup.base.js"
 import { bundle } from "./bundle.js"
 
 const { conditions, define, external, plugins, target } = bundle
 
-/** tsc also looks at the sources that are bundled in: only the declarations of this package stay. */
+const types = "dist/.types"
+
+/** Where the models of the core are put, next to the declarations of this package. */
+const models = "core"
+
+/**
+ * The declarations of this package, and of the core's models that they name: those are listed in tsconfig.build.json.
+ * Whatever leads to another package is a mistake, because nobody who installs this one has it.
+ */
 const declarations = async (): Promise<void> => {
   await emitDeclarations()
-  const from = "dist/.types/promise/src"
-  for (const file of await readdir(from)) await rename(`${from}/${file}`, `dist/${file}`)
-  await rm("dist/.types", { recursive: true })
+  const from = `${types}/promise/src`
+  for (const file of await readdir(from)) await keep(`${from}/${file}`, `dist/${file}`)
+  await rm(types, { recursive: true })
+}
+
+const keep = async (from: string, to: string): Promise<void> => {
+  const extension = to.endsWith(".d.cts") ? "cts" : "ts"
+  const named: Array<string> = []
+  const text = (await readFile(from, "utf8")).replace(
+    /(\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)"([^".][^"]*)"/g,
+    (_, keyword: string, specifier: string) => {
+      if (!specifier.startsWith("hookrail/")) throw new Error(`${to} needs ${specifier}`)
+      const model = specifier.slice("hookrail/".length)
+      named.push(model)
+      return `${keyword}"./${models}/${model}.${extension === "cts" ? "cjs" : "js"}"`
+    }
+  )
+  await writeFile(to, text)
+  for (const model of named) await keepModel(model, extension)
+}
+
+/** A model of the core and those that it imports: by relative paths, which stay as they are. */
+const keepModel = async (model: string, extension: "ts" | "cts"): Promise<void> => {
+  const to = `dist/${models}/${model}.d.${extension}`
+  const text = await readFile(`${types}/hookrail/src/${model}.d.${extension}`, "utf8")
+  await mkdir(dirname(to), { recursive: true })
+  await writeFile(to, text)
+  for (const [, specifier = ""] of text.matchAll(/\bfrom\s+"([^"]*)"/g)) {
+    if (!specifier.startsWith(".")) throw new Error(`${to} needs ${specifier}`)
+    await keepModel(join(dirname(model), specifier).replace(/\.c?js$/, ""), extension)
+  }
 }
 
 export default defineConfig({

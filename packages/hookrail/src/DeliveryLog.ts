@@ -14,8 +14,10 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type DeliveryLogError, HookrailConfigError } from "./HookrailError.js"
-import { toMillis } from "./options/duration.js"
+import type { DeliveryLogError, HookrailConfigError } from "./HookrailError.js"
+import { wholeNumber, withDefault } from "./options/check.js"
+import { positiveDuration } from "./options/duration.js"
+import { checkOptions } from "./options/settings.js"
 
 /**
  * The answer to a claim.
@@ -84,17 +86,12 @@ export interface MemoryOptions {
  * @category constructors
  */
 export const makeMemory = (options: MemoryOptions = {}): Effect.Effect<Service, HookrailConfigError> =>
-  Effect.suspend(() => {
-    const capacity = options.capacity ?? 100_000
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      return Effect.fail(new HookrailConfigError({ option: "capacity", reason: "must be a whole number, 1 or more" }))
-    }
-    const ttl = toMillis(options.ttl ?? "24 hours")
-    if (ttl === undefined || ttl <= 0) {
-      return Effect.fail(new HookrailConfigError({ option: "ttl", reason: "must be a finite duration above 0" }))
-    }
-    return Effect.succeed(memory(capacity, ttl))
-  })
+  Effect.map(checkOptions(options, checks), ({ capacity, ttl }) => memory(capacity, ttl))
+
+const checks = {
+  capacity: withDefault(wholeNumber(), 100_000),
+  ttl: withDefault(positiveDuration, 24 * 3_600_000)
+}
 
 const memory = (capacity: number, ttl: number): Service => {
   const running = new Map<string, { readonly token: string; readonly leaseUntil: number }>()

@@ -8,10 +8,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
+import { InvalidArgumentError } from "./HookrailError.js"
 import { IdempotencyKeys } from "./IdempotencyKeys.js"
+import { sendEventsFault } from "./options/calls.js"
 import * as calls from "./send/calls.js"
 import * as client from "./send/client.js"
 import type {
@@ -92,6 +94,7 @@ export const awaitEvent = (
  * Sends a stream of events, several at a time, and gives the results in the order of the events. It takes no more events
  * from the stream than are under way. Events with the same ordering key, option or member of the payload, are sent one after
  * the other. With an error the stream ends after the results before it (see `onError`); what comes behind is interrupted.
+ * Options that cannot work, such as a `concurrency` of 0, are a defect: an `InvalidArgumentError`.
  *
  * @example
  * import { Event, HookrailClient } from "hookrail"
@@ -120,9 +123,14 @@ export const sendEvents: {
   ): Stream.Stream<SendResult, E, R | HookrailClient>
 } = <E, R>(
   events: Stream.Stream<EventInput, E, R>,
-  options?: SendEventsOptions<"fail" | "collect">
-): Stream.Stream<never, E, R | HookrailClient> =>
-  SendEvents.sendEvents(HookrailClient, events, options) as Stream.Stream<never, E, R | HookrailClient>
+  options: SendEventsOptions<"fail" | "collect"> = {}
+): Stream.Stream<never, E, R | HookrailClient> => {
+  const fault = sendEventsFault(options)
+  return fault === undefined
+    ? SendEvents.sendEvents(HookrailClient, events, options) as Stream.Stream<never, E, R | HookrailClient>
+    // A mistake in the program, and the results of "collect" have no error that it could be.
+    : Stream.die(new InvalidArgumentError({ ...fault, outcome: "not-sent" }))
+}
 
 /**
  * @since 0.1.0

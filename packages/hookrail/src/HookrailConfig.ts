@@ -11,9 +11,25 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
-import { toMillis } from "./options/duration.js"
+import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
+import { positiveDuration } from "./options/duration.js"
+import type { ClientOptions } from "./options/model.js"
+import { checkOptions } from "./options/settings.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 import { redact } from "./wire/redact.js"
+
+export {
+  anything,
+  type Check,
+  type Checked,
+  type Checks,
+  flag,
+  oneOf,
+  wholeNumber,
+  withDefault
+} from "./options/check.js"
+export { duration } from "./options/duration.js"
+export { checkOptions } from "./options/settings.js"
 
 /**
  * How failed attempts are retried: a policy, the settings of one, a `Schedule` of your own over the error (it sees only
@@ -30,30 +46,7 @@ export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Sch
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /** The producer key. Default: `HOOKRAIL_API_KEY`. */
-  readonly apiKey?: Redacted.Redacted<string> | undefined
-  /**
-   * Where the server is, `http` or `https`, with a path prefix if it has one. Default: `HOOKRAIL_BASE_URL`, else
-   * `http://localhost:8080`.
-   */
-  readonly baseUrl?: string | URL | undefined
-  /** How long an attempt may take as a whole. Default 15 seconds. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** How long the start of an answer may take. Default 10 seconds. */
-  readonly responseTimeout?: Duration.DurationInput | undefined
-  /** Default `RetryPolicy.standard`: 3 retries within 1 minute. */
-  readonly retry?: Retry | undefined
-  /** How many requests may be under way at a time; the others wait for their turn. Default 64. */
-  readonly maxInFlight?: number | undefined
-  /** An event that no subscription matches: log it once per topic (the default), let it pass, or fail. */
-  readonly onUnmatched?: "log" | "ignore" | "fail" | undefined
-  /**
-   * Whether to ask `/readyz` before a 401, or a 404 on a read, is believed: the server gives both while its database is
-   * down (protocol sections 2 and 3). Default true.
-   */
-  readonly probeOutages?: boolean | undefined
-}
+export interface Options extends ClientOptions<Redacted.Redacted<string>, Duration.DurationInput, Retry> {}
 
 /**
  * Validated settings. Times are in milliseconds.
@@ -141,13 +134,6 @@ const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, Hookrail
   return Effect.succeed(url)
 }
 
-const durationOf = (option: "timeout" | "responseTimeout", input: Duration.DurationInput) => {
-  const millis = toMillis(input)
-  return millis === undefined || millis <= 0
-    ? fail(option, "must be a finite duration above 0")
-    : Effect.succeed(millis)
-}
-
 /**
  * The policy or schedule that a `retry` option means.
  *
@@ -174,27 +160,29 @@ export const resolveRetry = (
  */
 export const make = (options: Options = {}): Effect.Effect<HookrailConfig, HookrailConfigError> =>
   Effect.gen(function*() {
+    const { apiKey: _, baseUrl: _url, retry, ...settings } = yield* checkOptions(options, checks)
     const apiKey = yield* apiKeyOf(options)
     const url = yield* baseUrlOf(options)
-    const timeout = yield* durationOf("timeout", options.timeout ?? 15_000)
-    const responseTimeout = yield* durationOf("responseTimeout", options.responseTimeout ?? 10_000)
-    const maxInFlight = options.maxInFlight ?? 64
-    if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
-      return yield* fail("maxInFlight", "must be a whole number, 1 or more")
-    }
     return {
       apiKey,
       origin: url.origin,
       prefix: url.pathname.replace(/\/+$/, ""),
-      timeout,
-      responseTimeout,
-      retry: yield* resolveRetry(options.retry),
-      maxInFlight,
-      onUnmatched: options.onUnmatched ?? "log",
-      probeOutages: options.probeOutages ?? true,
+      ...settings,
+      retry: yield* resolveRetry(retry),
       userAgent: `hookrail-typescript/${version}`
     }
   })
+
+const checks = {
+  apiKey: anything<Options["apiKey"]>,
+  baseUrl: anything<Options["baseUrl"]>,
+  retry: anything<Options["retry"]>,
+  timeout: withDefault(positiveDuration, 15_000),
+  responseTimeout: withDefault(positiveDuration, 10_000),
+  maxInFlight: withDefault(wholeNumber(), 64),
+  onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
+  probeOutages: withDefault(flag, true)
+}
 
 /**
  * Options whose values may be `Config`s. `retry` is taken as it is.

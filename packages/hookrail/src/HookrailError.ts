@@ -12,9 +12,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
-import type { Outcome, Problem } from "./wire/model.js"
+import type { Argument, Outcome, Problem } from "./wire/model.js"
 
-export type { Mistake, Outcome, Problem }
+export type { Argument, Mistake, Outcome, Problem }
 
 /**
  * @since 0.1.0
@@ -162,14 +162,14 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
 
 /**
  * An argument other than the payload cannot be used: a topic, an idempotency key, an ordering key, an event id, a
- * duration or a retry policy. Found before anything is sent.
+ * duration, a retry policy, or an option that does not exist. Found before anything is sent.
  *
  * @since 0.1.0
  * @category errors
  */
 export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
   CallFields & {
-    readonly argument: "topic" | "idempotencyKey" | "orderingKey" | "eventId" | "timeout" | "retry"
+    readonly argument: Argument
     readonly reason: string
   }
 > {

@@ -16,7 +16,10 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
 import { type Backoff, nextDelay } from "./call/backoff.js"
 import type { HookrailError } from "./HookrailError.js"
 import { HookrailConfigError, isRetryable, retryAfterOf } from "./HookrailError.js"
-import { toMillis } from "./options/duration.js"
+import { flag, wholeNumber, withDefault } from "./options/check.js"
+import { positiveDuration } from "./options/duration.js"
+import type { RetryOptions } from "./options/model.js"
+import { checkOptions } from "./options/settings.js"
 
 /**
  * @since 0.1.0
@@ -46,33 +49,14 @@ export interface RetryPolicy extends Backoff {
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /** Attempts after the first one. Default 3; 0 makes one request. */
-  readonly maxRetries?: number | undefined
-  /** The ceiling of the first delay, doubled for each further one. Default 200 milliseconds. */
-  readonly base?: Duration.DurationInput | undefined
-  /** The ceiling of any delay. Default 10 seconds. */
-  readonly cap?: Duration.DurationInput | undefined
-  /** No attempt begins later than this after the call did. Default 1 minute. */
-  readonly maxElapsed?: Duration.DurationInput | undefined
-  /** Whether `Retry-After` is a floor under the delay. Default true. */
-  readonly respectRetryAfter?: boolean | undefined
-}
+export interface Options extends RetryOptions<Duration.DurationInput> {}
 
-const invalid = (option: string, reason: string) => new HookrailConfigError({ option: `retry.${option}`, reason })
-
-const validate = (options: Options): RetryPolicy | HookrailConfigError => {
-  const maxRetries = options.maxRetries ?? 3
-  if (!Number.isSafeInteger(maxRetries) || maxRetries < 0) {
-    return invalid("maxRetries", "must be a whole number, 0 or more")
-  }
-  const base = toMillis(options.base ?? 200)
-  if (base === undefined || base <= 0) return invalid("base", "must be a finite duration above 0")
-  const cap = toMillis(options.cap ?? 10_000)
-  if (cap === undefined || cap < base) return invalid("cap", "must be a finite duration, not less than base")
-  const maxElapsed = toMillis(options.maxElapsed ?? 60_000)
-  if (maxElapsed === undefined || maxElapsed <= 0) return invalid("maxElapsed", "must be a finite duration above 0")
-  return { [TypeId]: TypeId, maxRetries, base, cap, maxElapsed, respectRetryAfter: options.respectRetryAfter ?? true }
+const checks = {
+  maxRetries: withDefault(wholeNumber(0), 3),
+  base: withDefault(positiveDuration, 200),
+  cap: withDefault(positiveDuration, 10_000),
+  maxElapsed: withDefault(positiveDuration, 60_000),
+  respectRetryAfter: withDefault(flag, true)
 }
 
 /**
@@ -90,10 +74,10 @@ const validate = (options: Options): RetryPolicy | HookrailConfigError => {
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<RetryPolicy, HookrailConfigError> =>
-  Effect.suspend(() => {
-    const policy = validate(options)
-    return isRetryPolicy(policy) ? Effect.succeed(policy) : Effect.fail(policy)
-  })
+  Effect.flatMap(checkOptions(options, checks, "retry."), (settings) =>
+    settings.cap < settings.base
+      ? new HookrailConfigError({ option: "retry.cap", reason: "must not be less than base" })
+      : Effect.succeed({ [TypeId]: TypeId, ...settings }))
 
 /**
  * @since 0.1.0

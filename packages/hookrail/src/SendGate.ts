@@ -17,10 +17,12 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as gate from "./gate/gate.js"
 import type { Stats } from "./gate/model.js"
-import { defaults, type Settings } from "./gate/pace.js"
+import { defaults } from "./gate/pace.js"
 import type { Service } from "./gate/service.js"
-import { HookrailConfigError } from "./HookrailError.js"
-import { toMillis } from "./options/duration.js"
+import type { HookrailConfigError } from "./HookrailError.js"
+import { fraction, numberFrom, positiveNumber, wholeNumber, withDefault } from "./options/check.js"
+import { positiveDuration } from "./options/duration.js"
+import { checkOptions } from "./options/settings.js"
 
 export * from "./gate/model.js"
 export * from "./gate/service.js"
@@ -52,26 +54,13 @@ export interface Options {
  */
 export class SendGate extends Context.Tag("hookrail/SendGate")<SendGate, Service>() {}
 
-const invalid = (option: string, reason: string) => new HookrailConfigError({ option: `gate.${option}`, reason })
-
-const validate = (options: Options): Settings | HookrailConfigError => {
-  const maxInFlight = options.maxInFlight ?? defaults.maxInFlight
-  const initialRate = options.initialRate ?? defaults.initialRate
-  const increase = options.increase ?? defaults.increase
-  const decrease = options.decrease ?? defaults.decrease
-  if (!Number.isSafeInteger(maxInFlight) || maxInFlight < 1) {
-    return invalid("maxInFlight", "must be a whole number, 1 or more")
-  }
-  if (!Number.isFinite(initialRate) || initialRate < 1) {
-    return invalid("initialRate", "must be a finite number, 1 or more")
-  }
-  if (!Number.isFinite(increase) || increase <= 0) return invalid("increase", "must be a finite number above 0")
-  if (!(decrease > 0 && decrease < 1)) return invalid("decrease", "must be above 0 and below 1")
-  const maxPause = toMillis(options.maxPause ?? defaults.maxPause)
-  if (maxPause === undefined || maxPause <= 0) return invalid("maxPause", "must be a finite duration above 0")
-  const calmAfter = toMillis(options.calmAfter ?? defaults.calmAfter)
-  if (calmAfter === undefined || calmAfter <= 0) return invalid("calmAfter", "must be a finite duration above 0")
-  return { maxInFlight, initialRate, increase, decrease, maxPause, calmAfter }
+const checks = {
+  maxInFlight: withDefault(wholeNumber(), defaults.maxInFlight),
+  initialRate: withDefault(numberFrom(1), defaults.initialRate),
+  increase: withDefault(positiveNumber, defaults.increase),
+  decrease: withDefault(fraction, defaults.decrease),
+  maxPause: withDefault(positiveDuration, defaults.maxPause),
+  calmAfter: withDefault(positiveDuration, defaults.calmAfter)
 }
 
 /**
@@ -81,10 +70,7 @@ const validate = (options: Options): Settings | HookrailConfigError => {
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<Service, HookrailConfigError> =>
-  Effect.suspend(() => {
-    const settings = validate(options)
-    return settings instanceof HookrailConfigError ? Effect.fail(settings) : Effect.succeed(gate.make(settings))
-  })
+  Effect.map(checkOptions(options, checks, "gate."), gate.make)
 
 /**
  * A gate that all clients share that it is provided to. Its `maxInFlight` then holds instead of theirs.

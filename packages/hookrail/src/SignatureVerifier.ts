@@ -31,10 +31,9 @@ import type * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { WebhookVerificationError } from "./HookrailError.js"
 import {
@@ -43,71 +42,18 @@ import {
   SignatureError,
   SignatureTimestampError
 } from "./HookrailError.js"
+import { anything, Reason, withDefault } from "./options/check.js"
+import { tolerance } from "./options/duration.js"
+import { checkOptions } from "./options/settings.js"
 import * as kernel from "./signature/kernel.js"
 import { advice, findMistake, otherProduct } from "./signature/mistakes.js"
+import type { SignedWebhook, VerifiedWebhook, WebhookBody, WebhookHeaders } from "./signature/model.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // models
 // ---------------------------------------------------------------------------------------------------------------
 
-/**
- * The raw body of a request, as received. A string stands for its UTF-8.
- *
- * @since 0.1.0
- * @category models
- */
-export type WebhookBody = string | Uint8Array | ArrayBuffer
-
-/**
- * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, `Headers` of `@effect/platform`,
- * or a record.
- *
- * @since 0.1.0
- * @category models
- */
-export type WebhookHeaders =
-  | { readonly get: (name: string) => string | null | undefined }
-  | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
-
-/**
- * What is verified.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SignedWebhook {
-  /** The value of `hookrail-signature`. */
-  readonly signature: string
-  /** The value of `hookrail-delivery-id`. */
-  readonly deliveryId: string
-  /** The raw body, as received. */
-  readonly body: WebhookBody
-}
-
-declare const Verified: unique symbol
-
-/**
- * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
- * called with anything unverified. (For a test, `sign` one and verify it.)
- *
- * @since 0.1.0
- * @category models
- */
-export interface VerifiedWebhook {
-  readonly [Verified]: true
-  /** The same for every attempt at this delivery: the key to find duplicates by. */
-  readonly deliveryId: string
-  /** The event; `undefined` from `verify`. Not covered by the signature. */
-  readonly eventId?: string | undefined
-  /** The topic; `undefined` from `verify`. Not covered by the signature. */
-  readonly topic?: string | undefined
-  /** The body as given (an `ArrayBuffer` as a view of it). */
-  readonly body: string | Uint8Array
-  /** When this attempt was signed, in seconds since 1970. */
-  readonly signedAtSeconds: number
-  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
-  readonly secretIndex: number
-}
+export type { SignedWebhook, VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
  * The secret of an endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with one
@@ -130,7 +76,8 @@ export interface SignatureVerifierOptions<out E = never, out R = never> {
   readonly secrets: Secrets | Effect.Effect<Secrets, E, R>
   /**
    * How far the time of the signature may be from this machine's, inclusive, in the past and in the future. Every
-   * attempt is signed anew, so this needs to cover the transport and wrong clocks only. Default: 5 minutes.
+   * attempt is signed anew, so this needs to cover the transport and wrong clocks only. A number is milliseconds; one
+   * below a second is refused, since only seconds can be meant. Default: 5 minutes.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
@@ -203,14 +150,10 @@ export class SignatureVerifier extends Context.Tag("hookrail/SignatureVerifier")
 const configError = (option: string, reason: string): Effect.Effect<never, HookrailConfigError> =>
   Effect.fail(new HookrailConfigError({ option, reason }))
 
-/** Milliseconds, or `undefined` for what is no finite duration. `Duration` itself takes a negative one for zero. */
-const toleranceMillisOf = (tolerance: Duration.DurationInput | undefined): number | undefined => {
-  if (tolerance === undefined) return kernel.defaultToleranceSeconds * 1000
-  const numbers = typeof tolerance === "string" ? [Number.parseFloat(tolerance)] : [tolerance].flat()
-  if (numbers.some((part) => typeof part !== "object" && !(part >= 0))) return undefined
-  const millis = Option.getOrElse(Option.map(Duration.decodeUnknown(tolerance), Duration.toMillis), () => Infinity)
-  return Number.isFinite(millis) ? millis : undefined
-}
+/** The kernel counts in seconds, as the errors do. */
+const toleranceOf = withDefault(tolerance, kernel.defaultToleranceSeconds * 1000)
+
+const checks = { secrets: anything<unknown>, tolerance: toleranceOf }
 
 const faultOf = (secret: unknown): string =>
   typeof secret !== "string"
@@ -228,10 +171,10 @@ interface Settings {
   readonly toleranceMillis: number
 }
 
-/** Checks the options. The secrets are unwrapped here, into the keys, and to look for a mistake. */
+/** Checks the secrets. They are unwrapped here, into the keys, and to look for a mistake. */
 const settingsOf = (
   given: Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>,
-  tolerance: Duration.DurationInput | undefined,
+  toleranceMillis: number,
   keyOf: (secret: string) => kernel.Key
 ): Effect.Effect<Settings, HookrailConfigError> => {
   const secrets = Redacted.isRedacted(given) ? [given] : given
@@ -246,10 +189,7 @@ const settingsOf = (
     keys.push(keyOf(secret))
   }
   if (!keys.every(kernel.isUsable)) return configError("secrets", "there is neither node:crypto nor WebCrypto here")
-  const toleranceMillis = toleranceMillisOf(tolerance)
-  return toleranceMillis === undefined
-    ? configError("tolerance", "give a finite duration that is not negative, such as \"5 minutes\"")
-    : Effect.succeed({ keys, secrets, toleranceMillis })
+  return Effect.succeed({ keys, secrets, toleranceMillis })
 }
 
 type Verdict = Effect.Effect<VerifiedWebhook, WebhookVerificationError>
@@ -341,7 +281,7 @@ const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw b
  * The bare service, to bind to a tag of your own: for several endpoints with secrets of their own, say.
  *
  * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one with white space or quotes
- * around it, a tolerance that is negative or infinite; and with what reading the secrets fails with.
+ * around it, a tolerance that is infinite or below a second; and with what reading the secrets fails with.
  *
  * @since 0.1.0
  * @category constructors
@@ -350,7 +290,8 @@ export const make = <E = never, R = never>(
   options: SignatureVerifierOptions<E, R>
 ): Effect.Effect<Service, HookrailConfigError | E, R> =>
   Effect.gen(function*() {
-    const { secrets, tolerance } = options
+    const { tolerance } = yield* checkOptions(options, checks)
+    const { secrets } = options
     if (!Effect.isEffect(secrets)) {
       const settings = yield* settingsOf(secrets, tolerance, kernel.importKey)
       return serviceOf({ settings }, () => Effect.void)
@@ -439,13 +380,20 @@ export const verifySignature = (
   options: SignatureVerifierOptions & SignedWebhook & { readonly secrets: Secrets }
 ): Effect.Effect<VerifiedWebhook, WebhookVerificationError | HookrailConfigError> =>
   Effect.clockWith((clock) =>
-    Effect.flatMap(settingsOf(options.secrets, options.tolerance, kernel.cachedKey), (settings) => {
+    Effect.flatMap(oneSettingsOf(options), (settings) => {
       const { body } = options
       const headers = headersOf(options)
       const now = clock.unsafeCurrentTimeMillis()
       return verifyWith(settings, headers, body, now, () => explainOne(settings, headers, body))
     })
   )
+
+const oneSettingsOf = (options: { readonly secrets: Secrets; readonly tolerance?: unknown }) => {
+  const tolerance = toleranceOf(options.tolerance)
+  return tolerance instanceof Reason
+    ? configError("tolerance", tolerance.text)
+    : settingsOf(options.secrets, tolerance, kernel.cachedKey)
+}
 
 const explainOne = makeExplainer()
 

@@ -50,6 +50,8 @@ export {
   TransportError
 } from "./transport/error.js"
 
+export { connectionError, invalidRequest, timeoutError } from "./transport/failure.js"
+
 /**
  * @since 0.1.0
  * @category tags

@@ -35,7 +35,9 @@ import type * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Runtime from "effect/Runtime"
 import { DeliveryLog } from "./DeliveryLog.js"
 import { HookrailConfigError } from "./HookrailError.js"
-import { toMillis } from "./options/duration.js"
+import { callable, oneOf, positiveNumber, Reason, topicPattern, withDefault } from "./options/check.js"
+import { positiveDuration } from "./options/duration.js"
+import { checkOptions } from "./options/settings.js"
 import * as lambda from "./receive/lambdaRequest.js"
 import type {
   Handler,
@@ -124,10 +126,12 @@ export const on: {
 } = <R>(
   topic: string | Topic.Any,
   handle: (event: WebhookEvent<never>) => Effect.Effect<unknown, unknown, R>
-): Handler<R> =>
-  typeof topic === "string"
-    ? { pattern: topic, decode: undefined, handle: (event) => handle(event) }
-    : { pattern: topic.name, decode: topic.decode, handle: (event) => handle(event) }
+): Handler<R> => ({
+  // Callers without types may pass anything here: `make` refuses it.
+  pattern: typeof topic === "object" ? topic?.name : topic,
+  decode: typeof topic === "object" ? topic?.decode : undefined,
+  handle: typeof handle === "function" ? (event) => handle(event) : handle
+})
 
 /**
  * A handler for every topic that has no other.
@@ -184,30 +188,37 @@ export const reject = (reason: string): Effect.Effect<never, Rejected> => Effect
 // constructors and layers
 // ---------------------------------------------------------------------------------------------------------------
 
-const configError = (option: string, reason: string) => Effect.fail(new HookrailConfigError({ option, reason }))
-
-const settingsOf = (options: Options): Effect.Effect<internal.Settings, HookrailConfigError> => {
-  const timeout = toMillis(options.timeout ?? "8 seconds")
-  if (timeout === undefined || timeout <= 0) return configError("timeout", "must be a finite duration above 0")
-  const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024
-  if (!(maxBodyBytes > 0)) return configError("maxBodyBytes", "must be a number above 0")
-  return Effect.succeed({
-    timeout,
-    maxBodyBytes,
-    onUnverified: options.onUnverified ?? "retry",
-    onInvalidPayload: options.onInvalidPayload ?? "reject",
-    onUnhandled: options.onUnhandled ?? "reject"
-  })
+const checks = {
+  timeout: withDefault(positiveDuration, 8_000),
+  maxBodyBytes: withDefault(positiveNumber, 1024 * 1024),
+  onUnverified: withDefault(oneOf("retry", "reject"), "retry"),
+  onInvalidPayload: withDefault(oneOf("reject", "retry"), "reject"),
+  onUnhandled: withDefault(oneOf("reject", "retry", "acknowledge"), "reject")
 }
 
-/** Two handlers for the same topic: which one is meant cannot be told. */
-const repeated = (handlers: ReadonlyArray<Handler<unknown>>): string | undefined =>
-  handlers.map(({ pattern }) => pattern).find((pattern, index, all) => all.indexOf(pattern) !== index)
+/** Why these handlers cannot be used. */
+const handlersFault = (handlers: ReadonlyArray<Handler<unknown>>): string | undefined => {
+  if (!Array.isArray(handlers)) return "must be an array, of what on and otherwise give"
+  const patterns = new Set<string>()
+  for (const handler of handlers as ReadonlyArray<Handler<unknown> | undefined>) {
+    const name = JSON.stringify(handler?.pattern)
+    // The name of a typed topic is no pattern, and may have a star in it.
+    const pattern = handler?.decode === undefined ? topicPattern(handler?.pattern) : handler.pattern
+    for (const checked of [pattern, callable(handler?.handle)]) {
+      if (checked instanceof Reason) return `the one for ${name} ${checked.text}`
+    }
+    // Which one is meant cannot be told.
+    if (patterns.has(handler!.pattern)) return `two of them are for ${name}: give one`
+    patterns.add(handler!.pattern)
+  }
+  return undefined
+}
 
 /**
  * Makes the bare service. What the handlers need is taken from where this runs.
  *
- * Fails with `HookrailConfigError` for options that cannot work, and for two handlers of one topic.
+ * Fails with `HookrailConfigError` for options that cannot work, for two handlers of one topic, and for a pattern that no
+ * topic matches.
  *
  * @since 0.1.0
  * @category constructors
@@ -217,12 +228,10 @@ export const make = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
   options: Options = {}
 ): Effect.Effect<Service, HookrailConfigError, DeliveryLog | SignatureVerifier | Requirements<Handlers>> =>
   Effect.gen(function*() {
-    const pattern = repeated(handlers)
-    if (pattern !== undefined) {
-      return yield* configError("handlers", `two of them are for ${JSON.stringify(pattern)}: give one`)
-    }
+    const reason = handlersFault(handlers)
+    if (reason !== undefined) return yield* new HookrailConfigError({ option: "handlers", reason })
     return internal.make({
-      settings: yield* settingsOf(options),
+      settings: yield* checkOptions(options, checks),
       handlers,
       context: yield* Effect.context<Requirements<Handlers>>(),
       verifier: yield* SignatureVerifier,

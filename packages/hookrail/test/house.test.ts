@@ -35,6 +35,7 @@ const neutral = [
   /^signature\//,
   /^call\/(backoff|classify)$/,
   /^gate\/(model|overload|pace|queue)$/,
+  /^options\/(calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,
   /^transport\/(model|decompress)$/

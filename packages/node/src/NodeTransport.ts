@@ -3,17 +3,16 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { HookrailConfigError } from "hookrail/HookrailError"
+import { anything, checkOptions, duration, wholeNumber, withDefault } from "hookrail/HookrailConfig"
+import type { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
 import type { Service } from "hookrail/Transport"
 import { secureContexts } from "./transport/certificates.js"
-import { maxDelay } from "./transport/deadlines.js"
 import { Pools, type Settings } from "./transport/pools.js"
 import { proxyOf } from "./transport/proxy.js"
 
@@ -55,39 +54,34 @@ export interface Options {
   readonly proxy?: string | URL | Redacted.Redacted<string> | false | undefined
 }
 
-const millis = (
-  option: string,
-  input: Duration.DurationInput | undefined,
-  fallback: number
-): Effect.Effect<number, HookrailConfigError> => {
-  if (input === undefined) return Effect.succeed(fallback)
-  const value = Option.match(Duration.decodeUnknown(input), { onNone: () => Number.NaN, onSome: Duration.toMillis })
-  return value > 0 && value <= maxDelay
-    ? Effect.succeed(value)
-    : Effect.fail(
-      new HookrailConfigError({
-        option,
-        reason: `must be a duration above zero and below 25 days, such as "${fallback / 1000} seconds"`
-      })
-    )
+/** No timer takes more. */
+const longest = "24 days"
+
+const checks = {
+  connections: withDefault(wholeNumber(), 64),
+  connectTimeout: withDefault(duration(longest), 5_000),
+  keepAliveTimeout: withDefault(duration(longest), 30_000),
+  // Checked together, as certificates and as a URL.
+  ca: anything<Options["ca"]>,
+  cert: anything<Options["cert"]>,
+  key: anything<Options["key"]>,
+  passphrase: anything<Options["passphrase"]>,
+  pfx: anything<Options["pfx"]>,
+  proxy: anything<Options["proxy"]>
 }
 
 const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigError> =>
-  Effect.suspend(() => {
-    const connections = options.connections ?? 64
-    if (!Number.isSafeInteger(connections) || connections < 1) {
-      return Effect.fail(
-        new HookrailConfigError({ option: "connections", reason: "must be a whole number above zero" })
-      )
-    }
-    return Effect.all({
-      connections: Effect.succeed(connections),
-      connectTimeout: millis("connectTimeout", options.connectTimeout, 5_000),
-      keepAliveTimeout: millis("keepAliveTimeout", options.keepAliveTimeout, 30_000),
-      contexts: secureContexts(options),
-      proxyOf: proxyOf(options.proxy)
-    })
-  })
+  Effect.flatMap(
+    checkOptions(options, checks),
+    ({ connections, connectTimeout, keepAliveTimeout }) =>
+      Effect.all({
+        connections: Effect.succeed(connections),
+        connectTimeout: Effect.succeed(connectTimeout),
+        keepAliveTimeout: Effect.succeed(keepAliveTimeout),
+        contexts: secureContexts(options),
+        proxyOf: proxyOf(options.proxy)
+      })
+  )
 
 /**
  * A transport with its own connections, which close with the scope.
@@ -104,7 +98,7 @@ export const make = (
         Effect.sync(() => new Pools(settings)),
         (pools) => Effect.promise(() => pools.close())
       )),
-    (pools) => fromCallbacks((request, receiver) => pools.start(request, receiver))
+    (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
   )
 
 /**

@@ -15,7 +15,9 @@ import { Queue, type Queued } from "hookrail/gate/queue"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
-import { toMillis } from "hookrail/options/duration"
+import { awaitOptionsFault } from "hookrail/options/calls"
+import { Reason } from "hookrail/options/check"
+import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
@@ -105,8 +107,10 @@ export const define = (open: Open): Types.HookrailConstructor => {
     readonly #runs = new Queue<Run<never>>()
     #closing: Promise<void> | undefined
 
-    constructor({ apiKey, transport: transportOptions, ...options }: Types.HookrailOptions = {}) {
-      if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a string")
+    constructor(given: Types.HookrailOptions = {}) {
+      if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
+      const { apiKey, transport: transportOptions, ...options } = given
+      if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
       if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
         throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
       }
@@ -132,12 +136,14 @@ export const define = (open: Open): Types.HookrailConstructor => {
       { pollInterval, signal, ...options }: Types.AwaitOptions = {}
     ): Promise<Types.EventStatus> {
       return this.#run(signal, () => {
+        const fault = awaitOptionsFault(options, "pollInterval", "signal")
+        if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         const read = (id: string, options: ReadOptions) =>
           Effect.suspend(() => this.#calls.reader.prepare(clock, id, options) as Effect.Effect<EventStatus, ReadError>)
         if (pollInterval === undefined) return awaitEvent(read, eventId, options)
-        const millis = toMillis(pollInterval)
-        return millis === undefined || millis <= 0
-          ? Effect.fail(argumentError("pollInterval", "must be a finite duration above 0"))
+        const millis = positiveDuration(pollInterval)
+        return millis instanceof Reason
+          ? Effect.fail(argumentError("pollInterval", millis.text))
           : awaitEvent(read, eventId, { ...options, schedule: Schedule.spaced(millis) })
       })
     }

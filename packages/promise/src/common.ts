@@ -22,7 +22,7 @@ export {
   UnexpectedResponseError,
   UnmatchedEventError
 } from "./errors.js"
-export type { Outcome, Problem, RetryableError } from "./errors.js"
+export type { Argument, Outcome, Problem, RetryableError } from "./errors.js"
 export type {
   Attempt,
   AwaitOptions,

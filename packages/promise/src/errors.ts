@@ -5,25 +5,9 @@
  */
 import * as Duration from "effect/Duration"
 import * as Core from "hookrail/HookrailError"
+import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 
-/**
- * What is known about the event after a send failed. `"unknown"`: send it again with the same idempotency key.
- *
- * @since 0.1.0
- */
-export type Outcome = "not-sent" | "refused" | "unknown"
-
-/**
- * The problem document of the server.
- *
- * @since 0.1.0
- */
-export interface Problem {
-  readonly type?: string | undefined
-  readonly title?: string | undefined
-  readonly status?: number | undefined
-  readonly detail?: string | undefined
-}
+export type { Argument, Outcome, Problem }
 
 /**
  * What all errors of the client have in common.
@@ -96,7 +80,8 @@ export class InvalidPayloadError extends CallError {
  */
 export class InvalidArgumentError extends CallError {
   declare readonly _tag: "InvalidArgumentError"
-  declare readonly argument: string
+  /** `events` and `pollInterval` are of this package alone. */
+  declare readonly argument: Argument | "events" | "pollInterval"
   declare readonly reason: string
 }
 
@@ -349,7 +334,7 @@ export const configError = (option: string, reason: string): HookrailConfigError
   new HookrailConfigError("HookrailConfigError", `hookrail is not configured: ${option}: ${reason}`, { option, reason })
 
 /** @internal */
-export const argumentError = (argument: string, reason: string): InvalidArgumentError =>
+export const argumentError = (argument: InvalidArgumentError["argument"], reason: string): InvalidArgumentError =>
   new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
 
 /** @internal */

@@ -1,4 +1,5 @@
 /** Sends many events in order, with as much in memory as is under way. */
+import { sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
@@ -67,6 +68,8 @@ class Flow {
 
   async *results(): AsyncGenerator<Result, undefined> {
     const { controller, options: { signal }, sendings } = this
+    const fault = sendEventsFault(this.options)
+    if (fault !== undefined) throw argumentError(fault.argument, fault.reason)
     if (signal?.aborted === true) throw signal.reason
     const leave = signal === undefined ? undefined : onAbort(signal, () => this.stop(signal.reason))
     try {

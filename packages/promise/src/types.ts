@@ -3,8 +3,24 @@
  *
  * @since 0.1.0
  */
+import type * as Plain from "hookrail/options/model"
+import type { Attempt, Delivery, EventAccepted, EventStatus } from "hookrail/wire/model"
 
-type Unit = "milli" | "millis" | "second" | "seconds" | "minute" | "minutes" | "hour" | "hours"
+export type { Attempt, Delivery, EventAccepted, EventStatus }
+
+type Unit =
+  | "milli"
+  | "millis"
+  | "second"
+  | "seconds"
+  | "minute"
+  | "minutes"
+  | "hour"
+  | "hours"
+  | "day"
+  | "days"
+  | "week"
+  | "weeks"
 
 /**
  * Milliseconds, or a text such as `"5 seconds"`.
@@ -18,17 +34,14 @@ export type Duration = number | `${number} ${Unit}`
  *
  * @since 0.1.0
  */
-export interface RetryOptions {
-  /** Attempts after the first one. Default 3. */
-  readonly maxRetries?: number | undefined
-  /** The ceiling of the first delay, doubled for each further one. Default 200 milliseconds. */
-  readonly base?: Duration | undefined
-  /** The ceiling of any delay. Default 10 seconds. */
-  readonly cap?: Duration | undefined
-  /** No attempt begins later than this after the call did. Default 1 minute. */
-  readonly maxElapsed?: Duration | undefined
-  /** Whether `Retry-After` is a floor under the delay. Default true. */
-  readonly respectRetryAfter?: boolean | undefined
+export interface RetryOptions extends Plain.RetryOptions<Duration> {}
+
+type Retry = RetryOptions | false
+
+/** What each call takes beside the options of the core. */
+interface Abortable {
+  /** Gives the call up; it then rejects with the reason of the signal. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -66,23 +79,7 @@ export interface TransportOptions {
  *
  * @since 0.1.0
  */
-export interface HookrailOptions {
-  /** The producer key. Default: `HOOKRAIL_API_KEY`. */
-  readonly apiKey?: string | undefined
-  /** Default: `HOOKRAIL_BASE_URL`, else `http://localhost:8080`. */
-  readonly baseUrl?: string | URL | undefined
-  /** How long an attempt may take as a whole. Default 15 seconds. */
-  readonly timeout?: Duration | undefined
-  /** How long the start of an answer may take. Default 10 seconds. */
-  readonly responseTimeout?: Duration | undefined
-  /** How failed attempts are retried; `false` for one request. */
-  readonly retry?: RetryOptions | false | undefined
-  /** How many requests may be under way at a time. Default 64. */
-  readonly maxInFlight?: number | undefined
-  /** An event that no subscription matches: log it once per topic (the default), let it pass, or fail. */
-  readonly onUnmatched?: "log" | "ignore" | "fail" | undefined
-  /** Whether to ask `/readyz` before a 401, or a 404 on a read, is believed. Default true. */
-  readonly probeOutages?: boolean | undefined
+export interface HookrailOptions extends Plain.ClientOptions<string, Duration, Retry> {
   /** A proxy, certificates and limits of connections. Only on Node. */
   readonly transport?: TransportOptions | undefined
 }
@@ -92,43 +89,23 @@ export interface HookrailOptions {
  *
  * @since 0.1.0
  */
-export interface ReadOptions {
-  /** How long an attempt may take as a whole. Default: the client's. */
-  readonly timeout?: Duration | undefined
-  /** How failed attempts are retried. Default: the client's. */
-  readonly retry?: RetryOptions | false | undefined
-  /** Gives the call up; it then rejects with the reason of the signal. */
-  readonly signal?: AbortSignal | undefined
-}
+export interface ReadOptions extends Plain.ReadOptions<Duration, Retry>, Abortable {}
 
 /**
  * Options of a send.
  *
  * @since 0.1.0
  */
-export interface SendOptions extends ReadOptions {
-  /** What makes two sends the same event. Default: a new random one per send. */
-  readonly idempotencyKey?: string | undefined
-  /** Events with the same key reach an ordered subscription one after the other. */
-  readonly orderingKey?: string | undefined
-}
+export interface SendOptions extends Plain.SendOptions<Duration, Retry>, Abortable {}
 
 /**
  * Options of waiting for an event.
  *
  * @since 0.1.0
  */
-export interface AwaitOptions {
-  /** How long to wait in all. Default 1 minute. */
-  readonly timeout?: Duration | undefined
-  /** What to wait for. Default: until each delivery is over. */
-  readonly until?: ((status: EventStatus) => boolean) | undefined
+export interface AwaitOptions extends Plain.AwaitOptions<Duration, Retry>, Abortable {
   /** How long between two looks. Default: 250 milliseconds, doubling up to 5 seconds. */
   readonly pollInterval?: Duration | undefined
-  /** How each failed look is retried. Default: the client's. */
-  readonly retry?: RetryOptions | false | undefined
-  /** Gives the call up; it then rejects with the reason of the signal. */
-  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -136,11 +113,9 @@ export interface AwaitOptions {
  *
  * @since 0.1.0
  */
-export interface EventInput {
+export interface EventInput extends Pick<SendOptions, "idempotencyKey" | "orderingKey"> {
   readonly topic: string
   readonly payload: {} | null
-  readonly idempotencyKey?: string | undefined
-  readonly orderingKey?: string | undefined
 }
 
 /**
@@ -148,77 +123,9 @@ export interface EventInput {
  *
  * @since 0.1.0
  */
-export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail" | "collect"> {
-  /** How many events may be under way at a time. Default 16. */
-  readonly concurrency?: number | undefined
-  /** Whether the first error ends it (the default), or becomes a result like the others. */
-  readonly onError?: OnError | undefined
-  /**
-   * With `onError: "collect"`: whether the later events of an ordering key stay behind once one of them may have to be sent
-   * again. They fail at once with `OrderingKeyHeldError`. Default true.
-   */
-  readonly holdKeys?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/**
- * The server has stored the event.
- *
- * @since 0.1.0
- */
-export interface EventAccepted {
-  readonly eventId: string
-  /** One per matching subscription. Empty: nobody will receive this event. */
-  readonly deliveryIds: ReadonlyArray<string>
-  /** The server had this event already, from an earlier request with the same idempotency key. */
-  readonly replayed: boolean
-  readonly idempotencyKey: string
-}
-
-/**
- * One attempt of a delivery.
- *
- * @since 0.1.0
- */
-export interface Attempt {
-  readonly attemptNo: number
-  readonly claimVersion: number
-  readonly status: "success" | "retryable_failure" | "permanent_failure" | (string & {})
-  readonly httpStatus?: number | undefined
-  readonly errorClass?: string | undefined
-  readonly latencyMs: number
-}
-
-/**
- * One event on its way to one endpoint.
- *
- * @since 0.1.0
- */
-export interface Delivery {
-  readonly deliveryId: string
-  readonly state:
-    | "pending"
-    | "in_flight"
-    | "retry_scheduled"
-    | "succeeded"
-    | "dead_lettered"
-    | "cancelled"
-    | "skipped"
-    | (string & {})
-  readonly attemptsTruncated: boolean
-  readonly attempts: ReadonlyArray<Attempt>
-}
-
-/**
- * What has become of an event.
- *
- * @since 0.1.0
- */
-export interface EventStatus {
-  readonly eventId: string
-  readonly topic: string
-  readonly deliveries: ReadonlyArray<Delivery>
-}
+export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail" | "collect">
+  extends Plain.SendEventsOptions<OnError>, Abortable
+{}
 
 /**
  * What became of one event of `sendEvents`, with `onError: "collect"`.

@@ -26,7 +26,10 @@
  *
  * @since 0.1.0
  */
+import { isTolerance, millisOf, toleranceReason } from "hookrail/options/tolerance"
 import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/signature/kernel"
+import type { VerifiedWebhook, WebhookBody, WebhookHeaders } from "hookrail/signature/model"
+import type { Duration } from "./types.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // errors
@@ -103,23 +106,7 @@ export class MalformedSignatureError extends WebhookVerificationError {
 // models
 // ---------------------------------------------------------------------------------------------------------------
 
-/**
- * The raw body of a request, as received. A string stands for its UTF-8.
- *
- * @since 0.1.0
- * @category models
- */
-export type WebhookBody = string | Uint8Array | ArrayBuffer
-
-/**
- * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, or a record.
- *
- * @since 0.1.0
- * @category models
- */
-export type WebhookHeaders =
-  | { readonly get: (name: string) => string | null | undefined }
-  | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+export type { VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
  * What both functions take.
@@ -135,8 +122,11 @@ export interface VerifyOptions {
   readonly secrets: string | ReadonlyArray<string>
   /** The raw body, as received. */
   readonly body: WebhookBody
-  /** How far the time of the signature may be from `now`, inclusive, in seconds. Default: 300. */
-  readonly tolerance?: number | undefined
+  /**
+   * How far the time of the signature may be from `now`, inclusive: a text such as `"5 minutes"`, or milliseconds. Below a
+   * second is refused, since only seconds can be meant. Default: 5 minutes.
+   */
+  readonly tolerance?: Duration | undefined
   /** The present: a `Date`, or milliseconds since 1970. Default: this machine's clock. */
   readonly now?: Date | number | undefined
 }
@@ -160,45 +150,22 @@ export interface VerifyRequestOptions extends VerifyOptions {
   readonly headers: WebhookHeaders
 }
 
-declare const Verified: unique symbol
-
-/**
- * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
- * called with anything unverified.
- *
- * @since 0.1.0
- * @category models
- */
-export interface VerifiedWebhook {
-  readonly [Verified]: true
-  /** The same for every attempt at this delivery: the key to find duplicates by. */
-  readonly deliveryId: string
-  /** The event; `undefined` from `verifySignature`. Not covered by the signature. */
-  readonly eventId?: string | undefined
-  /** The topic; `undefined` from `verifySignature`. Not covered by the signature. */
-  readonly topic?: string | undefined
-  /** The body as given (an `ArrayBuffer` as a view of it). */
-  readonly body: string | Uint8Array
-  /** When this attempt was signed, in seconds since 1970. */
-  readonly signedAtSeconds: number
-  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
-  readonly secretIndex: number
-}
-
 // ---------------------------------------------------------------------------------------------------------------
 // verification
 // ---------------------------------------------------------------------------------------------------------------
 
 const run = async (
   // eslint-disable-next-line no-restricted-properties -- There is no Effect here, and so no Clock.
-  { body, now = Date.now(), secrets, tolerance = defaultToleranceSeconds }: VerifyOptions,
+  { body, now = Date.now(), secrets, tolerance = defaultToleranceSeconds * 1000 }: VerifyOptions,
   headers: Parameters<typeof verify>[1]
 ): Promise<VerifiedWebhook> => {
   const list = Array.isArray(secrets) ? secrets : [secrets]
-  if (!(list.length && list.every(isSecret) && tolerance >= 0 && tolerance < Infinity)) {
-    throw new TypeError("give secrets without white space or quotes around them, and tolerance in seconds")
+  const millis = millisOf(tolerance)
+  if (!(list.length && list.every(isSecret))) {
+    throw new TypeError("secrets: give at least one, without white space or quotes around it")
   }
-  let verdict = verify(list.map(cachedKey), headers, body, Number(now), tolerance * 1000)
+  if (!isTolerance(millis)) throw new TypeError(`tolerance ${toleranceReason}`)
+  let verdict = verify(list.map(cachedKey), headers, body, Number(now), millis)
   // To await what is there already would cost a turn of the queue.
   if ("then" in verdict) verdict = await verdict
   if (verdict.ok) return verdict.webhook as VerifiedWebhook

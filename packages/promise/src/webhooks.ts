@@ -35,9 +35,11 @@ import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as CoreLog from "hookrail/DeliveryLog"
 import { DeliveryLogError, type HookrailConfigError } from "hookrail/HookrailError"
+import { anything, callable, Fault, readOptions, Reason, topicPattern, withDefault } from "hookrail/options/check"
+import { tolerance } from "hookrail/options/duration"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import * as Webhooks from "hookrail/Webhooks"
-import { fromCore } from "./errors.js"
+import { configError, fromCore } from "./errors.js"
 import type { Duration } from "./types.js"
 import type { VerifiedWebhook } from "./verify.js"
 
@@ -125,7 +127,10 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
   readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> | undefined } | undefined
   /** Handles every topic that has no other handler. */
   readonly otherwise?: Handler | undefined
-  /** How far the time of the signature may be from this machine's. Default 5 minutes. */
+  /**
+   * How far the time of the signature may be from this machine's: a text such as `"5 minutes"`, or milliseconds. Below a
+   * second is refused, since only seconds can be meant. Default 5 minutes.
+   */
   readonly tolerance?: Duration | undefined
   /** How long a delivery may take before it is answered with 503. Default 8 seconds; Hookrail waits 10. */
   readonly timeout?: Duration | undefined
@@ -219,15 +224,56 @@ export const createWebhookHandler = <Topics extends object = { readonly [topic: 
   })
 }
 
-const runtimeOf = (options: WebhookHandlerOptions): Runtime.Runtime<Webhooks.Webhooks> => {
-  const handlers = Object.entries(options.on ?? {}).map(([topic, handler]) => handlerOf(topic, handler as Handler))
-  if (options.otherwise !== undefined) handlers.push(handlerOf("*", options.otherwise))
+const handlersOf = (on: unknown): ReadonlyArray<Webhooks.Handler> | Reason => {
+  if (typeof on !== "object" || on === null) return new Reason("must be an object: a handler for each topic")
+  const handlers: Array<Webhooks.Handler> = []
+  for (const [topic, handler] of Object.entries(on)) {
+    if (handler === undefined) continue
+    for (const checked of [topicPattern(topic), callable(handler)]) {
+      if (checked instanceof Reason) return new Reason(`${JSON.stringify(topic)} ${checked.text}`)
+    }
+    handlers.push(handlerOf(topic, handler as Handler))
+  }
+  return handlers
+}
+
+const deliveryLogOf = (log: unknown): DeliveryLog | false | Reason => {
+  if (log === false) return false
+  const methods = (log ?? {}) as { readonly [K in keyof DeliveryLog]?: unknown }
+  return [methods.claim, methods.done, methods.release].every((method) => typeof method === "function")
+    ? log as DeliveryLog
+    : new Reason("must have the methods claim, done and release, or be false")
+}
+
+const checks = {
+  secrets: anything<WebhookHandlerOptions["secrets"]>,
+  on: withDefault(handlersOf, []),
+  otherwise: withDefault<Handler | undefined>(callable, undefined),
+  // Here too, since secrets that a function gives are checked with the first request.
+  tolerance: withDefault<number | undefined>(tolerance, undefined),
+  timeout: anything<WebhookHandlerOptions["timeout"]>,
+  maxBodyBytes: anything<WebhookHandlerOptions["maxBodyBytes"]>,
+  onUnverified: anything<WebhookHandlerOptions["onUnverified"]>,
+  onInvalidPayload: anything<WebhookHandlerOptions["onInvalidPayload"]>,
+  onUnhandled: anything<WebhookHandlerOptions["onUnhandled"]>,
+  deliveryLog: withDefault<DeliveryLog | false | undefined>(deliveryLogOf, undefined),
+  log: withDefault<(entry: LogEntry) => void>(callable, (entry) => toConsole(entry))
+}
+
+const runtimeOf = (given: WebhookHandlerOptions): Runtime.Runtime<Webhooks.Webhooks> => {
+  const options = readOptions(given, checks)
+  if (options instanceof Fault) throw configError(options.option, options.reason)
+  const { deliveryLog, log, on, otherwise, secrets, tolerance, ...settings } = options
+  if (otherwise !== undefined && on.some(({ pattern }) => pattern === "*")) {
+    throw configError("otherwise", "is a second handler for \"*\": give one")
+  }
+  const handlers = otherwise === undefined ? on : [...on, handlerOf("*", otherwise)]
   const parts = Layer.merge(
-    Layer.effect(SignatureVerifier.SignatureVerifier, verifierOf(options)),
-    Layer.effect(CoreLog.DeliveryLog, logOf(options.deliveryLog))
+    Layer.effect(SignatureVerifier.SignatureVerifier, verifierOf(secrets, tolerance)),
+    Layer.effect(CoreLog.DeliveryLog, logOf(deliveryLog))
   )
-  const webhooks = Effect.provide(Webhooks.make(handlers, options), parts)
-  const logger = Logger.replace(Logger.defaultLogger, loggerOf(options.log ?? toConsole))
+  const webhooks = Effect.provide(Webhooks.make(handlers, settings), parts)
+  const logger = Logger.replace(Logger.defaultLogger, loggerOf(log))
   const exit = Effect.runSyncExit(Effect.zip(webhooks, Effect.provide(Effect.runtime<never>(), logger)))
   if (Exit.isFailure(exit)) throw fromCore(Cause.squash(exit.cause))
   const [service, runtime] = exit.value
@@ -240,9 +286,7 @@ const handlerOf = (pattern: string, handler: Handler): Webhooks.Handler => ({
   handle: (event, done) =>
     Effect.async<void, unknown>((resume) => {
       const controller = new AbortController()
-      // The same, by its name in `verify`.
-      const webhook = event.webhook as unknown as VerifiedWebhook
-      const settled = new Promise((resolve) => resolve(handler({ ...event, webhook, signal: controller.signal }))).then(
+      const settled = new Promise((resolve) => resolve(handler({ ...event, signal: controller.signal }))).then(
         () => Exit.void,
         (error: unknown) => Exit.fail(error)
       )
@@ -260,7 +304,8 @@ const redacted = (secrets: string | ReadonlyArray<string>) =>
   [secrets].flat().map((secret) => Redacted.make(secret)) as unknown as SignatureVerifier.Secrets
 
 const verifierOf = (
-  { secrets, tolerance }: WebhookHandlerOptions
+  secrets: WebhookHandlerOptions["secrets"],
+  tolerance: number | undefined
 ): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> =>
   typeof secrets === "function"
     ? Effect.succeed(lazily(SignatureVerifier.make({

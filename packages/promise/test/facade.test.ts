@@ -205,6 +205,54 @@ describe("configuration", () => {
     for (const options of [{ apiKey: 1 as never }, { baseUrl: "nowhere" }, { timeout: -1 }, { retry: { base: 0 } }]) {
       throws(() => new Node.Hookrail({ apiKey: "k", ...options }), Node.HookrailConfigError)
     }
+    const wrong: ReadonlyArray<[options: object, option: string, reason: string]> = [
+      [{ baseURL: "http://h" }, "baseURL", "did you mean baseUrl?"],
+      [{ apikey: "k" }, "apikey", "did you mean apiKey?"],
+      [{ retires: 1 }, "retires", "did you mean retry?"],
+      [{ retry: { retries: 1 } }, "retry.retries", "did you mean maxRetries?"],
+      [{ onUnmatched: "throw" }, "onUnmatched", "must be \"log\", \"ignore\" or \"fail\""],
+      [{ probeOutages: "no" }, "probeOutages", "must be true or false"],
+      [{ maxInFlight: 0 }, "maxInFlight", "must be a whole number, 1 or more"],
+      [{ timeout: "soon" }, "timeout", "such as \"20 seconds\" (a number alone is milliseconds)"]
+    ]
+    for (const [options, option, reason] of wrong) {
+      const error = throws(() => new Node.Hookrail({ apiKey: "k", ...options }), Node.HookrailConfigError)
+      assert.strictEqual(error.option, option)
+      assert.include(error.reason, reason)
+    }
+    assert.strictEqual(throws(() => new Node.Hookrail("k" as never), Node.HookrailConfigError).option, "options")
+  })
+
+  it("takes durations as texts", async () => {
+    await using hookrail = client({ timeout: "20 seconds", retry: { base: "1 second", maxElapsed: "1 day" } })
+    const { eventId } = await hookrail.sendEvent(topic, {}, { timeout: "20 seconds", retry: { cap: "1 minute" } })
+    await hookrail.awaitEvent(eventId, { timeout: "20 seconds", pollInterval: "100 millis" })
+  })
+
+  it("refuses options of calls that do not exist or cannot work", async () => {
+    await using hookrail = client()
+    const all = async (options: object) => {
+      for await (const _ of hookrail.sendEvents(events(1), options));
+    }
+    const refused: ReadonlyArray<[call: () => Promise<unknown>, argument: string, reason: string]> = [
+      [
+        () => hookrail.sendEvent(topic, {}, { idempotencykey: "k" } as object),
+        "options",
+        "did you mean idempotencyKey?"
+      ],
+      [() => hookrail.sendEvent(topic, {}, { timeout: "soon" as never }), "timeout", "such as \"20 seconds\""],
+      [() => hookrail.getEvent("e", { timout: 1 } as object), "options", "did you mean timeout?"],
+      [() => hookrail.awaitEvent("e", { pollinterval: 1 } as object), "options", "did you mean pollInterval?"],
+      [() => hookrail.awaitEvent("e", { pollInterval: -1 }), "pollInterval", "such as \"20 seconds\""],
+      [() => all({ concurrency: 0 }), "concurrency", "must be a whole number, 1 or more"],
+      [() => all({ concurency: 2 }), "options", "did you mean concurrency?"],
+      [() => all({ onError: "ignore" }), "onError", "must be \"fail\" or \"collect\""]
+    ]
+    for (const [call, argument, reason] of refused) {
+      const error = await rejects(call(), Node.InvalidArgumentError)
+      assert.strictEqual(error.argument, argument)
+      assert.include(error.reason, reason)
+    }
   })
 })
 
@@ -412,7 +460,7 @@ describe("a long-lived signal", () => {
 })
 
 describe("the bundle", () => {
-  for (const [entry, limit] of [["index", 64], ["web", 54], ["webhooks", 56]] as const) {
+  for (const [entry, limit] of [["index", 64], ["web", 56], ["webhooks", 56]] as const) {
     it(`of ${entry} is at most ${limit} KB`, async () => {
       const { outputFiles } = await build({
         ...bundle,

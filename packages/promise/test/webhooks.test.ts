@@ -182,6 +182,44 @@ describe("createWebhookHandler", () => {
     }
   })
 
+  it.each<[given: object, option: string, reason: string]>([
+    [{ secret }, "secret", "did you mean secrets?"],
+    [{ handlers: {} }, "handlers", "there is no such option: there are secrets, on, otherwise"],
+    [{ on: { "": silent } }, "on", "\"\" must be a topic, a prefix followed by \".*\""],
+    [{ on: { "*.created": silent } }, "on", "\"*.created\" must be a topic"],
+    [{ on: { "orders.created": "silent" } }, "on", "\"orders.created\" must be a function"],
+    [{ on: silent }, "on", "must be an object"],
+    [{ on: { "*": silent }, otherwise: silent }, "otherwise", "is a second handler for \"*\""],
+    [{ otherwise: {} }, "otherwise", "must be a function"],
+    [{ log: console }, "log", "must be a function"],
+    [{ deliveryLog: true }, "deliveryLog", "must have the methods claim, done and release"],
+    [{ onUnverified: "throw" }, "onUnverified", "must be \"retry\" or \"reject\""],
+    [{ timeout: "soon" }, "timeout", "must be a finite duration above 0, such as \"20 seconds\""],
+    [{ tolerance: 300 }, "tolerance", "a number is milliseconds"],
+    // Before the first request, though these secrets are read with it.
+    [{ secrets: () => secret, tolerance: 300 }, "tolerance", "a number is milliseconds"]
+  ])("throws for %o, and says what would be right", (given, option, reason) => {
+    try {
+      createWebhookHandler({ secrets: secret, ...given })
+      assert.fail("taken")
+    } catch (error) {
+      assert.instanceOf(error, HookrailConfigError)
+      assert.strictEqual(error.option, option)
+      assert.include(error.reason, reason)
+    }
+  })
+
+  it("takes durations as texts, and a topic without a handler as none", async () => {
+    const handler = createWebhookHandler({
+      secrets: secret,
+      tolerance: "1 day",
+      timeout: "20 seconds",
+      on: { "orders.created": undefined },
+      onUnhandled: "acknowledge"
+    })
+    assert.strictEqual(await status(handler, webhook()), 200)
+  })
+
   it("speaks Lambda", async () => {
     let runs = 0
     const { lambda } = createWebhookHandler({ secrets: secret, otherwise: () => runs++ })

@@ -23,7 +23,9 @@ import type {
   UnmatchedEventError
 } from "../HookrailError.js"
 import { InvalidArgumentError, isRetryable, RateLimitError, RetryError, ServerError } from "../HookrailError.js"
-import { toMillis } from "../options/duration.js"
+import { callOptionsFault } from "../options/calls.js"
+import { Reason } from "../options/check.js"
+import { positiveDuration } from "../options/duration.js"
 import * as RetryPolicy from "../RetryPolicy.js"
 import type { TransportError } from "../transport/error.js"
 import type { TransportRequest, TransportResponse } from "../transport/model.js"
@@ -157,10 +159,10 @@ export class Calls {
     options: CallOptions
   ): Effect.Effect<A, CallError> {
     const { config } = this
-    const timeout = options.timeout === undefined ? config.timeout : toMillis(options.timeout)
-    if (timeout === undefined || timeout <= 0) {
-      return invalidOption(operation, "timeout", "must be a finite duration above 0")
-    }
+    const fault = callOptionsFault(options)
+    if (fault !== undefined) return invalidOption(operation, "options", fault)
+    const timeout = options.timeout === undefined ? config.timeout : positiveDuration(options.timeout)
+    if (timeout instanceof Reason) return invalidOption(operation, "timeout", timeout.text)
     const responseTimeout = Math.min(config.responseTimeout, timeout)
     const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
     const start = clock.unsafeCurrentTimeMillis()
@@ -280,7 +282,7 @@ export class Calls {
   }
 }
 
-const invalidOption = (operation: Operation<unknown>, argument: "timeout" | "retry", reason: string) =>
+const invalidOption = (operation: Operation<unknown>, argument: "options" | "timeout" | "retry", reason: string) =>
   Effect.fail(new InvalidArgumentError({ ...operation.context("not-sent"), argument, reason }))
 
 /** The answer that keeps this call waiting stands for one of its own. */

@@ -1,16 +1,49 @@
+/** Checks of durations. */
 import * as Duration from "effect/Duration"
+import { type Check, Reason } from "./check.js"
+import { isTolerance, toleranceReason } from "./tolerance.js"
 
 /**
  * A duration in milliseconds; `undefined` if it is no duration, or an endless one. `Duration` itself throws on input
  * that its types exclude, and reads a negative one as zero: callers without types deserve a typed error instead.
  */
-export const toMillis = (input: Duration.DurationInput): number | undefined => {
-  if (typeof input === "number" && !(input >= 0)) return undefined
-  if (typeof input === "string" && input.startsWith("-")) return undefined
+export const toMillis = (input: unknown): number | undefined => {
+  const parts = typeof input === "string" ? [Number.parseFloat(input)] : [input].flat()
+  if (parts.some((part) => typeof part !== "object" && !((part as number) >= 0))) return undefined
   try {
-    const millis = Duration.toMillis(input)
+    const millis = Duration.toMillis(input as Duration.DurationInput)
     return Number.isFinite(millis) ? millis : undefined
   } catch {
     return undefined
   }
 }
+
+const example = "such as \"20 seconds\" (a number alone is milliseconds)"
+
+/**
+ * A finite duration, in milliseconds: above 0, and not above `atMost` if that is given.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export const duration = (atMost?: Duration.DurationInput): Check<number> => {
+  const most = atMost === undefined ? Infinity : Duration.toMillis(atMost)
+  const reason = new Reason(
+    `must be a finite duration above 0${atMost === undefined ? "" : `, at most ${String(atMost)}`}, ${example}`
+  )
+  return (value) => {
+    const millis = toMillis(value)
+    return millis === undefined || millis <= 0 || millis > most ? reason : millis
+  }
+}
+
+/** How far the time of a signature may be off, in milliseconds. */
+export const tolerance: Check<number> = (value) => {
+  const millis = toMillis(value)
+  return millis !== undefined && isTolerance(millis) ? millis : mustBeTolerance
+}
+
+const mustBeTolerance = new Reason(toleranceReason)
+
+/** Most options need no more. */
+export const positiveDuration: Check<number> = duration()

@@ -3,18 +3,19 @@
  * once and gets a key, `call/` makes attempts through the gate, classifies the answers and retries by the policy.
  */
 import type { Clock } from "effect/Clock"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 import type { CallError } from "../call/calls.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
 import { runInSpan } from "../fiber/tracing.js"
 import type { ReadError, SendError } from "../HookrailError.js"
+import { awaitOptionsFault } from "../options/calls.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 import type { ClientCalls } from "./calls.js"
 import type { ReadOptions, SendOptions, Service } from "./model.js"
-import { awaitEvent } from "./reader.js"
+import { awaitEvent, invalidArgument } from "./reader.js"
 
 export const make = ({ reader, sender }: ClientCalls): Service => {
   const sendEvent = (
@@ -37,7 +38,16 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
       (clock) => reader.prepare(clock, eventId, options)
     ) as Effect.Effect<EventStatus, ReadError>
 
-  return { sendEvent, getEvent, awaitEvent: (eventId, options = {}) => awaitEvent(getEvent, eventId, options) }
+  return {
+    sendEvent,
+    getEvent,
+    awaitEvent: (eventId, options = {}) => {
+      const fault = awaitOptionsFault(options, "schedule")
+      return fault === undefined
+        ? awaitEvent(getEvent, eventId, options)
+        : Effect.fail(invalidArgument(eventId, "options", fault))
+    }
+  }
 }
 
 /** Runs a call, with a span around it where somebody listens. */

@@ -4,6 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { Retry } from "../HookrailConfig.js"
 import type { AwaitError, OrderingKeyHeldError, ReadError, SendError } from "../HookrailError.js"
+import type * as Plain from "../options/model.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 
@@ -13,12 +14,7 @@ import type { EventAccepted, EventStatus } from "../wire/model.js"
  * @since 0.1.0
  * @category models
  */
-export interface ReadOptions {
-  /** How long an attempt may take as a whole. Default: the client's. */
-  readonly timeout?: Duration.DurationInput | undefined
-  /** How failed attempts are retried. Default: the client's. */
-  readonly retry?: Retry | undefined
-}
+export interface ReadOptions extends Plain.ReadOptions<Duration.DurationInput, Retry> {}
 
 /**
  * Options of a send.
@@ -26,18 +22,7 @@ export interface ReadOptions {
  * @since 0.1.0
  * @category models
  */
-export interface SendOptions extends ReadOptions {
-  /**
-   * What makes two sends the same event: the server stores one per key, for 24 hours. Visible ASCII, at most 2,048
-   * characters. Default: from `IdempotencyKeys`, a new random one per send.
-   */
-  readonly idempotencyKey?: string | undefined
-  /**
-   * Events with the same key reach an ordered subscription one after the other. Visible ASCII, at most 256 bytes; for
-   * other texts put a member `ordering_key` into the payload (protocol section 1.7).
-   */
-  readonly orderingKey?: string | undefined
-}
+export interface SendOptions extends Plain.SendOptions<Duration.DurationInput, Retry> {}
 
 /**
  * An event to be sent, for `HookrailClient.sendEvents`.
@@ -73,15 +58,9 @@ export interface EncodedEvent {
  * @since 0.1.0
  * @category models
  */
-export interface AwaitOptions {
-  /** How long to wait in all. Default 1 minute; a failed first delivery alone may take 35 seconds to be tried again. */
-  readonly timeout?: Duration.DurationInput | undefined
+export interface AwaitOptions extends Plain.AwaitOptions<Duration.DurationInput, Retry> {
   /** When to look again. Default: after 250 milliseconds, doubling up to 5 seconds. */
   readonly schedule?: Schedule.Schedule<unknown, EventStatus> | undefined
-  /** What to wait for. Default: until each delivery is terminal. */
-  readonly until?: ((status: EventStatus) => boolean) | undefined
-  /** How each failed look is retried. Default: the client's. */
-  readonly retry?: Retry | undefined
 }
 
 /**
@@ -90,18 +69,9 @@ export interface AwaitOptions {
  * @since 0.1.0
  * @category models
  */
-export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail"> {
-  /** How many events may be under way at a time. Default 16. The client's `maxInFlight` holds as well. */
-  readonly concurrency?: number | undefined
-  /** Whether the first error ends the stream (the default), or becomes a result like the others. */
-  readonly onError?: OnError | undefined
-  /**
-   * With `onError: "collect"`: whether the later events of an ordering key stay behind once one of them may have to be sent
-   * again (retries exhausted, or the outcome is unknown). They fail at once with `OrderingKeyHeldError`, `not-sent`, so that
-   * the order can be kept. Default true; `false` sends them all the same.
-   */
-  readonly holdKeys?: boolean | undefined
-}
+export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail">
+  extends Plain.SendEventsOptions<OnError>
+{}
 
 /**
  * What became of one event of a stream, with `onError: "collect"`.

@@ -10,7 +10,7 @@ import { AwaitTimeoutError, InvalidArgumentError } from "../HookrailError.js"
 import { toMillis } from "../options/duration.js"
 import * as Arguments from "../wire/arguments.js"
 import { isTerminal } from "../wire/deliveryState.js"
-import type { EventStatus } from "../wire/model.js"
+import type { Argument, EventStatus } from "../wire/model.js"
 import type { AwaitOptions, ReadOptions } from "./model.js"
 import { ReadOperation } from "./operations.js"
 
@@ -75,5 +75,5 @@ const pollSchedule = Schedule.exponential("250 millis").pipe(
 const isSettled = (status: EventStatus): boolean => status.deliveries.every((delivery) => isTerminal(delivery.state))
 
 /** Callers without types may pass anything for an event id. */
-const invalidArgument = (eventId: string, argument: "eventId" | "timeout", reason: string) =>
+export const invalidArgument = (eventId: string, argument: Argument, reason: string) =>
   new InvalidArgumentError({ eventId: String(eventId), argument, reason }) as InvalidArgumentError & ReadContext

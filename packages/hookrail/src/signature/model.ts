@@ -1,4 +1,4 @@
-/** What verification can say about a signature, as plain data. */
+/** What verification takes and gives, as plain data. */
 
 /**
  * A mistake that keeps a genuine signature from matching.
@@ -22,3 +22,62 @@ export type Mistake =
   | "secret-prefix"
   | "secret-decoded"
   | "secret-other"
+
+/**
+ * The raw body of a request, as received. A string stands for its UTF-8.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhookBody = string | Uint8Array | ArrayBuffer
+
+/**
+ * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, `Headers` of `@effect/platform`,
+ * or a record.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WebhookHeaders =
+  | { readonly get: (name: string) => string | null | undefined }
+  | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+
+/**
+ * What is verified.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SignedWebhook {
+  /** The value of `hookrail-signature`. */
+  readonly signature: string
+  /** The value of `hookrail-delivery-id`. */
+  readonly deliveryId: string
+  /** The raw body, as received. */
+  readonly body: WebhookBody
+}
+
+declare const Verified: unique symbol
+
+/**
+ * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
+ * called with anything unverified. (For a test, `sign` one and verify it.)
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifiedWebhook {
+  readonly [Verified]: true
+  /** The same for every attempt at this delivery: the key to find duplicates by. */
+  readonly deliveryId: string
+  /** The event; `undefined` from `verify`. Not covered by the signature. */
+  readonly eventId?: string | undefined
+  /** The topic; `undefined` from `verify`. Not covered by the signature. */
+  readonly topic?: string | undefined
+  /** The body as given (an `ArrayBuffer` as a view of it). */
+  readonly body: string | Uint8Array
+  /** When this attempt was signed, in seconds since 1970. */
+  readonly signedAtSeconds: number
+  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
+  readonly secretIndex: number
+}

@@ -25,7 +25,7 @@ const connectCodes = new Set([
  * request has left; the caller reports the event as not sent. So `EHOSTUNREACH` alone is not enough: a router may send
  * it in the middle of an exchange. The system call tells.
  */
-export const phaseOfCode = (code: string | undefined, syscall?: string | undefined): "connect" | "response" => {
+const phaseOfCode = (code: string | undefined, syscall?: string | undefined): "connect" | "response" => {
   if (syscall === "connect" || syscall === "getaddrinfo") return "connect"
   if (code === undefined) return "response"
   return connectCodes.has(code) || code.startsWith("EAI_") || code.startsWith("CERT_") ? "connect" : "response"
@@ -59,10 +59,57 @@ const rootOf = (error: unknown): Coded | undefined => {
   return found
 }
 
-/** The error of an exchange that broke off; `answering` once the headers of the answer are here. */
-export const connectionError = (error: unknown, answering: boolean): TransportError => {
-  const root = rootOf(error)
-  const phase = answering ? "body" : phaseOfCode(root?.code, root?.syscall)
+/**
+ * The error of an exchange that broke off. It keeps the code and message of the innermost cause that has one, because
+ * `fetch` and its wrappers hide the reason there, and drops the cause of an answer that was not HTTP: such an error holds
+ * the bytes received, which may be an echo of credentials.
+ *
+ * `phase` decides what the sender is told: after `"connect"` that nothing was sent. Give it if you know it: `"body"` once
+ * the headers of the answer are here, `"connect"` as long as nothing can have left. Without it the phase is
+ * `"connect"` for codes that only occur while a connection is established (`ECONNREFUSED`, a certificate that is not
+ * trusted), and otherwise `"response"`: the request may have arrived.
+ *
+ * @example
+ * import { Transport } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * declare const send: (request: Transport.TransportRequest) => Promise<Response>
+ *
+ * // A transport of your own, on anything that works like fetch.
+ * const transport: Transport.Service = {
+ *   request: (request) =>
+ *     Effect.gen(function*() {
+ *       const response = yield* Effect.tryPromise({
+ *         try: () => send(request),
+ *         catch: (cause) => Transport.connectionError(cause)
+ *       })
+ *       const body = yield* Effect.tryPromise({
+ *         try: () => response.text(),
+ *         catch: (cause) => Transport.connectionError(cause, { phase: "body" })
+ *       })
+ *       return {
+ *         status: response.status,
+ *         header: (name: string) => response.headers.get(name) ?? undefined,
+ *         body,
+ *         truncated: false
+ *       }
+ *     }).pipe(
+ *       Effect.timeoutFail({
+ *         duration: request.timeout,
+ *         onTimeout: () => Transport.timeoutError("response", request.timeout)
+ *       })
+ *     )
+ * }
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const connectionError = (
+  cause: unknown,
+  options?: { readonly phase?: TransportError["phase"] | undefined }
+): TransportError => {
+  const root = rootOf(cause)
+  const phase = options?.phase ?? phaseOfCode(root?.code, root?.syscall)
   if (root === undefined) return new TransportError({ reason: "connection", phase, description: "unknown failure" })
   return new TransportError({
     reason: "connection",
@@ -74,8 +121,14 @@ export const connectionError = (error: unknown, answering: boolean): TransportEr
   })
 }
 
-/** The error of a limit that was exceeded. */
-export const timeoutError = (phase: "connect" | "response" | "body", limit: number): TransportError => {
+/**
+ * The error of a limit that was exceeded, in milliseconds.
+ *
+ * @param phase How far the exchange had come: `"connect"` as long as nothing can have left.
+ * @since 0.1.0
+ * @category errors
+ */
+export const timeoutError = (phase: TransportError["phase"], limit: number): TransportError => {
   const what = phase === "connect" ? "no connection" : phase === "response" ? "no answer" : "no complete answer"
   return new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` })
 }
@@ -92,8 +145,11 @@ const headerName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
- * The error of a request that cannot be sent as it is. Runtimes quote the offending value in theirs, and it may be a
- * credential; so we look first.
+ * The error of headers that cannot be sent, if they cannot. Runtimes quote the offending value in their own error, and it
+ * may be a credential: ask first.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export const invalidRequest = (headers: Readonly<Record<string, string>>): TransportError | undefined => {
   for (const name of Object.keys(headers)) {

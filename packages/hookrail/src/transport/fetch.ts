@@ -28,7 +28,7 @@ class FetchExchange implements Abortable {
     try {
       response = await this.send()
     } catch (error) {
-      return this.fail(connectionError(error, false))
+      return this.fail(connectionError(error))
     }
     if (this.done) return
     this.limits.answered()
@@ -40,7 +40,7 @@ class FetchExchange implements Abortable {
     } catch (error) {
       // A server that answers before it has read the whole request may reset the connection right after. Its verdict is
       // in the status; only a success needs its body.
-      if (status < 400) return this.fail(connectionError(error, true))
+      if (status < 400) return this.fail(connectionError(error, { phase: "body" }))
       body.truncated = true
     }
     if (this.done) return

@@ -36,7 +36,7 @@ const httpRequestOf = ({ body, headers, method, origin, path }: TransportRequest
 const transportErrorOf = (error: HttpClientError): TransportError =>
   error.reason === "InvalidUrl"
     ? new TransportError({ reason: "connection", phase: "connect", description: "invalid URL" })
-    : connectionError(error.cause, error._tag === "ResponseError")
+    : connectionError(error.cause, error._tag === "ResponseError" ? { phase: "body" } : undefined)
 
 /** Browsers hide what a redirect says, even its status. */
 const statusOf = (response: HttpClientResponse): number => response.status === 0 ? 302 : response.status

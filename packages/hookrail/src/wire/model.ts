@@ -102,6 +102,24 @@ export interface Problem {
 }
 
 /**
+ * What an `InvalidArgumentError` is about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Argument =
+  | "topic"
+  | "idempotencyKey"
+  | "orderingKey"
+  | "eventId"
+  | "timeout"
+  | "retry"
+  | "concurrency"
+  | "onError"
+  /** An option that does not exist. */
+  | "options"
+
+/**
  * What is known about the event after a send failed.
  *
  * - `"not-sent"`: no request reached the server. Nothing is stored.

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Abortable, Listener, TransportRequest, TransportResponse } from "hookrail/Transport"
-import { decompress, maxBodyBytes, TransportError } from "hookrail/Transport"
+import { connectionError, decompress, maxBodyBytes, timeoutError, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
 import type { Answer, Answers } from "./answers.js"
 import type { Deadlines, Limited } from "./deadlines.js"
@@ -174,18 +174,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     } else if (error.code === connectTimeoutCode && state === "waiting") {
       this.timedOut("connect", this.connectTimeout)
     } else {
-      const code = error.code
-      this.fail(
-        new TransportError({
-          reason: "connection",
-          phase: state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
-          description: error.message || (code ?? error.name),
-          ...(code === undefined ? {} : { code }),
-          // A parser error holds the bytes it choked on, which may be an echo of the request and its credentials; one about
-          // the name in a certificate holds all of it, in circles that cannot be printed as JSON.
-          ...(error.name === "HTTPParserError" || "cert" in error ? {} : { cause: error })
-        })
-      )
+      this.fail(connectionError(error, { phase: this.phase }))
     }
   }
 
@@ -196,10 +185,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     this.due = Math.min(whole, response)
     if (isDue(this, now)) {
       const { destroy, options } = this
-      this.timedOut(
-        state === "waiting" ? "connect" : state === "sent" ? "response" : "body",
-        response < whole ? this.responseTimeout : this.timeout
-      )
+      this.timedOut(this.phase, response < whole ? this.responseTimeout : this.timeout)
       this.drop(destroy, options)
     }
   }
@@ -280,13 +266,22 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     destroy?.(dropped)
   }
 
-  private timedOut(phase: TransportError["phase"], limit: number): void {
-    const what = phase === "connect" ? this.noConnection() : phase === "response" ? "no answer" : "no complete answer"
-    this.fail(new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` }))
+  /** As long as it waits, nothing has left. */
+  private get phase(): TransportError["phase"] {
+    return this.state === "waiting" ? "connect" : this.state === "sent" ? "response" : "body"
   }
 
-  private noConnection(): string {
-    return this.via === undefined ? "no connection" : `no connection through the proxy ${this.via.proxy.name}`
+  private timedOut(phase: TransportError["phase"], limit: number): void {
+    this.fail(
+      phase === "connect" && this.via !== undefined
+        ? new TransportError({
+          reason: "timeout",
+          phase,
+          limit,
+          description: `no connection through the proxy ${this.via.proxy.name} within ${limit} ms`
+        })
+        : timeoutError(phase, limit)
+    )
   }
 
   private fail(error: TransportError): void {

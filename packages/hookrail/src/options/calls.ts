@@ -1,0 +1,47 @@
+/** Checks of the options of calls, without Effect. */
+import type { Argument } from "../wire/model.js"
+import { Fault, flag, oneOf, readOptions, unknownName, wholeNumber, withDefault } from "./check.js"
+
+/**
+ * Why the options of a call cannot be used: a name that none of them has. It runs once per call, over one or two names.
+ * An event of `sendEvents` may carry what it likes, such as the row it was made from.
+ */
+export const callOptionsFault = (options: object): string | undefined =>
+  "topic" in options ? undefined : nameFault(options, callOptions)
+
+/** The same of `awaitEvent`. The facade's has names of its own. */
+export const awaitOptionsFault = (options: object, ...own: ReadonlyArray<string>): string | undefined =>
+  nameFault(options, ["timeout", "until", "retry", ...own])
+
+const nameFault = (options: object, names: ReadonlyArray<string>): string | undefined => {
+  for (const name in options) {
+    if (!names.includes(name)) return `${name}: ${unknownName(name, names)}`
+  }
+  return undefined
+}
+
+/** `signal` is the facade's. */
+const callOptions: ReadonlyArray<string> = ["idempotencyKey", "orderingKey", "timeout", "retry", "signal"]
+
+/** What is wrong with an argument of a call. */
+export interface ArgumentFault {
+  readonly argument: Argument
+  readonly reason: string
+}
+
+/** What is wrong with the options of `sendEvents`. */
+export const sendEventsFault = (options: object): ArgumentFault | undefined => {
+  const { signal: _, ...given } = options as { readonly signal?: unknown }
+  const read = readOptions(given, sendEventsChecks)
+  if (!(read instanceof Fault)) return undefined
+  const { option, reason } = read
+  return option === "concurrency" || option === "onError"
+    ? { argument: option, reason }
+    : { argument: "options", reason: `${option}: ${reason}` }
+}
+
+const sendEventsChecks = {
+  concurrency: withDefault(wholeNumber(), 16),
+  onError: withDefault(oneOf("fail", "collect"), "fail"),
+  holdKeys: withDefault(flag, true)
+}

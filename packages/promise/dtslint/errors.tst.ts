@@ -1,0 +1,92 @@
+/**
+ * The errors of this package are the core's, by the same names and with the same fields. Two things differ: a `Duration`
+ * becomes a number of milliseconds, in a field whose name ends in `Ms`; and an error within an error is the one of this
+ * package. A field that only one of the two has fails here.
+ */
+import type * as Facade from "@hookrail/promise"
+import type { Duration } from "effect"
+import type { YieldableError } from "effect/Cause"
+import type { HookrailError as Core } from "hookrail"
+import { describe, expect, test } from "tstyche"
+
+/** What is `undefined` in the core is left out here. */
+type Defined<A> = Exclude<A, undefined>
+
+type NameOf<K, A> = Defined<A> extends Duration.Duration ? `${K & string}Ms` : K
+
+type ValueOf<A> = A extends Duration.Duration ? number : A
+
+/** The fields of the core's error, with the names and values that they have here. `cause` is looked at below. */
+type Expected<E> = {
+  readonly [
+    K in keyof E as K extends keyof YieldableError | typeof Core.TypeId | "toJSON" ? never : NameOf<K, E[K]>
+  ]: ValueOf<Defined<E[K]>>
+}
+
+type Actual<E> = {
+  readonly [K in keyof E as K extends keyof Error | "toJSON" ? never : K]: Defined<E[K]>
+}
+
+type CoreErrors = { readonly [E in Core.HookrailError as E["_tag"]]: E }
+
+/** The classes that this package exports, by what their errors say of themselves. */
+type FacadeErrors = {
+  readonly [
+    K in keyof typeof Facade as (typeof Facade)[K] extends abstract new(...args: never) => { readonly _tag: infer Tag }
+      ? K extends Tag ? K : never
+      : never
+  ]: (typeof Facade)[K] extends abstract new(...args: never) => infer E ? E : never
+}
+
+describe("the errors of the client", () => {
+  test("are those of the core, and one more; those of a log's store end in the log", () => {
+    expect<Exclude<keyof FacadeErrors, "HookrailError" | "WebhookVerificationError">>().type.toBe<
+      Exclude<Core.HookrailError["_tag"], "DeliveryLogError"> | "HookrailClosedError"
+    >()
+  })
+
+  test("have the same fields", () => {
+    expect<Actual<Facade.HookrailConfigError>>().type.toBe<Expected<CoreErrors["HookrailConfigError"]>>()
+    expect<Actual<Facade.InvalidPayloadError>>().type.toBe<Expected<CoreErrors["InvalidPayloadError"]>>()
+    expect<Actual<Facade.HookrailConnectionError>>().type.toBe<Expected<CoreErrors["HookrailConnectionError"]>>()
+    expect<Actual<Facade.HookrailTimeoutError>>().type.toBe<Expected<CoreErrors["HookrailTimeoutError"]>>()
+    expect<Actual<Facade.UnexpectedResponseError>>().type.toBe<Expected<CoreErrors["UnexpectedResponseError"]>>()
+    expect<Actual<Facade.BadRequestError>>().type.toBe<Expected<CoreErrors["BadRequestError"]>>()
+    expect<Actual<Facade.AuthenticationError>>().type.toBe<Expected<CoreErrors["AuthenticationError"]>>()
+    expect<Actual<Facade.ForbiddenError>>().type.toBe<Expected<CoreErrors["ForbiddenError"]>>()
+    expect<Actual<Facade.NotFoundError>>().type.toBe<Expected<CoreErrors["NotFoundError"]>>()
+    expect<Actual<Facade.ConflictError>>().type.toBe<Expected<CoreErrors["ConflictError"]>>()
+    expect<Actual<Facade.PayloadTooLargeError>>().type.toBe<Expected<CoreErrors["PayloadTooLargeError"]>>()
+    expect<Actual<Facade.RateLimitError>>().type.toBe<Expected<CoreErrors["RateLimitError"]>>()
+    expect<Actual<Facade.ServerError>>().type.toBe<Expected<CoreErrors["ServerError"]>>()
+    expect<Actual<Facade.RetryError>>().type.toBe<Expected<CoreErrors["RetryError"]>>()
+    expect<Actual<Facade.UnmatchedEventError>>().type.toBe<Expected<CoreErrors["UnmatchedEventError"]>>()
+    expect<Actual<Facade.AwaitTimeoutError>>().type.toBe<Expected<CoreErrors["AwaitTimeoutError"]>>()
+    expect<Actual<Facade.MalformedSignatureError>>().type.toBe<Expected<CoreErrors["MalformedSignatureError"]>>()
+  })
+
+  test("InvalidArgumentError knows two arguments more", () => {
+    expect<Omit<Actual<Facade.InvalidArgumentError>, "argument">>().type.toBe<
+      Omit<Expected<Core.InvalidArgumentError>, "argument">
+    >()
+    expect<Facade.InvalidArgumentError["argument"]>().type.toBe<
+      Core.InvalidArgumentError["argument"] | "events" | "pollInterval"
+    >()
+  })
+
+  test("RetryError holds an error that is retried, here too", () => {
+    expect<Facade.RetryError["cause"]>().type.toBe<Facade.RetryableError>()
+    expect<Facade.RetryableError["_tag"]>().type.toBe<Core.RetryableError["_tag"]>()
+    expect<Core.RetryError["cause"]>().type.toBe<Core.RetryableError>()
+  })
+})
+
+describe("the errors of verification", () => {
+  test("have the same fields, but do not look for the mistake", () => {
+    expect<Actual<Facade.SignatureError>>().type.toBe<Omit<Expected<Core.SignatureError>, "mistake">>()
+    expect<Actual<Facade.SignatureTimestampError>>().type.toBe<
+      Omit<Expected<Core.SignatureTimestampError>, "genuine">
+    >()
+    expect<Facade.WebhookVerificationError["_tag"]>().type.toBe<Core.WebhookVerificationError["_tag"]>()
+  })
+})
