@@ -21,8 +21,8 @@ export type Connector = (options: buildConnector.Options, callback: buildConnect
 /** More than any proxy has to say before a tunnel is open. */
 const maxHead = 16 * 1024
 
-const failure = (message: string, code = proxyCode, cause?: Error): Error =>
-  Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
+/** Without a cause: the innermost one would be reported instead, and it does not name the proxy. */
+const failure = (message: string, code = proxyCode): Error => Object.assign(new Error(message), { code })
 
 const unreachable = (proxy: Proxy, error: Error): Error => {
   const { code } = error as { readonly code?: string }
@@ -30,8 +30,7 @@ const unreachable = (proxy: Proxy, error: Error): Error => {
   return failure(
     `no connection to the proxy ${proxy.name}: ${error.message || (code ?? error.name)}`,
     // Undici would look for the server whose certificate is wrong, find none, and try again for ever.
-    code === "ERR_TLS_CERT_ALTNAME_INVALID" ? proxyCode : code,
-    error
+    code === "ERR_TLS_CERT_ALTNAME_INVALID" ? proxyCode : code
   )
 }
 
