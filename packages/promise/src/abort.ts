@@ -12,7 +12,8 @@ class Wait implements Queued<Wait> {
 class Waits {
   private readonly queue = new Queue<Wait>()
   private readonly listener = () => {
-    for (const wait of this.queue) wait.run()
+    // The last one first: what it waits for, such as a place in the gate, is not for one that is about to be aborted.
+    for (const wait of [...this.queue].reverse()) wait.run()
   }
 
   constructor(private readonly signal: AbortSignal) {

@@ -9,6 +9,7 @@ import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import type { CallObserver, Interruptible } from "hookrail/call/calls"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
@@ -22,7 +23,7 @@ import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import { onAbort } from "./abort.js"
-import { argumentError, closedError, configError, fromCore } from "./errors.js"
+import { abortedError, argumentError, closedError, configError, type Ended, fromCore } from "./errors.js"
 import { sendEvents } from "./sendEvents.js"
 import type * as Types from "./types.js"
 
@@ -42,29 +43,41 @@ const clock = Context.get(liveServices, Clock.Clock)
 
 const interrupted = Exit.interrupt(FiberId.none)
 
+/** What is known of a send that has not begun. A class, as is `Read`: they live as long as their call. */
+class Send implements Ended {
+  readonly outcome = "not-sent"
+  constructor(readonly topic: string, readonly idempotencyKey: string | undefined) {}
+}
+
+class Read implements Ended {
+  constructor(readonly eventId: string) {}
+}
+
 /** One call under way. Most end without a fiber: there is one only if something remains to be done. */
-class Run<A> implements Listener<A, unknown>, Queued<Run<never>> {
+class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   next: Run<never> | undefined
   previous: Run<never> | undefined
+  call: Interruptible | undefined
   private isOver = false
   private running = nothing
   private interrupt: (() => void) | undefined
   private leave: (() => void) | undefined
 
   constructor(
-    private readonly runs: Queue<Run<never>>,
+    private readonly runs: Runs,
+    private readonly about: Ended,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
     private readonly reject: (reason: unknown) => void
   ) {}
 
-  begin(prepare: () => Effect.Effect<A, unknown>): void {
+  begin(prepare: (observer: CallObserver) => Effect.Effect<A, unknown>): void {
     // Before it begins: it may end at once, and leaves then.
     this.runs.add(this as Run<never>)
     if (this.signal !== undefined) this.leave = onAbort(this.signal, () => this.cancel())
     let effect: Effect.Effect<A, unknown>
     try {
-      effect = prepare()
+      effect = prepare(this)
     } catch (defect) {
       // Options with getters of their own, perhaps.
       effect = Effect.die(defect)
@@ -92,9 +105,32 @@ class Run<A> implements Listener<A, unknown>, Queued<Run<never>> {
     this.isOver = true
     this.runs.delete(this as Run<never>)
     this.leave?.()
-    if (Exit.isSuccess(exit)) this.resolve(exit.value)
-    else if (!Cause.isInterrupted(exit.cause)) this.reject(fromCore(Cause.squash(exit.cause)))
-    else this.reject(this.signal?.aborted === true ? this.signal.reason : closedError())
+    if (Exit.isSuccess(exit)) return this.resolve(exit.value)
+    if (!Cause.isInterrupted(exit.cause)) return this.reject(fromCore(Cause.squash(exit.cause)))
+    const call = { ...this.about, ...this.call?.interruption() }
+    this.reject(this.signal?.aborted === true ? abortedError(call, this.signal.reason) : closedError(call))
+  }
+}
+
+/** The calls under way. */
+class Runs extends Queue<Run<never>> {
+  private whenEmpty: (() => void) | undefined
+
+  override delete(run: Run<never>): void {
+    super.delete(run)
+    if (this.size === 0) this.whenEmpty?.()
+  }
+
+  /** The last one first: a place that becomes free is not for one that is about to be cancelled. */
+  cancel(): void {
+    for (const run of [...this].reverse()) run.cancel()
+  }
+
+  /** Ends when all calls have ended. */
+  ended(): Promise<void> {
+    return this.size === 0 ? Promise.resolve() : new Promise((resolve) => {
+      this.whenEmpty = resolve
+    })
   }
 }
 
@@ -104,7 +140,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
     readonly #scope: Scope.CloseableScope
-    readonly #runs = new Queue<Run<never>>()
+    readonly #runs = new Runs()
     #closing: Promise<void> | undefined
 
     constructor(given: Types.HookrailOptions = {}) {
@@ -124,18 +160,27 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     sendEvent(topic: string, payload: {} | null, options: Types.SendOptions = {}): Promise<Types.EventAccepted> {
-      return this.#run(options.signal, () => this.#calls.sender.prepare(clock, topic, payload, options))
+      const { idempotencyKey, signal } = options
+      return this.#run(
+        new Send(String(topic), idempotencyKey),
+        signal,
+        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer)
+      )
     }
 
     getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
-      return this.#run(options.signal, () => this.#calls.reader.prepare(clock, eventId, options))
+      return this.#run(
+        new Read(String(eventId)),
+        options.signal,
+        () => this.#calls.reader.prepare(clock, eventId, options)
+      )
     }
 
     awaitEvent(
       eventId: string,
       { pollInterval, signal, ...options }: Types.AwaitOptions = {}
     ): Promise<Types.EventStatus> {
-      return this.#run(signal, () => {
+      return this.#run(new Read(String(eventId)), signal, () => {
         const fault = awaitOptionsFault(options, "pollInterval", "signal")
         if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         const read = (id: string, options: ReadOptions) =>
@@ -152,23 +197,32 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return sendEvents(this, events, options) as AsyncIterableIterator<never>
     }
 
-    close(): Promise<void> {
-      if (this.#closing === undefined) {
-        this.#closing = Effect.runPromise(Scope.close(this.#scope, Exit.void))
-        for (const run of this.#runs) run.cancel()
+    close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
+      const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
+      if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
+      this.#closing ??= this.#runs.ended().then(() => Effect.runPromise(Scope.close(this.#scope, Exit.void)))
+      if (limit === 0) {
+        this.#runs.cancel()
+      } else if (limit !== undefined) {
+        const timer = setTimeout(() => this.#runs.cancel(), Math.min(limit, 2 ** 31 - 1))
+        void this.#closing.finally(() => clearTimeout(timer))
       }
       return this.#closing
     }
 
     [Symbol.asyncDispose](): Promise<void> {
-      return this.close()
+      return this.close({ drain: true })
     }
 
-    #run<A>(signal: AbortSignal | undefined, prepare: () => Effect.Effect<A, unknown>): Promise<A> {
+    #run<A>(
+      about: Ended,
+      signal: AbortSignal | undefined,
+      prepare: (observer: CallObserver) => Effect.Effect<A, unknown>
+    ): Promise<A> {
       return new Promise((resolve, reject) => {
-        if (signal?.aborted === true) return reject(signal.reason)
-        if (this.#closing !== undefined) return reject(closedError())
-        new Run(this.#runs, signal, resolve, reject).begin(prepare)
+        if (signal?.aborted === true) return reject(abortedError(about, signal.reason))
+        if (this.#closing !== undefined) return reject(closedError(about))
+        new Run(this.#runs, about, signal, resolve, reject).begin(prepare)
       })
     }
   }

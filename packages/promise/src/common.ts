@@ -5,6 +5,7 @@ export {
   BadRequestError,
   ConflictError,
   ForbiddenError,
+  HookrailAbortedError,
   HookrailClosedError,
   HookrailConfigError,
   HookrailConnectionError,
@@ -26,6 +27,7 @@ export type { Argument, Outcome, Problem, RetryableError } from "./errors.js"
 export type {
   Attempt,
   AwaitOptions,
+  CloseOptions,
   Delivery,
   Duration,
   EventAccepted,

@@ -251,12 +251,24 @@ export class AwaitTimeoutError extends HookrailError {
 }
 
 /**
- * The client was closed, before the call or during it.
+ * The client is closed, or was closed while the call was under way. An event of which the `outcome` is `"unknown"` may be
+ * stored: send it again with its idempotency key, by another client.
  *
  * @since 0.1.0
  */
-export class HookrailClosedError extends HookrailError {
+export class HookrailClosedError extends CallError {
   declare readonly _tag: "HookrailClosedError"
+}
+
+/**
+ * The signal of the call was aborted. `cause` is the reason of the signal, and `name` is the name of that reason: checks for
+ * `"AbortError"` and `"TimeoutError"` hold. An event of which the `outcome` is `"unknown"` may be stored: send it again with
+ * its idempotency key.
+ *
+ * @since 0.1.0
+ */
+export class HookrailAbortedError extends CallError {
+  declare readonly _tag: "HookrailAbortedError"
 }
 
 /**
@@ -288,7 +300,7 @@ type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.Deli
 type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
 
 /** Each error of the core and its class here. */
-const classes: Record<Tag | "HookrailClosedError", ErrorClass> = {
+const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
   HookrailConfigError,
   InvalidPayloadError,
   InvalidArgumentError,
@@ -307,6 +319,7 @@ const classes: Record<Tag | "HookrailClosedError", ErrorClass> = {
   OrderingKeyHeldError,
   UnmatchedEventError,
   AwaitTimeoutError,
+  HookrailAbortedError,
   HookrailClosedError
 }
 
@@ -341,6 +354,46 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
 export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
   fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
 
+/** What is known of a call that ends by the caller's wish. */
+export interface Ended {
+  readonly topic?: string | undefined
+  readonly idempotencyKey?: string | undefined
+  readonly eventId?: string | undefined
+  readonly outcome?: Outcome | undefined
+}
+
+const endedMessage = ({ eventId, idempotencyKey, outcome, topic }: Ended, what: string): string => {
+  const key = idempotencyKey === undefined ? "" : ` (Idempotency-Key ${idempotencyKey})`
+  const call = topic !== undefined
+    ? `event on topic ${JSON.stringify(topic)}${key}`
+    : eventId !== undefined
+    ? `status of event ${eventId}`
+    : "events"
+  const verdict = outcome === undefined
+    ? ""
+    : outcome === "unknown"
+    ? ". The event may be stored: to be sure, send it again with the same idempotency key and payload."
+    : outcome === "refused"
+    ? ". The server did not store the event."
+    : ". Nothing was sent."
+  return `${call}: ${what}${verdict}`
+}
+
 /** @internal */
-export const closedError = (): HookrailClosedError =>
-  new HookrailClosedError("HookrailClosedError", "the Hookrail client is closed: make a new one")
+export const closedError = (call?: Ended): HookrailClosedError =>
+  new HookrailClosedError(
+    "HookrailClosedError",
+    call === undefined
+      ? "the Hookrail client is closed: make a new one"
+      : endedMessage(call, "the client is closed; make a new one"),
+    call
+  )
+
+/** @internal */
+export const abortedError = (call: Ended, reason: unknown): HookrailAbortedError => {
+  const name = reason instanceof Error || reason instanceof DOMException ? reason.name : "AbortError"
+  const what = name === "TimeoutError" ? "the time of its signal is over" : "its signal was aborted"
+  const error = new HookrailAbortedError("HookrailAbortedError", endedMessage(call, what), call, reason)
+  Object.defineProperty(error, "name", { value: name, configurable: true, writable: true })
+  return error
+}

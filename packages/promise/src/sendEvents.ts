@@ -3,7 +3,7 @@ import { sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
-import { argumentError, heldError, RetryError } from "./errors.js"
+import { abortedError, argumentError, heldError, RetryError } from "./errors.js"
 import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, SendResult } from "./types.js"
 
 type Result = EventAccepted | SendResult
@@ -70,13 +70,13 @@ class Flow {
     const { controller, options: { signal }, sendings } = this
     const fault = sendEventsFault(this.options)
     if (fault !== undefined) throw argumentError(fault.argument, fault.reason)
-    if (signal?.aborted === true) throw signal.reason
+    if (signal?.aborted === true) throw abortedError({}, signal.reason)
     const leave = signal === undefined ? undefined : onAbort(signal, () => this.stop(signal.reason))
     try {
       while (true) {
         if (controller.signal.aborted) {
           if (controller.signal.reason === stopped) return
-          throw controller.signal.reason
+          throw abortedError({}, controller.signal.reason)
         }
         this.ask()
         const result = sendings.ready

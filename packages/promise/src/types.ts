@@ -40,7 +40,7 @@ type Retry = RetryOptions | false
 
 /** What each call takes beside the options of the core. */
 interface Abortable {
-  /** Gives the call up; it then rejects with the reason of the signal. */
+  /** Gives the call up; it then rejects with `HookrailAbortedError`, whose `cause` is the reason of the signal. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -161,9 +161,23 @@ export interface Hookrail {
   getEvent(eventId: string, options?: ReadOptions): Promise<EventStatus>
   /** Waits until every delivery of an event is over, or until a condition of your own holds. */
   awaitEvent(eventId: string, options?: AwaitOptions): Promise<EventStatus>
-  /** Drops what is under way and closes the connections. */
-  close(): Promise<void>
+  /**
+   * Closes the client and its connections. No call begins any more; those under way reject at once with
+   * `HookrailClosedError`, which has their key and outcome, or end first with `drain`.
+   */
+  close(options?: CloseOptions): Promise<void>
+  /** `close({ drain: true })`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Options of closing a client.
+ *
+ * @since 0.1.0
+ */
+export interface CloseOptions {
+  /** Whether to wait for the calls under way, or how long at most. Default `false`. */
+  readonly drain?: boolean | Duration | undefined
 }
 
 /**

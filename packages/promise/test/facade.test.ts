@@ -75,16 +75,26 @@ for (const [name, entry] of [["node", Node], ["web", Web]] as const) {
 
     it("gives up when the signal says so", async () => {
       const hookrail = client({}, entry.Hookrail)
-      const reason = new Error("enough")
-      assert.strictEqual(await failure(hookrail.sendEvent(topic, {}, { signal: AbortSignal.abort(reason) })), reason)
+      const reason = new DOMException("enough", "AbortError")
+      const early = await rejects(
+        hookrail.sendEvent(topic, {}, { signal: AbortSignal.abort(reason), idempotencyKey: "k" }),
+        Node.HookrailAbortedError
+      )
+      assert.deepInclude(early, { name: "AbortError", cause: reason, topic, idempotencyKey: "k", outcome: "not-sent" })
       assert.lengthOf(emulator.ledger().requests, 0)
       const stall = emulator.fault({ kind: "stall" })
       const controller = new AbortController()
       const remove = vi.spyOn(controller.signal, "removeEventListener")
-      const sending = failure(hookrail.sendEvent(topic, {}, { signal: controller.signal }))
+      const sending = rejects(
+        hookrail.sendEvent(topic, {}, { signal: controller.signal }),
+        Node.HookrailAbortedError
+      )
       await requests(1)
       controller.abort(reason)
-      assert.strictEqual(await sending, reason)
+      const { cause, idempotencyKey, message, name, outcome } = await sending
+      assert.deepStrictEqual({ cause, name, outcome }, { cause: reason, name: "AbortError", outcome: "unknown" })
+      assert.strictEqual(idempotencyKey, emulator.ledger().requests[0]?.headers["idempotency-key"])
+      assert.include(message, "send it again with the same idempotency key")
       assert.strictEqual(remove.mock.calls.length, 1)
       // undici may hold a fresh connection by now, in place of the one that was dropped.
       await vi.waitFor(() => assert.isAtMost(emulator.openConnections(), 1))
@@ -111,7 +121,10 @@ it("many calls may share a signal", async () => {
   await requests(100)
   const reason = new Error("enough")
   controller.abort(reason)
-  assert.deepStrictEqual(new Set(await Promise.all(sending)), new Set([reason]))
+  assert.deepStrictEqual(
+    new Set((await Promise.all(sending)).map((error) => (error as Error).cause)),
+    new Set([reason])
+  )
   stall.remove()
   // Warnings come with the next turn of the event loop.
   await new Promise(setImmediate)
@@ -317,7 +330,7 @@ describe("sendEvents", () => {
     const next = failure(hookrail.sendEvents(events(3), { signal: controller.signal }).next())
     await requests(6)
     controller.abort("enough")
-    assert.strictEqual(await next, "enough")
+    assert.deepInclude(await next, { _tag: "HookrailAbortedError", name: "AbortError", cause: "enough" })
   })
 
   it("sends events of one ordering key one after the other", async () => {
@@ -411,16 +424,62 @@ describe("sendEvents", () => {
 })
 
 describe("close", () => {
-  it("drops what is under way, and refuses what comes after", async () => {
-    const hookrail = client()
+  it("drops what is under way, and says of each event what is known", async () => {
+    const hookrail = client({ maxInFlight: 1 })
     emulator.fault({ kind: "stall" })
     const sending = rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
+    const waiting = rejects(hookrail.sendEvent(topic, {}, { idempotencyKey: "k2" }), Node.HookrailClosedError)
+    const reading = rejects(hookrail.awaitEvent("e1"), Node.HookrailClosedError)
     await requests(1)
-    await hookrail[Symbol.asyncDispose]()
     await hookrail.close()
-    await sending
-    await rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
+    assert.deepInclude(await sending, { topic, outcome: "unknown" })
+    assert.strictEqual((await sending).idempotencyKey, emulator.ledger().requests[0]?.headers["idempotency-key"])
+    assert.lengthOf(emulator.ledger().requests, 1)
+    assert.deepInclude(await waiting, { topic, outcome: "not-sent", idempotencyKey: "k2" })
+    assert.deepInclude(await reading, { eventId: "e1" })
+    assert.isUndefined((await reading).outcome)
+    const late = await rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
+    assert.strictEqual(late.outcome, "not-sent")
     await vi.waitFor(() => assert.strictEqual(emulator.openConnections(), 0))
+  })
+
+  it("waits for what is under way, with drain and with await using", async () => {
+    const inFlight = async (hookrail: Node.Hookrail) => {
+      const stall = emulator.fault({ kind: "stall" })
+      const seen = emulator.ledger().requests.length
+      const sending = hookrail.sendEvent(topic, {}, { timeout: "1 second" })
+      await requests(seen + 1)
+      stall.remove()
+      return sending
+    }
+    const first = client()
+    const sending = inFlight(first)
+    await requests(1)
+    const closing = first.close({ drain: true })
+    await rejects(first.sendEvent(topic, {}), Node.HookrailClosedError)
+    await closing
+    assert.lengthOf((await sending).eventId, 26)
+    let disposed: Promise<Node.EventAccepted> | undefined
+    {
+      await using second = client()
+      disposed = second.sendEvent(topic, {})
+    }
+    assert.lengthOf((await disposed).eventId, 26)
+  })
+
+  it("drains no longer than it is told to, and stops draining when it is called again", async () => {
+    emulator.fault({ kind: "stall" })
+    for (const end of ["limit", "again"]) {
+      const hookrail = client()
+      const sending = rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
+      const seen = emulator.ledger().requests.length
+      await requests(seen + 1)
+      const closing = hookrail.close({ drain: end === "limit" ? "20 millis" : true })
+      if (end === "again") void hookrail.close()
+      await closing
+      assert.strictEqual((await sending).outcome, "unknown")
+    }
+    await rejects(client().close({ drain: "soon" as never }), Node.InvalidArgumentError)
   })
 
   it("by a payload that is just being read sends nothing", async () => {

@@ -52,9 +52,22 @@ export interface CallOptions {
   readonly retry?: Retry | undefined
 }
 
+/** Wants to know the call that an effect makes, to tell later what became of it. */
+export interface CallObserver {
+  call: Interruptible | undefined
+}
+
+/** Something that may be interrupted. */
+export interface Interruptible {
+  /** What is known if it ends now. */
+  readonly interruption: () => CallContext
+}
+
 /** One call, over all of its attempts. A class for the sake of the garbage collector: see `operations.ts`. */
-class Call<A> extends Callback<A, CallError> implements Turn {
+class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
   attempts = 0
+  /** A request has gone to the transport, and its answer is not here. */
+  isPending = false
   /** What the attempts so far leave open. */
   outcome: Outcome = "not-sent"
   /** When the policy's time is used up: no attempt begins later. */
@@ -76,7 +89,14 @@ class Call<A> extends Callback<A, CallError> implements Turn {
     return this.operation.context(outcome)
   }
 
-  raise(outcome: Outcome): void {
+  interruption(): CallContext {
+    return this.context(this.isPending ? "unknown" : this.outcome)
+  }
+
+  /** An attempt has ended, and leaves this open. */
+  attempted(outcome: Outcome): void {
+    this.attempts++
+    this.isPending = false
     this.outcome = worse(this.outcome, outcome)
   }
 
@@ -85,6 +105,21 @@ class Call<A> extends Callback<A, CallError> implements Turn {
     const first = new FirstAttempt(this.calls, this, listener)
     first.begin(clock)
     return first
+  }
+}
+
+/** A request that tells its call when it begins. */
+class Attempt extends Callback<TransportResponse, TransportError> {
+  constructor(
+    private readonly call: Call<unknown>,
+    private readonly request: Callback<TransportResponse, TransportError>
+  ) {
+    super()
+  }
+
+  begin(listener: Listener<TransportResponse, TransportError>, clock: Clock.Clock): Abortable {
+    this.call.isPending = true
+    return this.request.begin(listener, clock)
   }
 }
 
@@ -156,7 +191,8 @@ export class Calls {
     path: string,
     headers: Readonly<Record<string, string>>,
     body: Uint8Array | undefined,
-    options: CallOptions
+    options: CallOptions,
+    observer: CallObserver | undefined
   ): Effect.Effect<A, CallError> {
     const { config } = this
     const fault = callOptionsFault(options)
@@ -166,11 +202,18 @@ export class Calls {
     const responseTimeout = Math.min(config.responseTimeout, timeout)
     const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
     const start = clock.unsafeCurrentTimeMillis()
-    if (options.retry === undefined) return new Call(this, operation, request, config.retry, start)
+    if (options.retry === undefined) {
+      return this.observed(new Call(this, operation, request, config.retry, start), observer)
+    }
     return Effect.matchEffect(resolveRetry(options.retry), {
       onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) => new Call(this, operation, request, retry, start)
+      onSuccess: (retry) => this.observed(new Call(this, operation, request, retry, start), observer)
     })
+  }
+
+  private observed<A>(call: Call<A>, observer: CallObserver | undefined): Call<A> {
+    if (observer !== undefined) observer.call = call
+    return call
   }
 
   /** What the answer to a first attempt leaves to be done: as a rule nothing, it is the result. */
@@ -204,7 +247,14 @@ export class Calls {
 
   /** One request through the gate, and its answer. */
   answerOf(call: Call<unknown>): Effect.Effect<TransportResponse, TransportError | GateTimeoutError> {
-    return this.gate.run(this.transport.request(call.request), call, overloadOf)
+    const request = this.transport.request(call.request)
+    const attempt = request instanceof Callback
+      ? new Attempt(call, request as Callback<TransportResponse, TransportError>)
+      : Effect.suspend(() => {
+        call.isPending = true
+        return request
+      })
+    return this.gate.run(attempt, call, overloadOf)
   }
 
   private attempt<A>(call: Call<A>): Effect.Effect<A, AttemptFailure> {
@@ -223,8 +273,7 @@ export class Calls {
     failure: AttemptFailure
   ): AttemptError | UnmatchedEventError | GateTimeoutError {
     if (failure._tag !== "TransportError") return failure
-    call.attempts++
-    if (failure.phase !== "connect") call.raise("unknown")
+    call.attempted(failure.phase === "connect" ? "not-sent" : "unknown")
     return errorOfTransport(failure, call.context(), this.apiKey)
   }
 
@@ -232,15 +281,13 @@ export class Calls {
     const { apiKey } = this
     const { operation } = call
     const { status } = response
-    call.attempts++
     if (status >= 200 && status < 300) {
       const result = response.truncated ? undefined : operation.read(response)
-      if (result !== undefined) return result
-      call.raise("unknown")
-      return Effect.fail(unexpectedBody(response, call.context(), apiKey))
+      call.attempted(result === undefined ? "unknown" : "not-sent")
+      return result ?? Effect.fail(unexpectedBody(response, call.context(), apiKey))
     }
     const problem = problemOf(response, apiKey)
-    call.raise(outcomeOf(status))
+    call.attempted(outcomeOf(status))
     const context = isConclusive(status, problem) ? call.context("refused") : call.context()
     const answered = Effect.map(
       Clock.currentTimeMillis,

@@ -20,8 +20,15 @@ const nameFault = (options: object, names: ReadonlyArray<string>): string | unde
   return undefined
 }
 
-/** `signal` is the facade's. */
-const callOptions: ReadonlyArray<string> = ["idempotencyKey", "orderingKey", "timeout", "retry", "signal"]
+/** `signal` is the facade's, `onInterrupt` the core's. */
+const callOptions: ReadonlyArray<string> = [
+  "idempotencyKey",
+  "orderingKey",
+  "timeout",
+  "retry",
+  "onInterrupt",
+  "signal"
+]
 
 /** What is wrong with an argument of a call. */
 export interface ArgumentFault {

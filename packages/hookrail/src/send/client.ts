@@ -5,7 +5,7 @@
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
-import type { CallError } from "../call/calls.js"
+import type { CallError, CallObserver } from "../call/calls.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
 import { runInSpan } from "../fiber/tracing.js"
@@ -22,13 +22,19 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
     topic: string | Topic.Any,
     payload: unknown,
     options: SendOptions = {}
-  ): Effect.Effect<EventAccepted, SendError> =>
-    carryOut(
+  ): Effect.Effect<EventAccepted, SendError> => {
+    const name = typeof topic === "string" ? topic : topic?.name
+    return carryOut(
       "HookrailClient.sendEvent",
       "hookrail.topic",
-      typeof topic === "string" ? topic : topic?.name,
-      (clock) => sender.prepare(clock, topic, payload, options)
+      name,
+      (clock) =>
+        options.onInterrupt === undefined
+          ? sender.prepare(clock, topic, payload, options)
+          : telling(options.onInterrupt, name, options, (observer) =>
+            sender.prepare(clock, topic, payload, options, observer))
     ) as Effect.Effect<EventAccepted, SendError>
+  }
 
   const getEvent = (eventId: string, options: ReadOptions = {}): Effect.Effect<EventStatus, ReadError> =>
     carryOut(
@@ -48,6 +54,24 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
         : Effect.fail(invalidArgument(eventId, "options", fault))
     }
   }
+}
+
+/** Tells what is known about a send that is interrupted. */
+const telling = (
+  onInterrupt: NonNullable<SendOptions["onInterrupt"]>,
+  topic: string,
+  { idempotencyKey }: SendOptions,
+  prepare: (observer: CallObserver) => Effect.Effect<EventAccepted, CallError>
+): Effect.Effect<EventAccepted, CallError> => {
+  const observer: CallObserver = { call: undefined }
+  return Effect.onInterrupt(prepare(observer), () =>
+    onInterrupt({
+      topic: String(topic),
+      idempotencyKey,
+      // As long as there is no call, nothing has been sent.
+      outcome: "not-sent",
+      ...observer.call?.interruption()
+    }))
 }
 
 /** Runs a call, with a span around it where somebody listens. */

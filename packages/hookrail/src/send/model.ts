@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { Retry } from "../HookrailConfig.js"
-import type { AwaitError, OrderingKeyHeldError, ReadError, SendError } from "../HookrailError.js"
+import type { AwaitError, OrderingKeyHeldError, ReadError, SendContext, SendError } from "../HookrailError.js"
 import type * as Plain from "../options/model.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
@@ -22,7 +22,13 @@ export interface ReadOptions extends Plain.ReadOptions<Duration.DurationInput, R
  * @since 0.1.0
  * @category models
  */
-export interface SendOptions extends Plain.SendOptions<Duration.DurationInput, Retry> {}
+export interface SendOptions extends Plain.SendOptions<Duration.DurationInput, Retry> {
+  /**
+   * Runs when the send is interrupted, with the topic, the idempotency key, and what is known about the event: an interrupted
+   * effect has no error that could tell. It cannot be interrupted itself.
+   */
+  readonly onInterrupt?: ((send: SendContext) => Effect.Effect<void>) | undefined
+}
 
 /**
  * An event to be sent, for `HookrailClient.sendEvents`.

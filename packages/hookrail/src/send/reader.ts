@@ -36,7 +36,16 @@ export class Reader {
     const reason = Arguments.checkEventId(eventId)
     if (reason !== undefined) return Effect.fail(invalidArgument(eventId, "eventId", reason))
     const path = `${this.path}/${encodeURIComponent(eventId)}`
-    return this.calls.prepare(clock, new ReadOperation(eventId), "GET", path, this.headers, undefined, options)
+    return this.calls.prepare(
+      clock,
+      new ReadOperation(eventId),
+      "GET",
+      path,
+      this.headers,
+      undefined,
+      options,
+      undefined
+    )
   }
 }
 

@@ -1,7 +1,7 @@
 /** Makes calls of events: encoded once, with a key that stays the same over all attempts. */
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { CallError, Calls } from "../call/calls.js"
+import type { CallError, CallObserver, Calls } from "../call/calls.js"
 import { isSuccess } from "../fiber/callback.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import { UnmatchedEventError } from "../HookrailError.js"
@@ -52,29 +52,34 @@ export class Sender {
     clock: Clock,
     topic: string | Topic.Any,
     payload: unknown,
-    options: SendOptions
+    options: SendOptions,
+    observer?: CallObserver
   ): Effect.Effect<EventAccepted, CallError> {
     return isTyped(topic)
-      ? Effect.flatMap(encodeTyped(topic, payload, options), (json) => this.encode(clock, topic.name, json, options))
-      : this.encode(clock, topic, payload, options)
+      ? Effect.flatMap(
+        encodeTyped(topic, payload, options),
+        (json) => this.encode(clock, topic.name, json, options, observer)
+      )
+      : this.encode(clock, topic, payload, options, observer)
   }
 
   private encode(
     clock: Clock,
     topic: string,
     payload: unknown,
-    options: SendOptions
+    options: SendOptions,
+    observer?: CallObserver
   ): Effect.Effect<EventAccepted, CallError> {
     const encoded = encodePayload(this.topics, topic, payload, options)
     if (encoded._tag !== "Encoded") return Effect.fail(encoded)
     // The default needs neither a step of its own nor a check.
     if (options.idempotencyKey === undefined && this.keys === randomKeys) {
-      return this.call(clock, topic, encoded.body, uuid(), options)
+      return this.call(clock, topic, encoded.body, uuid(), options, observer)
     }
     const key = keyOf(this.keys, topic, encoded, options)
     return isSuccess(key)
-      ? this.call(clock, topic, encoded.body, key.value, options)
-      : Effect.flatMap(key, (key) => this.call(clock, topic, encoded.body, key, options))
+      ? this.call(clock, topic, encoded.body, key.value, options, observer)
+      : Effect.flatMap(key, (key) => this.call(clock, topic, encoded.body, key, options, observer))
   }
 
   /** From here on the key and the bytes are fixed, whatever happens. */
@@ -83,12 +88,13 @@ export class Sender {
     topic: string,
     body: Uint8Array,
     idempotencyKey: string,
-    options: SendOptions
+    options: SendOptions,
+    observer: CallObserver | undefined
   ): Effect.Effect<EventAccepted, CallError> {
     const headers: Record<string, string> = new SendHeaders(this.authorization, this.config.userAgent, idempotencyKey)
     if (options.orderingKey !== undefined) headers["x-hookrail-ordering-key"] = options.orderingKey
     const operation = new SendOperation(topic, idempotencyKey, this)
-    return this.calls.prepare(clock, operation, "POST", this.path, headers, body, options)
+    return this.calls.prepare(clock, operation, "POST", this.path, headers, body, options, observer)
   }
 
   /** What becomes of an event that is stored: one that nobody gets may be a mistake. */
