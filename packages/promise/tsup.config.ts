@@ -2,8 +2,10 @@ import { readdir, rename, rm } from "node:fs/promises"
 import { defineConfig } from "tsup"
 import { emitDeclarations } from "../../tsup.base.js"
 import { bundle } from "./bundle.js"
+import { thirdPartyNotices } from "./notices.js"
 
 const { conditions, define, external, plugins, target } = bundle
+const notices = thirdPartyNotices()
 
 /** tsc also looks at the sources that are bundled in: only the declarations of this package stay. */
 const declarations = async (): Promise<void> => {
@@ -46,7 +48,11 @@ export default defineConfig({
         )
       }
     },
-    ...plugins
+    ...plugins,
+    notices.plugin
   ],
-  onSuccess: declarations
+  onSuccess: async () => {
+    await declarations()
+    await notices.write("dist/THIRD-PARTY-NOTICES.txt")
+  }
 })
