@@ -16,7 +16,8 @@ export const closingLine: Reporter = {
         else skipped++
       }
     }
-    process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`)
+    // The very last line: the other reporter sums up after this.
+    process.once("exit", () => process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`))
   }
 }
 
