@@ -34,7 +34,7 @@ export default defineConfig(
   },
   {
     files: ["**/*.ts", "**/*.mts"],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
       "no-console": "error",
       "no-control-regex": "off",

@@ -1,9 +1,10 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import type { Reporter } from "vitest/reporters"
-import projects from "./vitest.workspace.js"
+import { projects } from "./vitest.workspace.js"
 
 /** Closes a run with the plain line "N passed, N failed, N skipped", which any CI can read. */
-const closingLine: Reporter = {
+export const closingLine: Reporter = {
   onTestRunEnd(modules) {
     let [passed, failed, skipped] = [0, 0, 0]
     for (const module of modules) {
@@ -15,13 +16,17 @@ const closingLine: Reporter = {
         else skipped++
       }
     }
-    process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`)
+    // The very last line: the other reporter sums up after this.
+    process.once("exit", () => process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`))
   }
 }
 
 export default defineConfig({
   test: {
-    projects,
+    projects: projects("test"),
+    // One for each core: these tests also wait a good deal.
+    maxWorkers: Math.max(availableParallelism(), 2),
+    minWorkers: 1,
     reporters: ["default", closingLine],
     // An unhandled rejection fails the run: nothing may escape the declared errors.
     dangerouslyIgnoreUnhandledErrors: false,

@@ -7,14 +7,14 @@ const packages = fileURLToPath(new URL("./packages", import.meta.url))
 /** Packages of this workspace resolve to their sources, so that tests need no build. */
 const conditions = ["@hookrail/source", "module", "node", "development|production"]
 
-const projects: Array<TestProjectInlineConfiguration> = readdirSync(packages)
-  .filter((name) => existsSync(`${packages}/${name}/test`))
-  .map((name) => ({
-    extends: true,
-    root: `${packages}/${name}`,
-    resolve: { conditions },
-    ssr: { resolve: { conditions } },
-    test: { name, include: ["test/**/*.test.ts"] }
-  }))
-
-export default projects
+/** A project for each package that has tests in this folder. */
+export const projects = (folder: "test" | "extended"): Array<TestProjectInlineConfiguration> =>
+  readdirSync(packages)
+    .filter((name) => existsSync(`${packages}/${name}/${folder}`))
+    .map((name) => ({
+      extends: true,
+      root: `${packages}/${name}`,
+      resolve: { conditions },
+      ssr: { resolve: { conditions } },
+      test: { name, include: [`${folder}/**/*.test.ts`] }
+    }))

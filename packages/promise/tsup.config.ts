@@ -3,8 +3,10 @@ import { dirname, join } from "node:path"
 import { defineConfig } from "tsup"
 import { emitDeclarations } from "../../tsup.base.js"
 import { bundle } from "./bundle.js"
+import { thirdPartyNotices } from "./notices.js"
 
 const { conditions, define, external, plugins, target } = bundle
+const notices = thirdPartyNotices()
 
 const types = "dist/.types"
 
@@ -83,7 +85,11 @@ export default defineConfig({
         )
       }
     },
-    ...plugins
+    ...plugins,
+    notices.plugin
   ],
-  onSuccess: declarations
+  onSuccess: async () => {
+    await declarations()
+    await notices.write("dist/THIRD-PARTY-NOTICES.txt")
+  }
 })

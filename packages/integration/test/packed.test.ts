@@ -1,35 +1,11 @@
 import { type RunningEmulator, startEmulator } from "@hookrail/emulator"
-import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
+import { build, type Metafile } from "esbuild"
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-const packages = {
-  hookrail: "hookrail",
-  node: "@hookrail/node",
-  promise: "@hookrail/promise",
-  emulator: "@hookrail/emulator"
-}
-const built = Object.keys(packages).every((name) => existsSync(join(root, "packages", name, "dist/index.js")))
-
-const exec = async (command: string, args: ReadonlyArray<string>, cwd: string, env: NodeJS.ProcessEnv = {}) =>
-  promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_OPTIONS: "", ...env } }).catch(
-    (error: { readonly stdout: string; readonly stderr: string }) => {
-      throw new Error(`${command} ${args.join(" ")}\n${error.stdout}\n${error.stderr}`)
-    }
-  )
-
-const pnpm = (args: ReadonlyArray<string>, cwd: string) => {
-  const cli = process.env["npm_execpath"] ?? ""
-  return /pnpm\.c?js$/.test(cli)
-    ? exec(process.execPath, [cli, ...args], cwd)
-    : exec("npm", ["exec", "--yes", "--package=pnpm@10.34.9", "--", "pnpm", ...args], cwd)
-}
+import { bundle } from "../../promise/bundle.js"
+import { built, exec, type Folder, folders, pack, packages, root } from "./packing.js"
 
 /** Links a dependency from where a package of the workspace has it. */
 const link = async (from: string, name: string, modules: string) => {
@@ -99,11 +75,14 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
   let directory: string
   let emulator: RunningEmulator
 
+  /** Where a consumer has what it has installed. */
+  const unpacked = (folder: Folder) =>
+    join(directory, folder === "promise" ? "promise" : "effect", "node_modules", packages[folder])
+
   beforeAll(async () => {
     emulator = await startEmulator()
     directory = await mkdtemp(join(tmpdir(), "hookrail-packed-"))
-    const consumers = { effect: ["hookrail", "node", "emulator"], promise: ["promise"] }
-    for (const consumer of Object.keys(consumers)) {
+    for (const consumer of ["effect", "promise"]) {
       const modules = join(directory, consumer, "node_modules")
       await mkdir(modules, { recursive: true })
       await link("packages/node", "undici", modules)
@@ -115,15 +94,10 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
       }
     }
     await Promise.all(
-      Object.entries(packages).map(async ([name, published]) => {
-        const to = join(directory, `pack-${name}`)
-        await mkdir(to)
-        await pnpm(["pack", "--pack-destination", to], join(root, "packages", name))
-        const tarball = (await readdir(to)).find((file) => file.endsWith(".tgz"))!
-        const consumer = consumers.promise.includes(name) ? "promise" : "effect"
-        const target = join(directory, consumer, "node_modules", published)
-        await mkdir(target, { recursive: true })
-        await exec("tar", ["-xzf", join(to, tarball), "-C", target, "--strip-components=1"], to)
+      folders.map(async (folder) => {
+        const tarball = await pack(folder, directory)
+        await mkdir(unpacked(folder), { recursive: true })
+        await exec("tar", ["-xzf", tarball, "-C", unpacked(folder), "--strip-components=1"], directory)
       })
     )
   }, 60_000)
@@ -168,8 +142,47 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     })
   }
 
+  it.each(folders)("%s has the licence, and claims no home that is not its own", async (folder) => {
+    const license = await readFile(join(root, "LICENSE"), "utf8")
+    assert.strictEqual(await readFile(join(unpacked(folder), "LICENSE"), "utf8"), license)
+    const manifest = JSON.parse(await readFile(join(unpacked(folder), "package.json"), "utf8"))
+    const home = JSON.stringify([manifest.homepage, manifest.repository, manifest.bugs])
+    assert.notMatch(home, /mit112\/hookrail(?![\w-])/, "the repository of the server")
+  })
+
+  it("@hookrail/promise names everyone whose code is inside, with the licence, and nobody else", async () => {
+    const notices = await readFile(join(unpacked("promise"), "dist/THIRD-PARTY-NOTICES.txt"), "utf8")
+    const from = join(root, "packages/promise")
+    const { metafile } = await build({
+      ...bundle,
+      absWorkingDir: from,
+      entryPoints: ["index", "web", "webhooks", "verify", "errors"].map((name) => `src/${name}.ts`),
+      format: "esm",
+      metafile: true,
+      outdir: join(directory, "bundle"),
+      write: false
+    })
+    const inside = new Map<string, Set<string>>()
+    const outputs: Metafile["outputs"] = metafile.outputs
+    for (const [path, { bytesInOutput }] of Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs))) {
+      const [, folder, name] = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(path) ?? []
+      if (name === undefined || bytesInOutput === 0) continue
+      const { version } = JSON.parse(await readFile(join(from, folder!, "package.json"), "utf8"))
+      const key = `${name} ${version}`
+      inside.set(key, (inside.get(key) ?? new Set()).add(join(from, folder!, "LICENSE")))
+    }
+    const named = [...notices.matchAll(/^=+\n(.+?) \([\w.-]+\)\n=+$/gm)].map(([, name]) => name!)
+    assert.deepStrictEqual(named, [...inside.keys()].sort())
+    assert.include(named.join(), "effect")
+    for (const file of [...inside.values()].flatMap((files) => [...files])) {
+      assert.include(notices, (await readFile(file, "utf8")).trim())
+    }
+    // What Effect has taken from elsewhere.
+    for (const author of ["EPFL and Lightbend", "Thom Chiovoloni", "Sindre Sorhus"]) assert.include(notices, author)
+  })
+
   it("the declarations of @hookrail/promise name no effect", async () => {
-    const dist = join(directory, "promise/node_modules/@hookrail/promise/dist")
+    const dist = join(unpacked("promise"), "dist")
     const files = (await readdir(dist, { recursive: true })).filter((file) => /\.d\.c?ts$/.test(file))
     assert.isNotEmpty(files)
     for (const file of files) {

@@ -1,8 +1,12 @@
 import { startEmulator } from "@hookrail/emulator"
+import { build } from "esbuild"
 import { execFile } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { assert, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
 const canary = `hk_${"c0ffee".repeat(8)}`
 
@@ -36,23 +40,43 @@ const program = `
     Effect.tapErrorCause((cause) => Effect.logError("the send failed", cause, options)),
     Effect.provide(NodeHookrail.layer(options))
   )
-  for (const logger of [Logger.pretty, Logger.json, Logger.structured, Logger.logFmt]) {
-    const exit = await Effect.runPromiseExit(send.pipe(Effect.provide(logger), Effect.withTracer(tracer)))
-    const error = Cause.squash(exit.cause)
-    console.log(exit, Cause.pretty(exit.cause), String(error), error.stack, JSON.stringify(error), JSON.stringify(exit))
-    console.log(inspect(error, { depth: Infinity, showHidden: true }))
-    console.error(error)
+  const main = async () => {
+    for (const logger of [Logger.pretty, Logger.json, Logger.structured, Logger.logFmt]) {
+      const exit = await Effect.runPromiseExit(send.pipe(Effect.provide(logger), Effect.withTracer(tracer)))
+      const error = Cause.squash(exit.cause)
+      console.log(exit, Cause.pretty(exit.cause), String(error), error.stack, JSON.stringify(error), JSON.stringify(exit))
+      console.log(inspect(error, { depth: Infinity, showHidden: true }))
+      console.error(error)
+    }
+    console.log(inspect(spans, { depth: 12 }), "spans:", spans.length)
+    await Effect.runPromise(send)
   }
-  console.log(inspect(spans, { depth: 12 }), "spans:", spans.length)
-  await Effect.runPromise(send)
+  void main()
 `
+
+let directory: string
+
+// One file, made once from the sources: each run would compile and load all of them for itself.
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "hookrail-secrets-"))
+  await build({
+    stdin: { contents: program, resolveDir: fileURLToPath(new URL(".", import.meta.url)) },
+    outfile: join(directory, "program.cjs"),
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    conditions: ["@hookrail/source"],
+    logLevel: "error"
+  })
+})
+
+afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const run = async (baseUrl: string) => {
   const failed = await promisify(execFile)(
     process.execPath,
-    ["--conditions=@hookrail/source", "--import", "tsx", "--input-type=module", "--eval", program],
+    [join(directory, "program.cjs")],
     {
-      cwd: fileURLToPath(new URL(".", import.meta.url)),
       env: { ...process.env, CANARY: canary, BASE_URL: baseUrl },
       maxBuffer: 64 * 1024 * 1024
     }
