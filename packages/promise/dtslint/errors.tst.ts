@@ -39,9 +39,9 @@ type FacadeErrors = {
 }
 
 describe("the errors of the client", () => {
-  test("are those of the core, and one more; those of a log's store end in the log", () => {
+  test("are those of the core, and two more; those of a log's store end in the log", () => {
     expect<Exclude<keyof FacadeErrors, "HookrailError" | "WebhookVerificationError">>().type.toBe<
-      Exclude<Core.HookrailError["_tag"], "DeliveryLogError"> | "HookrailClosedError"
+      Exclude<Core.HookrailError["_tag"], "DeliveryLogError"> | "HookrailAbortedError" | "HookrailClosedError"
     >()
   })
 
@@ -60,6 +60,7 @@ describe("the errors of the client", () => {
     expect<Actual<Facade.RateLimitError>>().type.toBe<Expected<CoreErrors["RateLimitError"]>>()
     expect<Actual<Facade.ServerError>>().type.toBe<Expected<CoreErrors["ServerError"]>>()
     expect<Actual<Facade.RetryError>>().type.toBe<Expected<CoreErrors["RetryError"]>>()
+    expect<Actual<Facade.OrderingKeyHeldError>>().type.toBe<Expected<CoreErrors["OrderingKeyHeldError"]>>()
     expect<Actual<Facade.UnmatchedEventError>>().type.toBe<Expected<CoreErrors["UnmatchedEventError"]>>()
     expect<Actual<Facade.AwaitTimeoutError>>().type.toBe<Expected<CoreErrors["AwaitTimeoutError"]>>()
     expect<Actual<Facade.MalformedSignatureError>>().type.toBe<Expected<CoreErrors["MalformedSignatureError"]>>()

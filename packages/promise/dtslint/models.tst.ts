@@ -31,16 +31,18 @@ describe("options", () => {
       Omit<Plain.ClientOptions<string, Input, Retry>, "apiKey">
     >()
     expect<Event.ReadOptions>().type.toBe<Plain.ReadOptions<Input, Retry>>()
-    expect<Event.SendOptions>().type.toBe<Plain.SendOptions<Input, Retry>>()
+    expect<Omit<Event.SendOptions, "onInterrupt">>().type.toBe<Plain.SendOptions<Input, Retry>>()
     expect<Omit<HookrailClient.AwaitOptions, "schedule">>().type.toBe<Plain.AwaitOptions<Input, Retry>>()
     expect<HookrailClient.SendEventsOptions>().type.toBe<Plain.SendEventsOptions<"fail">>()
   })
 
   test("of this package are the same, with what JavaScript has", () => {
-    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options>()
+    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options | "transport">()
     expect<keyof Facade.RetryOptions>().type.toBe<keyof RetryPolicy.Options>()
     expect<keyof Facade.ReadOptions>().type.toBe<keyof Event.ReadOptions | "signal">()
-    expect<keyof Facade.SendOptions>().type.toBe<keyof Event.SendOptions | "signal">()
+    expect<keyof Facade.SendOptions>().type.toBe<
+      Exclude<keyof Event.SendOptions, "onInterrupt"> | "signal"
+    >()
     expect<keyof Facade.AwaitOptions>().type.toBe<
       Exclude<keyof HookrailClient.AwaitOptions, "schedule"> | "pollInterval" | "signal"
     >()

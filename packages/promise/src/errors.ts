@@ -220,8 +220,12 @@ export class RetryError extends CallError {
  *
  * @since 0.1.0
  */
-export class OrderingKeyHeldError extends CallError {
+export class OrderingKeyHeldError extends HookrailError {
   declare readonly _tag: "OrderingKeyHeldError"
+  declare readonly topic: string
+  /** Of the event, if it has one of its own. */
+  declare readonly idempotencyKey: string | undefined
+  declare readonly outcome: Outcome
   declare readonly orderingKey: string
 }
 
