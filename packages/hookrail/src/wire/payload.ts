@@ -151,7 +151,7 @@ const diagnose = (
   }
   if (value === null || typeof value !== "object") return undefined
   if (ancestors.has(value)) return { path, reason: "it refers back to an object that contains it" }
-  if (ancestors.size > maxDepth) {
+  if (ancestors.size >= maxDepth) {
     return { path: "$", reason: `it is nested deeper than ${maxDepth} levels` }
   }
   if (value instanceof Date && Number.isNaN(value.getTime())) return { path, reason: "the date is invalid" }
