@@ -53,7 +53,18 @@ describe("checkIdempotencyKey", () => {
   })
 
   it("refuses anything else", () => {
-    refuses(checkIdempotencyKey, /visible ASCII/, [" ", "a b", " a", "a ", "a\u007f", "\u007fa", "é", "aé", "éa", "a\n"])
+    refuses(checkIdempotencyKey, /visible ASCII/, [
+      " ",
+      "a b",
+      " a",
+      "a ",
+      "a\u007f",
+      "\u007fa",
+      "é",
+      "aé",
+      "éa",
+      "a\n"
+    ])
     refuses(checkIdempotencyKey, /longer than 2048 characters/, ["x".repeat(2_049)])
   })
 })

@@ -1,4 +1,4 @@
-import { afterEach, assert, describe, it, vi } from "@effect/vitest"
+import { afterEach, describe, it, vi } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as fc from "effect/FastCheck"
 import { concat, fromBase64, toHex, uuid } from "../src/wire/bytes.js"
@@ -160,7 +160,9 @@ describe("what an answer says", () => {
 
   it("which states are the last ones", () => {
     for (const state of ["succeeded", "dead_lettered", "cancelled", "skipped"]) strictEqual(isTerminal(state), true)
-    for (const state of ["pending", "in_flight", "retry_scheduled", "new_one", ""]) strictEqual(isTerminal(state), false)
+    for (const state of ["pending", "in_flight", "retry_scheduled", "new_one", ""]) {
+      strictEqual(isTerminal(state), false)
+    }
   })
 })
 

@@ -1,4 +1,5 @@
 /** The modules of the core and their mutants: the same in the process that leads and in those that run the tests. */
+import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -26,6 +27,13 @@ const blind = new Set(["house.test.ts", "imports.test.ts"])
 export const tests: ReadonlyArray<string> = names(join(core, "test"), ".test.ts")
   .filter((name) => !blind.has(name))
   .map((name) => join(core, "test", name))
+
+/** Changes with the sources: while a run goes on, they must not. */
+export const fingerprint = (): string => {
+  const hash = createHash("sha256")
+  for (const module of modules) hash.update(module).update(readFileSync(join(src, module)))
+  return hash.digest("hex")
+}
 
 /** More than any module has mutants. */
 const idsPerModule = 10_000

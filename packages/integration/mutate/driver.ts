@@ -20,13 +20,14 @@ if (job.kind === "coverage") {
     for (const file of tests) load(0, file)
   })
 } else {
-  for (const { files, id } of job.trials) {
+  const { trials } = job
+  for (const { files, id } of trials) {
     describe(`${id}`, () => {
       for (const file of files) load(id, file)
     })
   }
   // At the end the tests that have killed run again without a mutant: see `runner.ts`.
   describe("0", () => {
-    for (const file of new Set(job.trials.flatMap(({ files }) => files))) load(0, file)
+    for (const file of new Set(trials.flatMap(({ files }) => files))) load(0, file)
   })
 }

@@ -9,7 +9,7 @@ import { availableParallelism, tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { instrumented, moduleOf, modules, root } from "./catalog.js"
+import { fingerprint, instrumented, moduleOf, modules, root } from "./catalog.js"
 import { equivalents } from "./equivalent.js"
 import type { Mutant } from "./mutants.js"
 import type { Job, Report, Trial } from "./protocol.js"
@@ -109,15 +109,17 @@ interface Outcome {
   readonly output: string
 }
 
-type Task = Job extends infer Each ? Each extends Job ? Omit<Each, "out"> : never : never
+type Task = Job extends infer Each ? Each extends Job ? Omit<Each, "out" | "sources"> : never : never
 
 let processes = 0
+
+const sources = fingerprint()
 
 /** Runs a job in a process of its own, which is killed if it says nothing for too long. */
 const run = async (task: Task, patience: number): Promise<Outcome> => {
   const name = join(folder, `${++processes}`)
   const out = `${name}.out`
-  writeFileSync(`${name}.json`, JSON.stringify({ ...task, out }))
+  writeFileSync(`${name}.json`, JSON.stringify({ ...task, out, sources }))
   const child = spawn(
     process.execPath,
     [vitest, "run", "--config", "packages/integration/mutate/vitest.config.ts"],
@@ -312,9 +314,11 @@ for (const [room, { hung, killed, survived, unreached }] of rooms) {
   if (score < min) low.push(room)
   say(row([room, total, killed, hung, survived, unreached, `${score.toFixed(1)} %`]))
 }
-const files = new Set([...verdicts.values()].flatMap((verdict) =>
-  verdict.kind === "killed" ? [basename(verdict.test.split(" > ")[0]!)] : []
-))
+const files = new Set(
+  [...verdicts.values()].flatMap((verdict) =>
+    verdict.kind === "killed" ? [basename(verdict.test.split(" > ")[0]!)] : []
+  )
+)
 say(`${files.size} test files killed some, ${Math.round((performance.now() - began) / 1000)} s`)
 if (low.length > 0) {
   say(`below ${min} %: ${low.join(", ")}`)

@@ -88,9 +88,7 @@ const regexes = (text: string): ReadonlyArray<string> => {
       const other = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase()
       return `${body.slice(0, index)}\\${other}${body.slice(index + 2)}`
     }),
-    ...[...body.matchAll(/(?<=[\])\w])[+*?](?![?+])/g)].map(({ index }) =>
-      body.slice(0, index) + body.slice(index + 1)
-    )
+    ...[...body.matchAll(/(?<=[\])\w])[+*?](?![?+])/g)].map(({ index }) => body.slice(0, index) + body.slice(index + 1))
   ]
   return changed.filter((other) => other !== body && other !== "" && isRegex(other)).map((other) => `/${other}${flags}`)
 }
@@ -129,8 +127,10 @@ const isAssignment = ({ kind }: ts.BinaryOperatorToken): boolean =>
 const isAssigned = (node: ts.Node): boolean => {
   const { parent } = node
   return ts.isBinaryExpression(parent) && parent.left === node && isAssignment(parent.operatorToken) ||
-    ts.isDeleteExpression(parent) || ts.isPrefixUnaryExpression(parent) && parent.operator !== ts.SyntaxKind.MinusToken &&
-      parent.operator !== ts.SyntaxKind.ExclamationToken || ts.isPostfixUnaryExpression(parent)
+    ts.isDeleteExpression(parent) ||
+    ts.isPrefixUnaryExpression(parent) && parent.operator !== ts.SyntaxKind.MinusToken &&
+      parent.operator !== ts.SyntaxKind.ExclamationToken ||
+    ts.isPostfixUnaryExpression(parent)
 }
 
 const isConditionOf = (node: ts.Expression): boolean => {
@@ -149,7 +149,20 @@ const isRemovable = (node: ts.Node): node is ts.Statement => {
     ts.isContinueStatement(node)
 }
 
-/** Whether leaving it out is no change worth a try, or the same one as the condition `false` above it. */
+/** Whether a function ends after this statement, with nothing else to do. */
+const isLast = (node: ts.Statement): boolean => {
+  const { parent } = node
+  if (ts.isIfStatement(parent) || ts.isTryStatement(parent)) return isLast(parent)
+  if (!ts.isBlock(parent) || parent.statements.at(-1) !== node) return false
+  const owner = parent.parent
+  if (ts.isCatchClause(owner)) return isLast(owner.parent)
+  return ts.isFunctionLike(owner) || (ts.isIfStatement(owner) || ts.isTryStatement(owner)) && isLast(owner)
+}
+
+const isUndefined = (node: ts.Expression | undefined): boolean =>
+  node === undefined || ts.isIdentifier(node) && node.text === "undefined"
+
+/** Whether leaving it out is no change, the same one as the condition `false` above it, or not worth a try. */
 const isIdle = (node: ts.Statement): boolean => {
   const { parent } = node
   if (ts.isIfStatement(parent)) return parent.elseStatement === undefined
@@ -157,14 +170,15 @@ const isIdle = (node: ts.Statement): boolean => {
     return parent.parent.elseStatement === undefined
   }
   if (ts.isBreakStatement(node) && ts.isCaseOrDefaultClause(parent)) return parent.parent.clauses.at(-1) === parent
-  // Only an early return: without the last one, nothing works.
-  return ts.isReturnStatement(node) && ts.isBlock(parent) && ts.isFunctionLike(parent.parent) &&
-    parent.statements.at(-1) === node
+  if (!ts.isReturnStatement(node)) return false
+  // Of the returns only the early ones: without its result, nothing of a function works.
+  return isLast(node) && isUndefined(node.expression) ||
+    ts.isBlock(parent) && ts.isFunctionLike(parent.parent) && parent.statements.at(-1) === node
 }
 
 /** Two texts on one line each, without most of what both begin or end with, if they are long. */
 const describeChange = (from: string, to: string): string => {
-  const [a, b] = [from.replace(/\s+/g, " "), to.replace(/\s+/g, " ")]
+  const [a, b] = [from.replace(/\s+/g, " ").replace(/;$/, ""), to.replace(/\s+/g, " ")]
   if (b === "") return `${a.length > 60 ? `${a.slice(0, 57)}...` : a} removed`
   if (a.length + b.length <= 100) return `${a} → ${b}`
   let start = 0
@@ -174,7 +188,9 @@ const describeChange = (from: string, to: string): string => {
   const part = (text: string): string => {
     const [first, last] = [Math.max(0, start - 8), Math.min(text.length, text.length - end + 8)]
     const middle = text.slice(first, last)
-    return `${first > 0 ? "..." : ""}${middle.length > 60 ? `${middle.slice(0, 57)}...` : middle}${last < text.length ? "..." : ""}`
+    return `${first > 0 ? "..." : ""}${middle.length > 60 ? `${middle.slice(0, 57)}...` : middle}${
+      last < text.length ? "..." : ""
+    }`
   }
   return `${part(a)} → ${part(b)}`
 }
@@ -217,7 +233,9 @@ export const instrument = (path: string, text: string, firstId: number): Instrum
     text.slice(from, start) + by + text.slice(end, to)
 
   /** What an expression may be changed to: what is shown of it, and the whole of it. */
-  const variants = (node: ts.Expression): ReadonlyArray<readonly [at: number, from: string, to: string, all: string]> => {
+  const variants = (
+    node: ts.Expression
+  ): ReadonlyArray<readonly [at: number, from: string, to: string, all: string]> => {
     const [start, end] = [node.getStart(source), node.getEnd()]
     const own = text.slice(start, end)
     const whole = (to: string) => [start, own, to, to] as const
@@ -234,7 +252,12 @@ export const instrument = (path: string, text: string, firstId: number): Instrum
       const [left, right] = [text.slice(start, node.left.getEnd()), text.slice(node.right.getStart(source), end)]
       for (const other of joins ? [] : operators[operator] ?? []) {
         // The other operator may bind more strongly or less: parentheses keep the operands together.
-        found.push([from, operator, other, isAssignment(token) ? `${left} ${other} ${right}` : `(${left}) ${other} (${right})`])
+        found.push([
+          from,
+          operator,
+          other,
+          isAssignment(token) ? `${left} ${other} ${right}` : `(${left}) ${other} (${right})`
+        ])
       }
     } else if (ts.isPrefixUnaryExpression(node)) {
       if (node.operator === ts.SyntaxKind.PlusPlusToken) found.push(whole(own.replace("++", "--")))
@@ -270,7 +293,7 @@ export const instrument = (path: string, text: string, firstId: number): Instrum
     }
     if (ts.isOptionalChain(node)) {
       for (let link: ts.Node = node; ts.isOptionalChain(link); link = link.expression) {
-        const token = link.questionDotToken
+        const token = ts.isNonNullChain(link) ? undefined : link.questionDotToken
         if (token === undefined) continue
         const by = ts.isPropertyAccessExpression(link) ? "." : ""
         found.push([
@@ -309,7 +332,7 @@ export const instrument = (path: string, text: string, firstId: number): Instrum
       const id = add(node.getStart(source), own, "")
       return `{ if (!__mutant__(${id})) { ${inner(node)} } }`
     }
-    if (ts.isExpression(node) && !ts.isIdentifier(node)) return visitExpression(node)
+    if (ts.isExpression(node) && (!ts.isIdentifier(node) || isConditionOf(node))) return visitExpression(node)
     return inner(node)
   }
 

@@ -7,12 +7,15 @@ export type Job = Coverage | Batch
 export interface Coverage {
   readonly kind: "coverage"
   readonly out: string
+  /** Of the sources: with others, the ids would mean other mutants. */
+  readonly sources: string
 }
 
 /** Try these mutants, one after the other. */
 export interface Batch {
   readonly kind: "batch"
   readonly out: string
+  readonly sources: string
   readonly trials: ReadonlyArray<Trial>
 }
 

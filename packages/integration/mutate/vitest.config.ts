@@ -1,6 +1,9 @@
 import { join, relative } from "node:path"
 import { defineConfig } from "vitest/config"
-import { instrumented, modules, root, src } from "./catalog.js"
+import { job } from "./alive.js"
+import { fingerprint, instrumented, modules, root, src } from "./catalog.js"
+
+if (job.sources !== fingerprint()) throw new Error("the sources have changed: run it again")
 
 const conditions = ["@hookrail/source", "module", "node", "development|production"]
 
