@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Cause, Duration, Effect, Either, Exit, Fiber, Layer, Option, Random, Schema, TestClock } from "effect"
+import { type Backoff, nextDelay, type Step } from "../src/call/backoff.js"
 import { HookrailClient, type HookrailConfig, HookrailError, SendGate, Topic, Transport } from "../src/index.js"
 import {
   accepted,
@@ -212,6 +213,8 @@ describe("the outcome of a call", () => {
 describe("a call", () => {
   it.effect("that gives up says after how many attempts, and how long", () =>
     Effect.gen(function*() {
+      // It does not begin with the clock.
+      yield* TestClock.adjust("1 hour")
       const error = yield* failure(
         [problem(503, { "retry-after": "10" })],
         HookrailClient.sendEvent("t", {}, { retry: { maxRetries: 2, base: "1 millis", maxElapsed: "1 minute" } })
@@ -274,6 +277,10 @@ describe("a call", () => {
             cause?._tag,
             [undefined, "BadRequestError", "ServerError", "HookrailConnectionError"][answers.indexOf(first)]
           )
+          if (error?._tag === "RetryError") {
+            const outcome = first === answers[3] || first === answers[2] ? "unknown" : "refused"
+            deepStrictEqual([error.attempts, error.outcome], [1, outcome])
+          }
           const { inFlight, rate, waiting } = yield* gate.stats
           // The second answer counts for nothing: neither a place that is given back twice, nor an overload.
           deepStrictEqual([requests, aborted, inFlight, waiting], [1, 0, 0, 0])
@@ -294,8 +301,44 @@ describe("a call", () => {
       }
     }))
 
+  it.effect("has the outcome of its first answer, whatever comes after it", () =>
+    Effect.gen(function*() {
+      const transport = Transport.fromCallbacks((_, receiver) => {
+        receiver.onFailure(refusedConnection)
+        receiver.onResponse(responseOf(problem(500)))
+        receiver.onFailure(brokenConnection)
+        return { abort: () => {} }
+      })
+      const error = yield* Effect.flip(Effect.provide(once, layer(transport)))
+      assert(error._tag === "RetryError")
+      deepStrictEqual([error.attempts, error.outcome, error.cause._tag], [1, "not-sent", "HookrailConnectionError"])
+    }))
+
+  it.effect("that could not begin in time has the error of what kept it waiting", () =>
+    Effect.gen(function*() {
+      for (const [status, tag] of [[429, "RateLimitError"], [503, "ServerError"]] as const) {
+        const transport = scripted([problem(status, { "retry-after": "60" })])
+        const error = yield* Effect.gen(function*() {
+          yield* Effect.flip(once)
+          return yield* Effect.flip(HookrailClient.sendEvent("t", {}, { retry: { maxElapsed: "10 seconds" } }))
+        }).pipe(
+          Effect.provide(layer(transport)),
+          Effect.fork,
+          Effect.flatMap((fiber) => Effect.zipRight(TestClock.adjust("11 seconds"), Fiber.join(fiber)))
+        )
+        assert(error._tag === "RetryError" && error.cause._tag === tag)
+        deepStrictEqual([error.cause.status, error.attempts, error.outcome], [status, 0, "not-sent"])
+        strictEqual(transport.requests.length, 1)
+      }
+    }))
+
   it.effect("asks without credentials whether the database is down, where that hides behind a 401", () =>
     Effect.gen(function*() {
+      const down = yield* run(scripted([problem(401)], 503), once)
+      assert(Exit.isFailure(down))
+      const outage = Option.getOrThrow(Cause.failureOption(down.cause))
+      assert(outage._tag === "RetryError" && outage.cause._tag === "ServerError")
+      deepStrictEqual([outage.cause.status, outage.cause.maskedStatus], [503, 401])
       const transport = scripted([problem(401)], 200)
       yield* run(transport, once, { baseUrl: "http://h.test/p" })
       const [probe] = transport.probes
@@ -359,5 +402,43 @@ describe("a Topic", () => {
   it("is told from anything else", () => {
     strictEqual(Topic.isTopic(Order), true)
     for (const other of [null, undefined, "t", {}, () => Order, { name: "t" }]) strictEqual(Topic.isTopic(other), false)
+  })
+})
+
+describe("the delay before the next attempt", () => {
+  const policy = { maxRetries: 40, base: 100, cap: 1_000, maxElapsed: 10_000, respectRetryAfter: true }
+  const delay = (step: Partial<Step>, changes: Partial<Backoff> = {}) =>
+    nextDelay({ ...policy, ...changes }, { retries: 0, elapsed: 0, retryAfter: undefined, random: 0.5, ...step })
+
+  it("is a part of a ceiling that doubles, up to the cap", () => {
+    deepStrictEqual([0, 1, 2, 3, 4, 39].map((retries) => delay({ retries })), [50, 100, 200, 400, 500, 500])
+    deepStrictEqual([0, 0.25, 0.75].map((random) => delay({ random })), [0, 25, 75])
+    // The exponent has an end, so that the product stays a number.
+    strictEqual(delay({ retries: 31 }, { cap: 2 ** 50, maxElapsed: 2 ** 50 }), 50 * 2 ** 30)
+    strictEqual(delay({ retries: 30 }, { cap: 2 ** 50, maxElapsed: 2 ** 50 }), 50 * 2 ** 30)
+    strictEqual(delay({ retries: 2_000, random: 0 }, { maxRetries: 3_000, cap: 2 ** 50 }), 0)
+  })
+
+  it("ends with the retries, and with the time", () => {
+    deepStrictEqual([delay({ retries: 2 }, { maxRetries: 3 }), delay({ retries: 3 }, { maxRetries: 3 })], [
+      200,
+      undefined
+    ])
+    deepStrictEqual([9_999, 10_000, 10_001].map((elapsed) => delay({ elapsed })), [1, undefined, undefined])
+    deepStrictEqual([9_950, 9_949, 9_951].map((elapsed) => delay({ elapsed })), [50, 50, 49])
+  })
+
+  it("is not shorter than what the server asks for, with a little on top", () => {
+    deepStrictEqual([0, 0.5].map((random) => delay({ retryAfter: 3_000, random })), [3_000, 3_050])
+    strictEqual(delay({ retryAfter: 0 }), 50)
+    // The floor takes the place of the ceiling, however many retries there were.
+    strictEqual(delay({ retryAfter: 10, retries: 9 }), 60)
+    // What goes beyond the time that is left is cut off, unless the server's own part does.
+    deepStrictEqual(
+      [9_980, 9_990, 10_000, 10_001].map((retryAfter) => delay({ retryAfter })),
+      [10_000, 10_000, 10_000, undefined]
+    )
+    strictEqual(delay({ retryAfter: 5_001, elapsed: 5_000 }), undefined)
+    strictEqual(delay({ retryAfter: 20_000 }, { respectRetryAfter: false }), 50)
   })
 })

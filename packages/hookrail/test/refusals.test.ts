@@ -86,6 +86,12 @@ describe("what JSON would lose", () => {
     strictEqual(refusal(payload).path, "$.e")
   })
 
+  it("a list is nothing but its items, as in JSON", () => {
+    const list = Object.assign([1], { more: 1n })
+    deepStrictEqual(sent({ list }), { list: [1] })
+    strictEqual(refusal({ list, b: 2n }).path, "$.b")
+  })
+
   it("a circle is refused where it closes", () => {
     const payload: Record<string, unknown> = { a: 1 }
     payload["list"] = [0, payload]

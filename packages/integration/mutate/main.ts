@@ -226,7 +226,7 @@ for (const { files, id } of trials) if (files.length === 0) verdicts.set(id, { k
 /** Enough to make the start of a process cheap, and few enough for its memory. */
 const perProcess = 30
 
-const patience = Math.max(30_000, 20 * slowest)
+const patience = Math.max(30_000, 5 * slowest)
 
 /** Tries all of them, in as many processes as it takes, and gives those that a test of doubtful word has killed. */
 const tryAll = async (trials: ReadonlyArray<Trial>): Promise<ReadonlyArray<Trial>> => {
