@@ -119,6 +119,13 @@ describe("encode", () => {
     deepStrictEqual(mine.calls, theirs.calls)
   })
 
+  it("refuses a hole in an array", () => {
+    // eslint-disable-next-line no-sparse-arrays -- that is what it is about
+    const encoded = encode(topicText("t"), [1, , 2])
+    assert(encoded._tag === "Refused")
+    strictEqual(encoded.path, "$[1]")
+  })
+
   it("a member may be called __proto__", () => {
     const payload = { a: { toJSON: () => JSON.parse("{\"__proto__\":1}") } }
     const encoded = encode(topicText("t"), payload)

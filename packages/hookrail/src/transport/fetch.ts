@@ -1,4 +1,4 @@
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { type Abortable, type Listener, nothing } from "../fiber/callback.js"
 import type { TransportError } from "./error.js"
 import { BodyBuffer, Limits } from "./exchange.js"
@@ -47,7 +47,7 @@ class FetchExchange implements Abortable {
     const { headers } = response
     const text = body.text()
     this.end()
-    this.listener.resume(Effect.succeed({
+    this.listener.resume(Exit.succeed({
       status,
       header: (name) => headers.get(name) ?? undefined,
       body: text,
@@ -84,7 +84,7 @@ class FetchExchange implements Abortable {
   private fail(error: TransportError): void {
     if (this.done) return
     this.end()
-    this.listener.resume(Effect.fail(error))
+    this.listener.resume(Exit.fail(error))
   }
 
   private end(): void {
@@ -96,7 +96,7 @@ class FetchExchange implements Abortable {
 const start: Start = (request, listener) => {
   const invalid = invalidRequest(request.headers)
   if (invalid !== undefined) {
-    listener.resume(Effect.fail(invalid))
+    listener.resume(Exit.fail(invalid))
     return nothing
   }
   const exchange = new FetchExchange(request, listener)

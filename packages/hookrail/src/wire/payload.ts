@@ -157,7 +157,7 @@ const copyOf = (value: unknown, key: string, path: string, ancestors: Set<object
   }
   if (typeof value !== "object" || value === null) return null
   if (ancestors.has(value)) throw new Fault(path, "it refers back to an object that contains it")
-  if (ancestors.size > maxDepth) throw new Fault("$", `it is nested deeper than ${maxDepth} levels`)
+  if (ancestors.size >= maxDepth) throw new Fault("$", `it is nested deeper than ${maxDepth} levels`)
   if (value instanceof Date && Number.isNaN(value.getTime())) throw new Fault(path, "the date is invalid")
   const prototype = Object.getPrototypeOf(value)
   const reason = Array.isArray(value) || prototype === Object.prototype || prototype === null
@@ -186,11 +186,14 @@ const copyOfResult = (result: unknown, from: object, key: string, path: string, 
 
 const copyOfMembers = (value: object, path: string, ancestors: Set<object>): unknown => {
   if (Array.isArray(value)) {
-    return value.map((item, index) => {
-      const copy = copyOf(item, String(index), `${path}[${index}]`, ancestors)
+    const copies: Array<unknown> = []
+    // By index: the other ways to walk an array skip holes.
+    for (let index = 0; index < value.length; index++) {
+      const copy = copyOf(value[index], String(index), `${path}[${index}]`, ancestors)
       if (copy === undefined) throw new Fault(`${path}[${index}]`, "undefined is not JSON: use null")
-      return copy
-    })
+      copies.push(copy)
+    }
+    return copies
   }
   if (value instanceof Number || value instanceof String || value instanceof Boolean) {
     return copyOf(value.valueOf(), "", path, ancestors)
@@ -213,13 +216,22 @@ const refusalOf = (thrown: unknown): Refused => {
   if (thrown instanceof Fault) return refused(thrown.path, thrown.reason)
   if (thrown instanceof RangeError) return refused("$", "it is nested too deep, or too large, to be written as JSON")
   // A getter or a `toJSON` of the caller's own threw. Its message may hold anything, so only its kind is told.
-  const kind = thrown instanceof Error ? thrown.name : typeof thrown
+  const kind = thrown instanceof Error ? thrown.name : thrown === undefined ? "nothing" : typeof thrown
   return refused("$", `it cannot be written as JSON: reading it threw ${kind}`)
+}
+
+/** Whatever throws on this walk, such as a circle that overflows the stack, is found again by `copyOf`, which says more. */
+const survives = (payload: unknown): boolean => {
+  try {
+    return isJson(payload, 1)
+  } catch {
+    return false
+  }
 }
 
 /** A payload as JSON. Throws whatever is wrong with it. */
 const stringify = (payload: unknown): string => {
-  if (!isJson(payload, 1)) {
+  if (!survives(payload)) {
     const copy = copyOf(payload, "", "$", new Set())
     if (copy === undefined) throw new Fault("$", "it is undefined: send null if that is meant")
     return JSON.stringify(copy)

@@ -1,7 +1,7 @@
 /**
  * One exchange over undici's connection pool, by its callbacks.
  */
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Abortable, Listener, TransportRequest, TransportResponse } from "hookrail/Transport"
 import { connectionError, decompress, maxBodyBytes, timeoutError, TransportError } from "hookrail/Transport"
 import type { Dispatcher, Pool as UndiciPool } from "undici"
@@ -255,7 +255,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   handOver(): void {
     const { response } = this
     this.response = undefined
-    if (response !== undefined) this.listener.resume(Effect.succeed(response))
+    if (response !== undefined) this.listener.resume(Exit.succeed(response))
   }
 
   /** It has read the event, but passed nothing on: to the server nothing was sent. */
@@ -286,6 +286,6 @@ export class UndiciExchange implements Abortable, Limited, Answer {
 
   private fail(error: TransportError): void {
     this.end()
-    this.listener.resume(Effect.fail(error))
+    this.listener.resume(Exit.fail(error))
   }
 }

@@ -1,0 +1,102 @@
+/** Mutants that no test can notice, each with the reason. They are neither tried nor counted. */
+
+export interface Equivalent {
+  /** Below `packages/hookrail/src`. */
+  readonly module: string
+  /** The whole line, trimmed. */
+  readonly code: string
+  /** As the command prints it. */
+  readonly change: string
+  readonly reason: string
+}
+
+const of = (module: string, entries: ReadonlyArray<readonly [code: string, change: string, reason: string]>) =>
+  entries.map(([code, change, reason]): Equivalent => ({ module, code, change, reason }))
+
+const shortcut = "only a shortcut: the longer way gives the same"
+
+const largeStack =
+  "only with a larger stack than is usual does anything get that deep; refusals.test.ts tries it in a worker"
+
+export const equivalents: ReadonlyArray<Equivalent> = [
+  ...of("call/classify.ts", [
+    [
+      "response.body === \"\" ? undefined : problemBody(response.body, (text) => redact(text, apiKey))",
+      "response.body === \"\" → false",
+      shortcut
+    ],
+    [
+      "response.body === \"\" ? undefined : problemBody(response.body, (text) => redact(text, apiKey))",
+      "\"\" → \"mutant\"",
+      shortcut
+    ],
+    ["reason: status >= 300 && status < 400", "< → <=", "400 has an error of its own"],
+    ["reason: status >= 300 && status < 400", "400 → 401", "400 has an error of its own"]
+  ]),
+  ...of("call/calls.ts", [
+    ["if (severity[outcome] > severity[this.outcome]) this.outcome = outcome", "> → >=", "the same outcome again"],
+    [
+      "const severity: Record<Outcome, number> = { \"not-sent\": 0, refused: 1, unknown: 2 }",
+      "2 → 3",
+      "only the order counts"
+    ]
+  ]),
+  ...of("signature/kernel.ts", [
+    ["const key = crypto.createSecretKey(secret, \"utf8\")", "\"utf8\" → \"\"", "UTF-8 is the default"],
+    ["return lower >= 97 && lower <= 102 ? lower - 87 : -999", "999 → 1000", "either is negative enough"]
+  ]),
+  ...of("wire/arguments.ts", [
+    ["if (key === undefined || key.length * 3 <= maxOrderingKeyBytes) return undefined", "<= → <", shortcut],
+    ["if (key === undefined || key.length * 3 <= maxOrderingKeyBytes) return undefined", "3 → 4", shortcut],
+    [
+      "return event?.orderingKey ?? orderingKeyIn(event?.payload)",
+      "?. → .",
+      "what is thrown there is caught, with the same result"
+    ]
+  ]),
+  ...of("wire/bytes.ts", [
+    [
+      "for (let index = 0; index < bytes.length; index++) bytes[index] = binary.charCodeAt(index)",
+      "< → <=",
+      "an element beyond the end of a Uint8Array is not written"
+    ]
+  ]),
+  ...of("wire/payload.ts", [
+    [
+      "const utf8 = (text: string): Uint8Array => Buffer === undefined ? encoder.encode(text) : Buffer.from(text, \"utf8\")",
+      "\"utf8\" → \"\"",
+      "UTF-8 is the default of Buffer.from"
+    ],
+    [
+      "if (prototype !== Object.prototype && prototype !== null) return isJsonInstance(value, depth)",
+      "&& → ||",
+      "isJsonInstance treats a plain object alike, but more slowly"
+    ],
+    ["case \"boolean\":", "\"boolean\" → \"\"", "what is no object ends with the same result below"],
+    [
+      "if (text.length > maxPayloadBytes) return tooLarge(encoder.encode(text).length)",
+      "text.length > maxPayloadBytes → false",
+      shortcut
+    ],
+    ["const maxDepth = 9_900", "9_900 → 9901", largeStack],
+    ["if (depth > maxDepth) return false", "false → true", largeStack],
+    ["if (!isJson(value[i], depth + 1)) return false", "+ → -", largeStack],
+    ["if (!isJson(value[i], depth + 1)) return false", "1 → 2", largeStack],
+    ["if (member !== undefined && !isJson(member, depth + 1)) return false", "+ → -", largeStack],
+    ["if (member !== undefined && !isJson(member, depth + 1)) return false", "1 → 2", largeStack],
+    ["isJson((value as { toJSON: (key: string) => unknown }).toJSON(\"\"), depth + 1)", "+ → -", largeStack],
+    ["isJson((value as { toJSON: (key: string) => unknown }).toJSON(\"\"), depth + 1)", "1 → 2", largeStack],
+    ["if (!isJson(payload, 1)) return explain(payload)", "1 → 2", largeStack],
+    ["if (ancestors.size >= maxDepth) {", "ancestors.size >= maxDepth → false", largeStack],
+    ["if (ancestors.size >= maxDepth) {", ">= → >", largeStack],
+    ["return { path: \"$\", reason: `it is nested deeper than ${maxDepth} levels` }", "\"$\" → \"\"", largeStack]
+  ]),
+  ...of("wire/retryAfter.ts", [
+    ["const monthIndex = months.indexOf(month ?? \"\")", "\"\" → \"mutant\"", "a date that matches has a month"],
+    [
+      "return date.getUTCDate() === d && date.getUTCMonth() === monthIndex ? time : undefined",
+      "&& → ||",
+      "a day beyond the end of its month changes both"
+    ]
+  ])
+]
