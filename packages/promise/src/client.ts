@@ -1,4 +1,4 @@
-/** The client over any transport: Promises outside, fibers inside. */
+/** The client over any transport: promises outside, fibers inside. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -37,12 +37,12 @@ const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
   throw fromCore(Cause.squash(exit.cause))
 }
 
-/** The one a fiber without another would have. */
+/** The default clock of fibers. */
 const clock = Context.get(liveServices, Clock.Clock)
 
 const interrupted = Exit.interrupt(FiberId.none)
 
-/** One call under way. Most end without a fiber: there is one only if something remains to be done. */
+/** One call in flight. Most end without a fiber: one is started only if something remains to be done. */
 class Run<A> implements Listener<A, unknown>, Queued<Run<never>> {
   next: Run<never> | undefined
   previous: Run<never> | undefined
@@ -59,17 +59,17 @@ class Run<A> implements Listener<A, unknown>, Queued<Run<never>> {
   ) {}
 
   begin(prepare: () => Effect.Effect<A, unknown>): void {
-    // Before it begins: it may end at once, and leaves then.
+    // Added before it begins: it may end, and leave, at once.
     this.runs.add(this as Run<never>)
     if (this.signal !== undefined) this.leave = onAbort(this.signal, () => this.cancel())
     let effect: Effect.Effect<A, unknown>
     try {
       effect = prepare()
     } catch (defect) {
-      // Options with getters of their own, perhaps.
+      // A getter in the options may have thrown.
       effect = Effect.die(defect)
     }
-    // Cancelled on the way, as by a getter of the payload.
+    // A getter in the payload may have cancelled it.
     if (!this.isOver) this.running = begin(effect, this, clock)
   }
 
