@@ -47,8 +47,8 @@ export interface Options {
   readonly pfx?: Uint8Array | undefined
   /**
    * The URL of the HTTP proxy for all requests, with a user name and password if it needs them; `false` for none, even if the
-   * environment names one. Default: `HTTPS_PROXY` or `HTTP_PROXY`, depending on the scheme of the server, and `NO_PROXY`. They are
-   * read through Effect's `ConfigProvider` when the transport is built. Lower-case names take precedence. With a proxy from the
+   * environment names one. Default: `HTTPS_PROXY` or `HTTP_PROXY`, depending on the scheme of the server, and `NO_PROXY`, read
+   * through Effect's `ConfigProvider` when the transport is built. Lower-case names take precedence. With a proxy from the
    * environment, servers on the loopback interface are still reached directly.
    */
   readonly proxy?: string | URL | Redacted.Redacted<string> | false | undefined
