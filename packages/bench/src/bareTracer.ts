@@ -33,7 +33,7 @@ class BareSpan implements Tracer.Span {
   addLinks(): void {}
 }
 
-/** A tracer that does as little as one can: what remains is the cost of tracing itself. */
+/** A minimal tracer, to measure the cost of tracing itself. */
 export const bareTracer = Tracer.make({
   span: (name, parent, context, links, startTime, kind) => new BareSpan(name, parent, context, links, startTime, kind),
   context: (run) => run()

@@ -1,4 +1,4 @@
-/** The child processes of a run. None outlives it. */
+/** The child processes of a run. None outlives the run. */
 import type { ChildProcess } from "node:child_process"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -12,19 +12,19 @@ export const stopAll = (): void => {
   for (const child of running) child.kill("SIGKILL")
 }
 
-/** Which core is whose: the contender that is measured has one for itself. */
+/** The core of each role: the measured contender has a core of its own. */
 const cores = { server: 0, contender: 1 } as const
 
 export type Role = keyof typeof cores
 
 export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["-c", "0", "true"]).status === 0
 
-/** The command, on the core of its role where that can be had. */
+/** The command, pinned to the core of its role if possible. */
 const pinned = (role: Role, command: string, args: ReadonlyArray<string>): [string, ReadonlyArray<string>] =>
   canPin ? ["taskset", ["-c", String(cores[role]), command, ...args]] : [command, args]
 
 export interface Child<Order, Answer> {
-  /** The first line it said. */
+  /** The first line that it printed. */
   readonly hello: unknown
   readonly ask: (order: Order) => Promise<Answer>
   readonly stop: () => Promise<void>
@@ -37,7 +37,7 @@ export interface Command {
   readonly cwd?: string | undefined
 }
 
-/** A module of this folder as a program. */
+/** Runs a module of this folder as a program. */
 export const nodeProgram = (module: string, args: ReadonlyArray<string | number> = []): Command => ({
   command: process.execPath,
   args: ["--import", "tsx", fileURLToPath(new URL(module, import.meta.url)), ...args.map(String)]
@@ -51,7 +51,7 @@ const spawnChild = (role: Role, { args, command, cwd, env }: Command): ChildProc
   return child
 }
 
-/** Starts a program that speaks the protocol, and waits for its hello. */
+/** Starts a program that speaks the protocol, and waits for its first line. */
 export const start = async <Order, Answer>(role: Role, command: Command): Promise<Child<Order, Answer>> => {
   const child = spawnChild(role, command)
   const closed = once(child, "close")
@@ -80,7 +80,7 @@ export const start = async <Order, Answer>(role: Role, command: Command): Promis
   }
 }
 
-/** Runs a program that says one line, and gives that line. */
+/** Runs a program that prints one line, and returns that line. */
 export const runOnce = async <Answer>(role: Role, command: Command): Promise<Answer> => {
   const child = await start<never, never>(role, command)
   await child.stop()

@@ -1,12 +1,12 @@
-/** What all contenders of the section "send" have in common. */
+/** Shared by all contenders of the section "send". */
 import { apiKey, payload, topic } from "./payload.js"
 import type { Batch } from "./protocol.js"
 import { costOf, serve } from "./protocol.js"
 
-/** Where the stub server listens. */
+/** The URL of the stub server. */
 export const url = process.argv[2]!
 
-/** What the raw clients send per request, so that the same bytes go over the wire as with a client of Hookrail. */
+/** The request of the raw clients: the same bytes as from a Hookrail client. */
 export const headers = (): Record<string, string> => ({
   authorization: `Bearer ${apiKey}`,
   "user-agent": "hookrail-bench/0.0.0",
@@ -17,17 +17,17 @@ export const headers = (): Record<string, string> => ({
 
 export const body = (): string => JSON.stringify({ topic, payload })
 
-/** Fails a contender whose answer is not the promised one. */
+/** Fails if the response is not the expected one. */
 export const check = (status: number, text: string): void => {
   const answer = JSON.parse(text) as { readonly event_id?: string }
   if (status !== 202 || answer.event_id?.length !== 26) throw new Error(`unexpected answer ${status}: ${text}`)
 }
 
-/** Answers batches until the orchestrator has had enough. */
+/** Runs batches until the orchestrator closes stdin. */
 export const contend = (run: (batch: Batch) => Promise<unknown>): Promise<never> =>
   serve("ready", (batch: Batch) => costOf(() => run(batch)))
 
-/** A client that gives promises. */
+/** A promise-based client. */
 export const contendWithPromises = (send: () => Promise<void>): Promise<never> =>
   contend(({ concurrency, requests }) => {
     let left = requests

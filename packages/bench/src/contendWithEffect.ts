@@ -1,4 +1,4 @@
-/** What the contenders that are Effect programs have in common. */
+/** Shared by the contenders that are Effect programs. */
 import type { Layer } from "effect"
 import { Effect, ManagedRuntime, Redacted } from "effect"
 import { HookrailClient } from "hookrail"
@@ -7,7 +7,7 @@ import { apiKey, payload, topic } from "./payload.js"
 
 export const clientOptions = { apiKey: Redacted.make(apiKey), baseUrl: url }
 
-/** The fibers that send live within the program, as those of a user do. */
+/** The sending fibers run within the program, as in a user's program. */
 export const contendWithFibers = <E, R>(layer: Layer.Layer<R, unknown>, send: Effect.Effect<void, E, R>) => {
   const runtime = ManagedRuntime.make(layer)
   return contend(({ concurrency, requests }) => {
@@ -23,6 +23,6 @@ const sendEvent = Effect.map(HookrailClient.sendEvent(topic, payload), ({ eventI
   if (eventId.length !== 26) throw new Error(`unexpected event id ${eventId}`)
 })
 
-/** A client of Hookrail. */
+/** A Hookrail client. */
 export const contendWithEffect = (layer: Layer.Layer<HookrailClient.HookrailClient, unknown>): Promise<never> =>
   contendWithFibers(layer, sendEvent)

@@ -1,4 +1,4 @@
-/** The `HttpClient` of @effect/platform alone, without its spans: the floor for whoever builds on it. */
+/** The `HttpClient` of @effect/platform alone, without its spans: the lower bound for clients built on it. */
 import { HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import type { Layer } from "effect"
 import { Effect } from "effect"

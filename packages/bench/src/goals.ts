@@ -1,4 +1,4 @@
-/** What the project has set itself, held against the results. */
+/** The goals of the project, compared with the results. */
 import type { Goal, Results } from "./report.js"
 
 const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
@@ -16,7 +16,7 @@ const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
   }))
 }
 
-/** An Effect has to be run: so much more than the bare MAC may that take. */
+/** How many microseconds more than the bare MAC an Effect may take, since it has to be run. */
 const effectMicros = 2.2
 
 const verifyGoals = ({ verify = [] }: Results): ReadonlyArray<Goal> =>

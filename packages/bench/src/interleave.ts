@@ -1,8 +1,8 @@
-/** Rounds of several operations within one process, each in turn. */
+/** Rounds of several operations in one process, each in turn. */
 import type { Rounds } from "./protocol.js"
 import { costOf } from "./protocol.js"
 
-/** One operation, or its promise; or something that repeats itself, like the fiber of a program. */
+/** A function that runs the operation once, maybe asynchronously; or an object that repeats it, such as within one fiber. */
 export type Operation = (() => unknown) | { readonly repeat: (times: number) => unknown }
 
 export type Operations = Readonly<Record<string, Operation>>
@@ -16,12 +16,12 @@ const repeat = async (operation: Operation, times: number): Promise<void> => {
   if ("repeat" in operation) return void await operation.repeat(times)
   for (let i = 0; i < times; i++) {
     const result = operation()
-    // Waiting for what is there already would cost the synchronous ones a turn of the event loop's queue.
+    // Awaiting every result would cost synchronous operations a turn of the microtask queue.
     if (result instanceof Promise) await result
   }
 }
 
-/** Repeats an operation for about that much CPU time, and says what one took. */
+/** Repeats an operation for about that much CPU time, and returns the time of one. */
 const microsOf = async (operation: Operation, micros: number): Promise<number> => {
   let times = 0
   let spent = 0
@@ -35,7 +35,7 @@ const microsOf = async (operation: Operation, micros: number): Promise<number> =
   return spent / times
 }
 
-/** So many that the compiler is through with it, even where it has to share the core. */
+/** Enough for the compiler to finish, even if it shares the core. */
 const warmUpTimes = 20_000
 
 export const warmUp = async (operations: Operations): Promise<void> => {
@@ -45,7 +45,7 @@ export const warmUp = async (operations: Operations): Promise<void> => {
 /** CPU microseconds per operation and round. */
 export const interleave = async (operations: Operations, { batchMicros, rounds }: Effort): Promise<Rounds> => {
   const results: Record<string, Array<number>> = {}
-  // The first round is for the caches.
+  // The first round warms the caches.
   for (let round = -1; round < rounds; round++) {
     for (const [name, operation] of Object.entries(operations)) {
       const micros = await microsOf(operation, batchMicros)

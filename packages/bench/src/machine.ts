@@ -1,4 +1,4 @@
-/** Where and on what the figures were made. */
+/** The machine and the versions that were measured. */
 import { readFileSync } from "node:fs"
 import { cpus, loadavg, totalmem } from "node:os"
 import { canPin } from "./children.js"
@@ -17,7 +17,7 @@ export const machine = () => ({
   cores: cpus().length,
   memoryGigabytes: Math.round(totalmem() / 2 ** 30),
   pinned: canPin,
-  /** Above 0 before anything was started here: others use the machine as well, and the figures are worse for it. */
+  /** Load before the run. Above 0, other programs use the machine too, and the figures are worse. */
   loadBefore: loadavg()[0]!,
   versions: Object.fromEntries(packages.map((name) => [name, versionOf(name)]))
 })

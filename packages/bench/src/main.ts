@@ -1,4 +1,4 @@
-/** The benchmark: runs the sections one after the other, prints their tables and writes the figures. */
+/** The benchmark: runs the sections one after the other, prints their tables and writes the results. */
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"

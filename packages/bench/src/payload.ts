@@ -1,4 +1,4 @@
-/** The event that every contender sends. Each turns the object into JSON for each request, as a client must. */
+/** The event that every contender sends. Each serializes the object for each request, as a client must. */
 
 export const topic = "orders.created"
 

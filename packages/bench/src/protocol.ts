@@ -1,49 +1,49 @@
 /**
- * How the orchestrator talks to its child processes: one order as a line of JSON on their stdin, one answer as a line of
- * JSON on their stdout. Any language can take part.
+ * How the orchestrator talks to its child processes: each order is a line of JSON on their stdin, each answer a line of JSON on
+ * their stdout. They can be written in any language.
  */
 import { createInterface } from "node:readline"
 
-/** What the stub server says once it listens. */
+/** The first line of the stub server, once it listens. */
 export interface StubReady {
   readonly url: string
 }
 
-/** What reached the stub server since the last order. */
+/** What the stub server has received since the last order. */
 export interface StubCount {
   readonly requests: number
-  /** Of all bodies together. */
+  /** The total of all bodies. */
   readonly bodyBytes: number
 }
 
-/** What a contender is to send. */
+/** The order to send a number of requests. */
 export interface Batch {
   readonly requests: number
   readonly concurrency: number
 }
 
-/** What that took. */
+/** What a batch cost. */
 export interface Cost {
-  /** CPU time of the whole process, in microseconds: user and system, garbage collection and compilers included. */
+  /** CPU time of the whole process, user and system, in microseconds; including garbage collection and compilers. */
   readonly cpuMicros: number
   readonly wallMicros: number
 }
 
-/** What a contender that streams gives beside the cost. */
+/** What a streaming contender reports in addition to the cost. */
 export interface StreamCost extends Cost {
   readonly samples: ReadonlyArray<MemorySample>
 }
 
 export interface MemorySample {
   readonly events: number
-  /** The lowest since the sample before: what remains after garbage collection. */
+  /** The minimum since the previous sample: what remains after garbage collection. */
   readonly heapUsedBytes: number
   readonly rssBytes: number
 }
 
-/** A section that runs in one child process and answers with its rounds. */
+/** The answer of a section that runs in one child process: its rounds. */
 export interface Rounds {
-  /** Microseconds of CPU time per operation: by contender, one number per round. */
+  /** CPU microseconds per operation, by contender, one number per round. */
   readonly [contender: string]: ReadonlyArray<number>
 }
 
@@ -51,7 +51,7 @@ export const say = (answer: unknown): void => {
   process.stdout.write(`${JSON.stringify(answer)}\n`)
 }
 
-/** Says hello, then answers orders one after the other until stdin ends. */
+/** Prints its first line, then answers orders one after the other until stdin ends. */
 export const serve = async <Order, Answer>(
   hello: unknown,
   handle: (order: Order) => Answer | Promise<Answer>
@@ -61,7 +61,7 @@ export const serve = async <Order, Answer>(
   process.exit()
 }
 
-/** Runs something and says what it took. */
+/** Runs a function and returns what it cost. */
 export const costOf = async (run: () => unknown): Promise<Cost> => {
   const cpu = process.cpuUsage()
   const start = performance.now()

@@ -1,4 +1,4 @@
-/** The results, as tables to read and as one JSON file. */
+/** Prints the results as tables, and writes them into a JSON file. */
 import type { ColdstartRow } from "./sections/coldstart.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { SendResult } from "./sections/send.js"
@@ -18,7 +18,7 @@ export interface Results {
 
 type Cell = string | number
 
-/** The first column is text and stands left, the others are figures and stand right. */
+/** The first column is text, aligned left; the others are numbers, aligned right. */
 const table = (title: string, head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>): string => {
   const lines = [head, ...rows.map((row) => row.map(String))]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
@@ -30,7 +30,7 @@ const table = (title: string, head: ReadonlyArray<string>, rows: ReadonlyArray<R
 
 const figure = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
 
-/** The middle, and the noise around it. */
+/** The median, and the noise around it. */
 const range = ({ max, median, min }: Summary): [string, string] => [figure(median), `${figure(min)}..${figure(max)}`]
 
 const sendTables = ({ notes, rows }: SendResult): ReadonlyArray<string> => {
@@ -117,7 +117,7 @@ export const tables = (results: Results): string =>
     ...(results.stream ?? []).map(streamTable)
   ].join("\n")
 
-/** How each goal of the project was met, of those whose sections ran. */
+/** Whether each goal of the project was met, for the sections that ran. */
 export const goalsTable = (goals: ReadonlyArray<Goal>): string =>
   table(
     "goals",

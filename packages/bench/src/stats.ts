@@ -1,4 +1,4 @@
-/** The middle of several rounds, and how far they were apart. */
+/** The median of several rounds, and their range. */
 export interface Summary {
   readonly median: number
   readonly min: number
@@ -17,6 +17,6 @@ export const summarize = (values: ReadonlyArray<number>): Summary => ({
   max: Math.max(...values)
 })
 
-/** Round by round, so that what disturbs a whole round is in both. */
+/** Per round, so that a disturbance of a whole round affects both. */
 export const ratios = (values: ReadonlyArray<number>, reference: ReadonlyArray<number>): Array<number> =>
   values.map((value, round) => value / reference[round]!)

@@ -1,6 +1,6 @@
 /**
- * A server that does as little as one can: it finds the end of each request by its length and answers 202. So the
- * contenders are never held up for long, and what they cost is their own.
+ * A minimal server: it finds the end of each request by its length and answers 202. So contenders hardly wait for it, and the
+ * cost is their own.
  */
 import type { AddressInfo, Socket } from "node:net"
 import { createServer } from "node:net"
@@ -20,7 +20,7 @@ const answer = (body: string): string =>
 const accepted = answer(
   "{\"event_id\":\"01JZ8Q4T6WABCDEFGHJKMNPQRS\",\"delivery_ids\":[\"01JZ8Q4T6WTVWXYZ0123456789\"]}\n"
 )
-/** For the clients of other services, at their own paths. */
+/** Responses for the clients of other services, by their paths. */
 const created = answer("{\"id\":\"msg_01JZ8Q4T6WABCDEFGHJKMNPQRS\",\"timestamp\":\"2028-01-01T00:00:00Z\"}\n")
 const lengthRequired = "HTTP/1.1 411 Length Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 

@@ -1,5 +1,5 @@
 /**
- * A delivery: one event on its way to one endpoint, and its attempts (protocol section 2).
+ * A delivery: one event to one endpoint, with its attempts (protocol section 2).
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ const renamed = <S extends Schema.Schema.All>(schema: S, key: string) =>
   Schema.propertySignature(schema).pipe(Schema.fromKey(key))
 
 /**
- * From and to the wire form of an attempt.
+ * Decodes and encodes the wire form of an attempt.
  *
  * @since 0.1.0
  * @category schemas
@@ -30,7 +30,7 @@ export const AttemptSchema = Schema.Struct({
 })
 
 /**
- * From and to the wire form of a delivery. Servers before P1 do not tell `attempts_truncated`.
+ * Decodes and encodes the wire form of a delivery. Servers before P1 omit `attempts_truncated`.
  *
  * @since 0.1.0
  * @category schemas
@@ -45,8 +45,8 @@ export const DeliverySchema = Schema.Struct({
 })
 
 /**
- * Whether a delivery in this state is over: `succeeded`, `dead_lettered`, `cancelled` or `skipped`. A replay of the
- * dead letter can set it going again.
+ * Whether a delivery state is terminal: `succeeded`, `dead_lettered`, `cancelled` or `skipped`. Replaying a dead letter can
+ * start the delivery again.
  *
  * @since 0.1.0
  * @category guards

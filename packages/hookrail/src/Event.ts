@@ -1,5 +1,5 @@
 /**
- * An event, as it is sent, as it is accepted, and as its status is told (protocol sections 1 and 2).
+ * Events: as input, as accepted by the server, and their status (protocol sections 1 and 2).
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type { EventAccepted, EventStatus, Problem } from "./wire/model.js"
 export type { EncodedEvent, EventAccepted, EventInput, EventStatus, ReadOptions, SendOptions }
 
 /**
- * Makes an event for `HookrailClient.sendEvents`; with a typed topic, its payload is checked by the compiler.
+ * Makes an event for `HookrailClient.sendEvents`. With a typed topic, the compiler checks the payload.
  *
  * @example
  * import { Event, HookrailClient } from "hookrail"
@@ -37,8 +37,8 @@ export const make: {
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions): EventInput => ({ ...options, topic, payload })
 
 /**
- * Checks an event and fixes its bytes and its idempotency key, without sending it: to store it, or to see what would go out.
- * The key is the event's own, or comes from `IdempotencyKeys`.
+ * Checks an event and fixes its bytes and idempotency key without sending it, in order to store it or to inspect it. The key is
+ * the event's own, or comes from `IdempotencyKeys`.
  *
  * @example
  * import { Event } from "hookrail"
@@ -65,7 +65,7 @@ const emptyIfNull = <A, I>(items: Schema.Schema<A, I>) =>
   })
 
 /**
- * From and to the body of a 202. `null` instead of an empty list is read as one.
+ * Decodes and encodes the body of a 202. A `null` list decodes as empty.
  *
  * @since 0.1.0
  * @category schemas
@@ -76,7 +76,7 @@ export const EventAcceptedBody = Schema.Struct({
 })
 
 /**
- * From and to the body of an event's status. `null` instead of an empty list is read as one.
+ * Decodes and encodes the body of an event's status. A `null` list decodes as empty.
  *
  * @since 0.1.0
  * @category schemas

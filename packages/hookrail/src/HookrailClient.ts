@@ -1,5 +1,5 @@
 /**
- * Sends events to a Hookrail server and reads what became of them.
+ * Sends events to a Hookrail server and reads their status.
  *
  * @since 0.1.0
  */
@@ -36,10 +36,9 @@ export type { AwaitOptions, ReadOptions, SendEventsOptions, SendOptions, SendRes
 /**
  * Sends an event and waits until the server has stored it (protocol section 1).
  *
- * The payload is encoded once, and one idempotency key is made: each attempt sends the same bytes and key, so the server
- * stores the event once however often it is retried. Connection errors, timeouts, 408, 425, 429 and 5xx are retried by
- * the policy. An error carries `outcome` and `idempotencyKey`: with them the caller knows whether to send again, and
- * does so without a duplicate.
+ * The payload is encoded once, with one idempotency key. Each attempt sends the same bytes and key, so the server stores the
+ * event once, however often it is retried. The policy retries connection errors, timeouts, 408, 425, 429 and 5xx. An error
+ * carries `outcome` and `idempotencyKey`: they tell whether to send again, and how to do so without a duplicate.
  *
  * @example
  * import { HookrailClient } from "hookrail"
@@ -78,8 +77,8 @@ export const getEvent = (
   Effect.flatMap(HookrailClient, (client) => client.getEvent(eventId, options))
 
 /**
- * Waits until every delivery of an event is terminal, or until a condition of your own holds. An event that nobody
- * subscribed to is there at once, with no deliveries.
+ * Waits until every delivery of an event is terminal, or until a condition of your own holds. An event without subscribers has
+ * no deliveries and succeeds at once.
  *
  * @since 0.1.0
  * @category accessors
@@ -91,10 +90,10 @@ export const awaitEvent = (
   Effect.flatMap(HookrailClient, (client) => client.awaitEvent(eventId, options))
 
 /**
- * Sends a stream of events, several at a time, and gives the results in the order of the events. It takes no more events
- * from the stream than are under way. Events with the same ordering key, option or member of the payload, are sent one after
- * the other. With an error the stream ends after the results before it (see `onError`); what comes behind is interrupted.
- * Options that cannot work, such as a `concurrency` of 0, are a defect: an `InvalidArgumentError`.
+ * Sends a stream of events concurrently and emits the results in the order of the events. It takes no more events from the
+ * stream than are in flight. Events with the same ordering key, given as an option or in the payload, are sent one after the
+ * other. By default an error ends the stream after the results before it (see `onError`), and later sends are interrupted.
+ * Invalid options, such as a `concurrency` of 0, are a defect: an `InvalidArgumentError`.
  *
  * @example
  * import { Event, HookrailClient } from "hookrail"
@@ -128,7 +127,7 @@ export const sendEvents: {
   const fault = sendEventsFault(options)
   return fault === undefined
     ? SendEvents.sendEvents(HookrailClient, events, options) as Stream.Stream<never, E, R | HookrailClient>
-    // A mistake in the program, and the results of "collect" have no error that it could be.
+    // A bug in the program; and with "collect" the stream has no error type that could carry it.
     : Stream.die(new InvalidArgumentError({ ...fault, outcome: "not-sent" }))
 }
 
@@ -148,8 +147,8 @@ export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<Hookr
 }
 
 /**
- * Makes a client. A program that needs two of them gives each a `Context.Tag` of its own. It takes the `SendGate` that is
- * provided, or else makes its own.
+ * Makes a client. It uses the `SendGate` in its context, or else creates its own. A program with two clients gives each its own
+ * `Context.Tag`.
  *
  * @since 0.1.0
  * @category constructors
@@ -166,7 +165,7 @@ export const make = (
   })
 
 /**
- * A client with these options; what they leave out comes from `HOOKRAIL_API_KEY` and `HOOKRAIL_BASE_URL`.
+ * A client with these options. The API key and base URL default to `HOOKRAIL_API_KEY` and `HOOKRAIL_BASE_URL`.
  *
  * @example
  * import { HookrailClient, Transport } from "hookrail"

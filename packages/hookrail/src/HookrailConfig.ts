@@ -1,5 +1,5 @@
 /**
- * The settings of a client, from options, from `Config`, or from the environment.
+ * The settings of a client: from options, from `Config`, or from the environment.
  *
  * @since 0.1.0
  */
@@ -32,8 +32,8 @@ export { duration } from "./options/duration.js"
 export { checkOptions } from "./options/settings.js"
 
 /**
- * How failed attempts are retried: a policy, the settings of one, a `Schedule` of your own over the error (it sees only
- * errors worth a retry; `RetryPolicy.respectRetryAfter` puts `Retry-After` under its delays), or `false` for one request.
+ * How failed attempts are retried: a policy, the settings of one, your own `Schedule` over the error, or `false` for a single
+ * request. A `Schedule` sees only retryable errors; `RetryPolicy.respectRetryAfter` makes it honour `Retry-After`.
  *
  * @since 0.1.0
  * @category models
@@ -41,7 +41,7 @@ export { checkOptions } from "./options/settings.js"
 export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Schedule<unknown, HookrailError> | false
 
 /**
- * The options of a client. All may be left out: the API key and base URL then come from the environment.
+ * The options of a client. All are optional: the API key and base URL default to the environment.
  *
  * @since 0.1.0
  * @category models
@@ -58,7 +58,7 @@ export interface HookrailConfig {
   readonly apiKey: Redacted.Redacted<string>
   /** Scheme, host and port. */
   readonly origin: string
-  /** The path before `/v1`: empty, or beginning with a slash and not ending with one. */
+  /** The path before `/v1`: empty, or with a leading slash and no trailing one. */
   readonly prefix: string
   readonly timeout: number
   readonly responseTimeout: number
@@ -69,14 +69,14 @@ export interface HookrailConfig {
   readonly userAgent: string
 }
 
-/** Set by the build to the version in package.json. */
+/** The build sets it to the version in package.json. */
 declare const HOOKRAIL_VERSION: string | undefined
 
 const version: string = typeof HOOKRAIL_VERSION === "string" ? HOOKRAIL_VERSION : "dev"
 
 const fail = (option: string, reason: string) => Effect.fail(new HookrailConfigError({ option, reason }))
 
-/** Blank counts as absent, as in a `.env` file with an empty line for it. */
+/** A blank value counts as absent, such as an empty assignment in a `.env` file. */
 const fromEnvironment = <A>(config: Config.Config<A>, text: (value: A) => string) =>
   Config.option(config).pipe(
     Effect.map(Option.filter((value) => text(value).trim() !== "")),
@@ -123,19 +123,19 @@ const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, Hookrail
   } catch {
     return fail(option, "it is not a URL: give one such as https://hooks.example.com")
   }
-  // "localhost:8080" parses, as a URL of the scheme "localhost".
+  // "localhost:8080" parses as a URL with the scheme "localhost".
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     return fail(option, "it must begin with http:// or https://")
   }
   if (url.username !== "" || url.password !== "") return fail(option, "it must not hold a user name or password")
-  // `search` and `hash` are empty for a lone "?" or "#" too, which would still cut off the path.
+  // `search` and `hash` are empty for a lone "?" or "#" too, but it would still cut off the path.
   if (url.href.includes("?")) return fail(option, "it must not have a query")
   if (url.href.includes("#")) return fail(option, "it must not have a fragment")
   return Effect.succeed(url)
 }
 
 /**
- * The policy or schedule that a `retry` option means.
+ * The policy or schedule that a `retry` option stands for.
  *
  * @since 0.1.0
  * @category constructors
@@ -153,7 +153,7 @@ export const resolveRetry = (
 }
 
 /**
- * Validates options, and takes what they leave out from the environment (through the `ConfigProvider`).
+ * Validates options and reads missing ones from the environment, through the `ConfigProvider`.
  *
  * @since 0.1.0
  * @category constructors
@@ -185,7 +185,7 @@ const checks = {
 }
 
 /**
- * Options whose values may be `Config`s. `retry` is taken as it is.
+ * Options whose values are `Config`s, except `retry`.
  *
  * @since 0.1.0
  * @category models
@@ -195,7 +195,7 @@ export type ConfigOptions =
   & { readonly retry?: Retry | undefined }
 
 /**
- * Reads options that are `Config`s.
+ * Resolves options that are `Config`s.
  *
  * @since 0.1.0
  * @category constructors
@@ -203,7 +203,7 @@ export type ConfigOptions =
 export const fromConfig = ({ retry, ...configs }: ConfigOptions): Effect.Effect<Options, ConfigError.ConfigError> => {
   const given: Record<string, Config.Config<unknown>> = {}
   for (const [name, config] of Object.entries(configs)) {
-    // An option that is there but undefined counts as left out; `Config.all` would die of it.
+    // An undefined option counts as absent; `Config.all` would die on it.
     if (config !== undefined) given[name] = config
   }
   return Effect.map(Config.all(given), (options) => ({ ...options, retry }))

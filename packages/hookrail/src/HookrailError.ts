@@ -1,9 +1,9 @@
 /**
- * Every failure of the library, one tagged error per failure mode.
+ * All failures of the library: one tagged error per failure mode.
  *
- * An error says what happened, to which event, and what to do about it. On a send it also carries a verdict,
- * `outcome`, and the idempotency key, so that the caller knows whether sending again is needed, and how to do it
- * without a duplicate. No error holds a key, a secret, a header or a payload: all of them are safe to log.
+ * An error says what happened, to which event, and what to do about it. The error of a send also carries `outcome` and the
+ * idempotency key: they tell the caller whether to send again, and how to do so without a duplicate. No error holds an API key,
+ * a secret, a header or a payload, so all of them are safe to log.
  *
  * @since 0.1.0
  */
@@ -29,20 +29,20 @@ export const TypeId: TypeId = "~hookrail/HookrailError"
 export type TypeId = "~hookrail/HookrailError"
 
 /**
- * What each error of a send carries.
+ * The fields of every error of a send.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SendContext {
   readonly topic: string
-  /** The key the send used; `undefined` only where the event was refused before a key was made. */
+  /** The key that the send used; `undefined` only if the event was rejected before a key was made. */
   readonly idempotencyKey: string | undefined
   readonly outcome: Outcome
 }
 
 /**
- * What each error of a status read carries.
+ * The fields of every error of a status read.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,7 @@ export interface ReadContext {
   readonly eventId: string
 }
 
-/** Which call failed, and for what. A send has a topic, a read has an event id. */
+/** Which call failed. A send has a topic, a read has an event id. */
 interface CallFields {
   readonly topic?: string | undefined
   readonly idempotencyKey?: string | undefined
@@ -70,12 +70,12 @@ interface Base<Tag extends string> extends YieldableError {
   toJSON(): unknown
 }
 
-/** `Data.TaggedError` with our brand, and a JSON form that leaves out raw causes. */
+/** `Data.TaggedError` with our brand and a JSON form without foreign causes. */
 const TaggedError = <const Tag extends string>(
   tag: Tag
 ): new<A extends object>(fields: A) => Base<Tag> & Readonly<A> => {
   class Tagged extends Data.TaggedError(tag)<Record<string, unknown>> {
-    // On the prototype, so that the brand shows neither in JSON nor in deep comparisons.
+    // On the prototype, so that neither JSON nor deep comparisons see the brand.
     get [TypeId](): TypeId {
       return TypeId
     }
@@ -122,17 +122,17 @@ const answered = (error: ResponseFields, advice: string): string =>
   `${callOf(error)}: the server answered ${answerOf(error)}. ${advice}${verdictOf(error)}`
 
 // ---------------------------------------------------------------------------------------------------------------
-// found before anything is sent
+// before sending
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The client cannot be built: an option or an environment variable is missing or wrong.
+ * The client cannot be built: an option or environment variable is missing or invalid.
  *
  * @since 0.1.0
  * @category errors
  */
 export class HookrailConfigError extends TaggedError("HookrailConfigError")<{
-  /** The option at fault, by its name. */
+  /** The name of the invalid option. */
   readonly option: string
   readonly reason: string
 }> {
@@ -142,15 +142,15 @@ export class HookrailConfigError extends TaggedError("HookrailConfigError")<{
 }
 
 /**
- * The payload cannot be sent: it is not a JSON value, it would be changed on the way, or the server's database would
- * refuse it for ever (protocol section 1.8). Found before anything is sent.
+ * The payload cannot be sent: it is not a JSON value, JSON would change it, or the server's database would always refuse it
+ * (protocol section 1.8). Nothing was sent.
  *
  * @since 0.1.0
  * @category errors
  */
 export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
   CallFields & {
-    /** Where in the payload, as in `$.items[3].price`; `$` is the payload itself. */
+    /** Where in the payload, such as `$.items[3].price`; `$` is the payload itself. */
     readonly path: string
     readonly reason: string
   }
@@ -161,8 +161,8 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
 }
 
 /**
- * An argument other than the payload cannot be used: a topic, an idempotency key, an ordering key, an event id, a
- * duration, a retry policy, or an option that does not exist. Found before anything is sent.
+ * An argument other than the payload is invalid: a topic, an idempotency key, an ordering key, an event id, a duration, a retry
+ * policy, or an option that does not exist. Nothing was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -179,11 +179,11 @@ export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-// no usable answer
+// no usable response
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * No connection to the server, or it broke before the answer was complete. Retried.
+ * There was no connection to the server, or it broke before the response was complete. Retried.
  *
  * @since 0.1.0
  * @category errors
@@ -210,7 +210,7 @@ export class HookrailConnectionError extends TaggedError("HookrailConnectionErro
 }
 
 /**
- * The server did not connect, answer, or finish its answer within the limit. Retried.
+ * The connection, the start of the response, or the whole response took longer than the limit. Retried.
  *
  * @since 0.1.0
  * @category errors
@@ -229,8 +229,8 @@ export class HookrailTimeoutError extends TaggedError("HookrailTimeoutError")<
 }
 
 /**
- * An answer outside the protocol: a status that Hookrail does not give (a redirect, say), or a success whose body is
- * not the promised JSON. Often a proxy, or a base URL that is not Hookrail's.
+ * A response outside the protocol: a status that Hookrail does not use (such as a redirect), or a success whose body is not the
+ * expected JSON. Often a proxy, or a base URL that is not Hookrail's.
  *
  * @since 0.1.0
  * @category errors
@@ -238,7 +238,7 @@ export class HookrailTimeoutError extends TaggedError("HookrailTimeoutError")<
 export class UnexpectedResponseError extends TaggedError("UnexpectedResponseError")<
   ResponseFields & {
     readonly reason: string
-    /** The start of the body, without anything that looks like a secret. */
+    /** The start of the body, with everything that looks like a secret redacted. */
     readonly body: string
     readonly retryable: boolean
     readonly retryAfter?: Duration.Duration | undefined
@@ -251,7 +251,7 @@ export class UnexpectedResponseError extends TaggedError("UnexpectedResponseErro
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-// the server said no
+// error responses
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
@@ -267,8 +267,8 @@ export class BadRequestError extends TaggedError("BadRequestError")<ResponseFiel
 }
 
 /**
- * 401: the server does not know the key. Hookrail says the same while its database is down; the client asks `/readyz`
- * first and reports a `ServerError` then (protocol section 3). Never retried.
+ * 401: the server does not know the key. Hookrail also answers 401 while its database is down: the client asks `/readyz` first
+ * and then reports a `ServerError` instead (protocol section 3). Never retried.
  *
  * @since 0.1.0
  * @category errors
@@ -280,7 +280,7 @@ export class AuthenticationError extends TaggedError("AuthenticationError")<Resp
 }
 
 /**
- * 403: this producer key may not publish to this topic (protocol section 1.5). Never retried.
+ * 403: the producer key may not publish to this topic (protocol section 1.5). Never retried.
  *
  * @since 0.1.0
  * @category errors
@@ -320,9 +320,8 @@ export class ConflictError extends TaggedError("ConflictError")<ResponseFields> 
 }
 
 /**
- * The event is larger than the server takes: found before anything is sent (`outcome: "not-sent"`, with `bytes` and
- * `maxBytes`), or answered by the server with 413 (`outcome: "refused"`, with `status`). Never retried (protocol section
- * 1.3).
+ * The event is larger than the server accepts: detected before sending (`outcome: "not-sent"`, with `bytes` and `maxBytes`), or
+ * refused by the server with 413 (`outcome: "refused"`, with `status`). Never retried (protocol section 1.3).
  *
  * @since 0.1.0
  * @category errors
@@ -331,9 +330,9 @@ export class PayloadTooLargeError extends TaggedError("PayloadTooLargeError")<
   CallFields & {
     readonly status?: number | undefined
     readonly problem?: Problem | undefined
-    /** The size that was found, as JSON in UTF-8. */
+    /** The size of the event as JSON in UTF-8. */
     readonly bytes?: number | undefined
-    /** The largest size that the server takes. */
+    /** The largest size that the server accepts. */
     readonly maxBytes?: number | undefined
   }
 > {
@@ -348,14 +347,14 @@ export class PayloadTooLargeError extends TaggedError("PayloadTooLargeError")<
 }
 
 /**
- * 429: the rate limit of the key, or the backlog of an ordering key (protocol section 1.4). Retried.
+ * 429: the key exceeded its rate limit, or an ordering key its backlog (protocol section 1.4). Retried.
  *
  * @since 0.1.0
  * @category errors
  */
 export class RateLimitError extends TaggedError("RateLimitError")<
   ResponseFields & {
-    /** What the server asked to wait, if it said. */
+    /** How long the server asked to wait, if it said. */
     readonly retryAfter?: Duration.Duration | undefined
   }
 > {
@@ -376,7 +375,7 @@ export class RateLimitError extends TaggedError("RateLimitError")<
 export class ServerError extends TaggedError("ServerError")<
   ResponseFields & {
     readonly retryAfter?: Duration.Duration | undefined
-    /** The status that hid an outage: a 401 or 404 given while `/readyz` answered 503. */
+    /** The status that hid an outage: a 401 or 404 while `/readyz` answered 503. */
     readonly maskedStatus?: number | undefined
   }
 > {
@@ -392,11 +391,11 @@ export class ServerError extends TaggedError("ServerError")<
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-// what comes after
+// after the attempts
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The error of one attempt that was worth a retry.
+ * The error of one attempt that is worth a retry.
  *
  * @since 0.1.0
  * @category models
@@ -409,8 +408,8 @@ export type RetryableError =
   | UnexpectedResponseError
 
 /**
- * Retrying did not help: the attempts or the time of the policy are used up, or the server asks to wait longer than
- * that. `cause` is the error of the last attempt.
+ * Retrying did not help: the attempts or the time of the policy are used up, or the server asks for a wait longer than the time
+ * left. `cause` is the error of the last attempt.
  *
  * @since 0.1.0
  * @category errors
@@ -418,7 +417,7 @@ export type RetryableError =
 export class RetryError extends TaggedError("RetryError")<
   CallFields & {
     readonly cause: RetryableError
-    /** Requests made, the first one included. 0 if its turn never came: `cause` is then what slowed the client down. */
+    /** The number of requests, including the first. 0 if its turn never came: `cause` is then what slowed the client down. */
     readonly attempts: number
     /** Time since the call began. */
     readonly elapsed: Duration.Duration
@@ -440,9 +439,9 @@ export class RetryError extends TaggedError("RetryError")<
 }
 
 /**
- * The event was not sent, since an earlier one with the same ordering key may have to be sent again. Only in the results of
- * `sendEvents` with `onError: "collect"` (see `holdKeys`). Send the earlier one again, with its idempotency key, and then
- * this one.
+ * The event was not sent because an earlier one with the same ordering key may have to be sent again. Only in the results of
+ * `sendEvents` with `onError: "collect"` (see `holdKeys`). Send the earlier one again, with its idempotency key, and then this
+ * one.
  *
  * @since 0.1.0
  * @category errors
@@ -480,7 +479,7 @@ export class UnmatchedEventError extends TaggedError("UnmatchedEventError")<{
 }
 
 /**
- * The event has not reached the awaited state in time.
+ * The event did not reach the awaited state in time.
  *
  * @since 0.1.0
  * @category errors
@@ -488,7 +487,7 @@ export class UnmatchedEventError extends TaggedError("UnmatchedEventError")<{
 export class AwaitTimeoutError extends TaggedError("AwaitTimeoutError")<{
   readonly eventId: string
   readonly limit: Duration.Duration
-  /** The states of the deliveries as last seen. */
+  /** The last known states of the deliveries. */
   readonly states: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -503,15 +502,15 @@ export class AwaitTimeoutError extends TaggedError("AwaitTimeoutError")<{
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The signature belongs to none of the secrets, or the body or delivery id is not what was signed.
+ * The signature matches none of the secrets, or the body or delivery id is not what was signed.
  *
  * @since 0.1.0
  * @category errors
  */
 export class SignatureError extends TaggedError("SignatureError")<{
-  /** What probably went wrong, and what to do about it. */
+  /** The probable cause, and what to do about it. */
   readonly reason: string
-  /** The mistake that was found, if one was looked for and found. */
+  /** The diagnosed mistake, if any. */
   readonly mistake?: Mistake | undefined
 }> {
   override get message(): string {
@@ -520,18 +519,18 @@ export class SignatureError extends TaggedError("SignatureError")<{
 }
 
 /**
- * The signature was made too long ago, or in the future.
+ * The timestamp of the signature is too old, or in the future.
  *
  * @since 0.1.0
  * @category errors
  */
 export class SignatureTimestampError extends TaggedError("SignatureTimestampError")<{
-  /** Age of the signature; negative if it lies in the future. In seconds. */
+  /** The age of the signature in seconds; negative if its timestamp is in the future. */
   readonly ageSeconds: number
   readonly toleranceSeconds: number
   /**
-   * Whether it matches apart from its age. `true`: this machine's clock is off by that much, or the request was held up or
-   * repeated. `false`: it was not made with any of the secrets either.
+   * Whether the signature matches apart from its age. `true`: the clock of this machine is off, or the request was delayed or
+   * replayed. `false`: none of the secrets made it.
    */
   readonly genuine?: boolean | undefined
 }> {
@@ -543,7 +542,7 @@ export class SignatureTimestampError extends TaggedError("SignatureTimestampErro
 }
 
 /**
- * The request carries no usable Hookrail signature: a header is missing or not in the form `t=...,v1=...`.
+ * The request has no usable Hookrail signature: a header is missing or not of the form `t=...,v1=...`.
  *
  * @since 0.1.0
  * @category errors
@@ -559,8 +558,7 @@ export class MalformedSignatureError extends TaggedError("MalformedSignatureErro
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The store of a `DeliveryLog` could not do what it was asked. Nothing is handled without it: the delivery is answered
- * with 503, and comes again.
+ * An operation on the store of a `DeliveryLog` failed. The delivery is answered with 503, and Hookrail delivers it again.
  *
  * @since 0.1.0
  * @category errors
@@ -568,7 +566,7 @@ export class MalformedSignatureError extends TaggedError("MalformedSignatureErro
 export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
   readonly operation: "claim" | "done" | "release"
   readonly deliveryId: string
-  /** What the store said. Kept out of the JSON form. */
+  /** The error of the store. Omitted from the JSON form. */
   readonly cause: unknown
 }> {
   override get message(): string {
@@ -581,7 +579,7 @@ export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * What verifying a webhook can fail with.
+ * The errors of verifying a webhook.
  *
  * @since 0.1.0
  * @category models
@@ -600,8 +598,7 @@ type ResponseError =
 type With<E, Context> = E extends unknown ? E & Context : never
 
 /**
- * What `HookrailClient.sendEvent` can fail with. Each but `UnmatchedEventError` has `topic`, `idempotencyKey` and
- * `outcome`.
+ * The errors of `HookrailClient.sendEvent`. Each has `topic`, `idempotencyKey` and `outcome`.
  *
  * @since 0.1.0
  * @category models
@@ -611,7 +608,7 @@ export type SendError =
   | UnmatchedEventError
 
 /**
- * What `HookrailClient.getEvent` can fail with.
+ * The errors of `HookrailClient.getEvent`.
  *
  * @since 0.1.0
  * @category models
@@ -619,7 +616,7 @@ export type SendError =
 export type ReadError = With<InvalidArgumentError | ResponseError | RetryError, ReadContext>
 
 /**
- * What `HookrailClient.awaitEvent` can fail with.
+ * The errors of `HookrailClient.awaitEvent`.
  *
  * @since 0.1.0
  * @category models
@@ -646,7 +643,7 @@ export type HookrailError =
   | DeliveryLogError
 
 /**
- * Whether a value is an error of this library. Works across the ESM and CJS copies, where `instanceof` does not.
+ * Whether a value is an error of this library. It works across the ESM and CJS copies, where `instanceof` fails.
  *
  * @since 0.1.0
  * @category guards
@@ -654,8 +651,8 @@ export type HookrailError =
 export const isHookrailError = (u: unknown): u is HookrailError => Predicate.hasProperty(u, TypeId)
 
 /**
- * Whether the same call may succeed later: connection and timeout errors, 408, 425, 429, 5xx, and what is left of them
- * after retrying (`RetryError`).
+ * Whether the same call may succeed later: connection and timeout errors, 408, 425, 429, 5xx, a success that cannot be read, and
+ * the `RetryError` that remains of them after retrying.
  *
  * @since 0.1.0
  * @category guards
@@ -676,7 +673,7 @@ export const isRetryable = (error: HookrailError): error is RetryableError | Ret
 }
 
 /**
- * What the server asked to wait before the next attempt, if it did.
+ * How long the server asked to wait before the next attempt, if it did.
  *
  * @since 0.1.0
  * @category getters

@@ -1,12 +1,12 @@
 /**
- * Where the idempotency key of an event comes from, if the sender gives none.
+ * Where the idempotency key of an event comes from if the caller passes none.
  *
- * The server stores one event per key for 24 hours (protocol section 1.6). The client makes one key per send and keeps
- * it over all retries. Which key that is decides what happens when the *program* sends again:
+ * The server stores one event per key for 24 hours (protocol section 1.6). The client makes one key per send and reuses it for
+ * all retries. The kind of key decides what happens when the *program* sends again:
  *
  * - `layerRandom` (the default): each send is a new event;
- * - `layerContent`: sends of the same topic, payload and ordering key are one event, also after a crash;
- * - the `idempotencyKey` option of a send: your own rule, best the id of the business fact (`order-4711-created`).
+ * - `layerContent`: sends of the same topic, payload and ordering key are one event, even after a crash;
+ * - the `idempotencyKey` option of a send: your own rule, ideally the id of the business event (`order-4711-created`).
  *
  * @since 0.1.0
  */
@@ -17,14 +17,14 @@ import { toHex } from "./wire/bytes.js"
 import { uuid } from "./wire/bytes.js"
 
 /**
- * The event that a key is wanted for.
+ * The event that needs a key.
  *
  * @since 0.1.0
  * @category models
  */
 export interface KeyRequest {
   readonly topic: string
-  /** The payload's JSON as it will be sent. */
+  /** The JSON of the payload as it will be sent. */
   readonly payload: Uint8Array
   readonly orderingKey: string | undefined
 }
@@ -34,12 +34,12 @@ export interface KeyRequest {
  * @category models
  */
 export interface Service {
-  /** A key of visible ASCII characters, at most 2,048 of them. */
+  /** Makes a key of at most 2,048 visible ASCII characters. */
   readonly keyFor: (request: KeyRequest) => Effect.Effect<string>
 }
 
 /**
- * Makes a source of keys of your own.
+ * Makes your own source of keys.
  *
  * @example
  * import { IdempotencyKeys } from "hookrail"
@@ -59,8 +59,8 @@ export const make = (keyFor: Service["keyFor"]): Service => ({ keyFor })
 const nextUuid = Effect.sync(uuid)
 
 /**
- * A random UUID (version 4) per send. It is drawn from the platform's cryptographic source, not from Effect's `Random`:
- * two processes that start alike must never draw the same key. Tests that need known keys provide a source of their own.
+ * A random UUID (version 4) per send. It comes from the platform's cryptographic source, not from Effect's `Random`: two
+ * processes with the same seed must never make the same key. Tests that need fixed keys provide their own source.
  *
  * @since 0.1.0
  * @category constructors
@@ -70,7 +70,7 @@ export const random: Service = make(() => nextUuid)
 const encoder = new TextEncoder()
 
 /**
- * The SHA-256 of topic, payload bytes and ordering key, the same parts that the server fingerprints.
+ * The SHA-256 of topic, payload bytes and ordering key: the parts that the server fingerprints.
  *
  * @since 0.1.0
  * @category constructors
@@ -89,7 +89,7 @@ export const content: Service = make((request) => {
 })
 
 /**
- * The source of keys. It has a default, so a program that says nothing gets random keys.
+ * The source of keys. By default keys are random.
  *
  * @since 0.1.0
  * @category tags
@@ -107,8 +107,8 @@ export class IdempotencyKeys extends Context.Reference<IdempotencyKeys>()("hookr
 export const layerRandom: Layer.Layer<never> = Layer.succeed(IdempotencyKeys, random)
 
 /**
- * Keys from the content: the same event sent twice within 24 hours is stored once, even by another process. Not for
- * events that may rightly repeat with the same payload.
+ * Keys derived from the content: the same event sent twice within 24 hours is stored once, even if another process sends it. Do
+ * not use it for events that may legitimately repeat with the same payload.
  *
  * @since 0.1.0
  * @category layers

@@ -1,9 +1,8 @@
 /**
- * When a failed attempt is tried again, as plain data and as a `Schedule`.
+ * When a failed attempt is retried, as plain data and as a `Schedule`.
  *
- * The delay is exponential with full jitter: uniform between 0 and min(cap, base * 2^n). `Retry-After` is a floor under
- * it. The policy stops when its retries or its time are used up, or as soon as the server asks to wait longer than the
- * time that is left.
+ * The delay is exponential with full jitter: uniform between 0 and min(cap, base * 2^n). `Retry-After` is a lower bound. The
+ * policy stops when its retries or its time are used up, or when the server asks for a wait longer than the time left.
  *
  * @since 0.1.0
  */
@@ -44,7 +43,7 @@ export interface RetryPolicy extends Backoff {
 }
 
 /**
- * The settings of a policy. What is left out takes its default.
+ * The settings of a policy. All are optional.
  *
  * @since 0.1.0
  * @category models
@@ -60,7 +59,7 @@ const checks = {
 }
 
 /**
- * Validates the settings of a policy. Wherever a policy is taken, the bare settings are taken too.
+ * Validates the settings of a policy. Every `retry` option also accepts the bare settings.
  *
  * @example
  * import { RetryPolicy } from "hookrail"
@@ -86,7 +85,7 @@ export const make = (options: Options = {}): Effect.Effect<RetryPolicy, Hookrail
 export const isRetryPolicy = (u: unknown): u is RetryPolicy => typeof u === "object" && u !== null && TypeId in u
 
 /**
- * 3 retries, ceilings of 200 milliseconds to 10 seconds, within 1 minute.
+ * 3 retries within 1 minute, with delay ceilings from 200 milliseconds to 10 seconds.
  *
  * @since 0.1.0
  * @category constructors
@@ -101,7 +100,7 @@ export const standard: RetryPolicy = {
 }
 
 /**
- * No retries: one request, and the failure is a `RetryError` of one attempt.
+ * No retries. A retryable failure is a `RetryError` with one attempt.
  *
  * @since 0.1.0
  * @category constructors
@@ -109,7 +108,7 @@ export const standard: RetryPolicy = {
 export const none: RetryPolicy = { ...standard, maxRetries: 0 }
 
 /**
- * The schedule of a policy, counting its time from `start` (milliseconds of the `Clock`), or from its first step.
+ * The schedule of a policy. Its time counts from `start` (milliseconds of the `Clock`), or else from its first step.
  *
  * @internal
  */
@@ -140,8 +139,8 @@ export const scheduleFrom = (
   )
 
 /**
- * A policy as a plain `Schedule` over the error, for any `Effect.retry`. It gives the delay before each retry, and ends
- * on an error that is not worth one. Its time counts from the first failure.
+ * A policy as a plain `Schedule` over the error, for any `Effect.retry`. It outputs the delay before each retry and stops at an
+ * error that is not retryable. Its time counts from the first failure.
  *
  * @example
  * import { HookrailClient, RetryPolicy } from "hookrail"
@@ -158,7 +157,7 @@ export const schedule = (policy: RetryPolicy): Schedule.Schedule<Duration.Durati
   scheduleFrom(policy, undefined)
 
 /**
- * Puts the server's `Retry-After` as a floor under the delays of a schedule of your own.
+ * Makes `Retry-After` a lower bound for the delays of your own schedule.
  *
  * @since 0.1.0
  * @category combinators

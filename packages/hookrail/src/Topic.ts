@@ -1,5 +1,5 @@
 /**
- * A topic with the Schema of its payloads, shared by those who send and those who receive.
+ * A topic with the Schema of its payloads, shared by senders and receivers.
  *
  * @since 0.1.0
  */
@@ -20,13 +20,13 @@ export const TypeId: TypeId = "~hookrail/Topic"
 export type TypeId = "~hookrail/Topic"
 
 /**
- * Why a payload does not fit its topic's Schema, without the payload's own values.
+ * Why a payload does not match its topic's Schema, without the values of the payload.
  *
  * @since 0.1.0
  * @category models
  */
 export interface PayloadFault {
-  /** As in `$.items[3].price`. */
+  /** Such as `$.items[3].price`. */
   readonly path: string
   readonly reason: string
 }
@@ -44,7 +44,7 @@ export interface Topic<in out A, in out I = A> extends Any {
 }
 
 /**
- * A topic of any payload.
+ * A topic with payloads of any type.
  *
  * @since 0.1.0
  * @category models
@@ -57,7 +57,7 @@ export interface Any {
 }
 
 /**
- * Defines a topic. `sendEvent(OrderCreated, payload)` is then checked by the compiler and encoded by the Schema.
+ * Defines a topic. In `sendEvent(OrderCreated, payload)` the compiler then checks the payload, and the Schema encodes it.
  *
  * @example
  * import { HookrailClient, Topic } from "hookrail"
@@ -88,7 +88,7 @@ export const make = <A, I>(name: string, schema: Schema.Schema<A, I>): Topic<A, 
  */
 export const isTopic = (u: unknown): u is Any => typeof u === "object" && u !== null && TypeId in u
 
-/** The first issue, without the actual value: payloads hold what does not belong in a log. */
+/** The first issue, without the actual value: payloads may hold data that must not be logged. */
 const faultOf = (issue: ParseResult.ParseIssue): PayloadFault => {
   const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
   const path = first?.path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("") ?? ""

@@ -1,11 +1,11 @@
 /**
- * The one narrow door to the network: one request in, one response or a `TransportError` out.
+ * The interface to the network: one request in, one response or a `TransportError` out.
  *
- * Everything above it (retries, idempotency, decoding) is the same on each transport. Choose one:
+ * Retries, idempotency and decoding are the same on every transport. Choose one:
  *
- * - `NodeTransport.layer` of `@hookrail/node`: undici, the fast one on Node;
+ * - `NodeTransport.layer` of `@hookrail/node`: undici, the fastest on Node;
  * - `layerFetch`: the global `fetch`, for workers, Deno and Bun;
- * - `layerHttpClient`: whichever `HttpClient` of `@effect/platform` your program already uses.
+ * - `layerHttpClient`: the `HttpClient` of `@effect/platform` that your program already uses.
  *
  * @since 0.1.0
  */
@@ -24,9 +24,9 @@ export type { Abortable, Listener } from "./fiber/callback.js"
 
 export {
   /**
-   * Undoes the `content-encoding` of an answer (`gzip`, `deflate`, `br`, or several of them), for transports of your own on
-   * Node. The client asks for `identity`, but a proxy may compress all the same. `undefined` if the encoding is not known
-   * here, or if the bytes are not what it says.
+   * Decodes the `content-encoding` of a response (`gzip`, `deflate`, `br`, or several of them), for your own transports on Node.
+   * The client asks for `identity`, but a proxy may compress anyway. `undefined` if the encoding is unknown or does not match
+   * the bytes.
    *
    * @since 0.1.0
    * @category utils
@@ -59,14 +59,13 @@ export { connectionError, invalidRequest, timeoutError } from "./transport/failu
 export class Transport extends Context.Tag("hookrail/Transport")<Transport, Service>() {}
 
 /**
- * A transport of something that works by callbacks. The client runs its requests in fewer steps than those of any other
- * effect.
+ * Makes a transport from a callback-based client. Its requests take fewer steps than any other effect.
  *
  * @example
  * import { Effect } from "effect"
  * import { Transport } from "hookrail"
  *
- * // Answers everything itself.
+ * // Answers every request itself.
  * const echo = Transport.fromCallbacks((request, listener) => {
  *   const timer = setTimeout(() => {
  *     const body = new TextDecoder().decode(request.body)
@@ -81,8 +80,8 @@ export class Transport extends Context.Tag("hookrail/Transport")<Transport, Serv
 export const fromCallbacks: (start: Start) => Service = callbackRequest.fromCallbacks
 
 /**
- * A transport over the global `fetch`, for runtimes that have no other: workers, Deno, Bun, browsers. Without a
- * connection pool or connect timeout of its own: `timeout` covers that.
+ * A transport over the global `fetch`, for runtimes that have nothing else: workers, Deno, Bun, browsers. It has neither a
+ * connection pool nor a connect timeout of its own; `timeout` covers connecting too.
  *
  * @since 0.1.0
  * @category layers
@@ -90,10 +89,10 @@ export const fromCallbacks: (start: Start) => Service = callbackRequest.fromCall
 export const layerFetch: Layer.Layer<Transport> = Layer.succeed(Transport, fetchTransport.service)
 
 /**
- * A transport over the `HttpClient` of `@effect/platform`: fetch, platform-node, or one of your own with middleware.
+ * A transport over the `HttpClient` of `@effect/platform`: fetch, platform-node, or your own with middleware.
  *
- * It loads its implementation when the layer is built, because `@effect/platform` takes longer to load than all of the
- * client: programs on another transport never pay for it.
+ * Its implementation is loaded when the layer is built, because loading `@effect/platform` takes longer than loading the whole
+ * client. Programs on another transport never pay for it.
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * A Hookrail client that is ready to use on Node.
+ * A ready-to-use Hookrail client for Node.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,7 @@ import type { HookrailConfigError } from "hookrail/HookrailError"
 import * as NodeTransport from "./NodeTransport.js"
 
 /**
- * The options of the client, and those of its transport. There are as many connections as `maxInFlight` allows requests, unless
- * `connections` says otherwise.
+ * The options of the client and of its transport. `connections` defaults to `maxInFlight`.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +22,7 @@ export interface Options extends HookrailConfig.Options {
 }
 
 /**
- * The client on the undici transport. What the options leave out comes from `HOOKRAIL_API_KEY` and `HOOKRAIL_BASE_URL`.
+ * The client on the undici transport. The API key and base URL default to `HOOKRAIL_API_KEY` and `HOOKRAIL_BASE_URL`.
  *
  * @example
  * import { NodeHookrail } from "@hookrail/node"
@@ -48,12 +47,12 @@ export const layer = (
     }))
   )
 
-/** What is wrong with `maxInFlight` is for the client to tell, by its own name. */
+/** The client reports an invalid `maxInFlight`, under that name. */
 const connectionsFor = (maxInFlight: number | undefined): number | undefined =>
   Number.isSafeInteger(maxInFlight) && maxInFlight! > 0 ? maxInFlight : undefined
 
 /**
- * The same, with options that are `Config`s.
+ * The same client, with options that are `Config`s.
  *
  * @since 0.1.0
  * @category layers

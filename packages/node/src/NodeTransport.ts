@@ -1,5 +1,5 @@
 /**
- * The fast transport on Node: undici's connection pool, driven directly.
+ * The fast transport for Node: undici's connection pool, driven directly.
  *
  * @since 0.1.0
  */
@@ -17,51 +17,51 @@ import { Pools, type Settings } from "./transport/pools.js"
 import { proxyOf } from "./transport/proxy.js"
 
 /**
- * All of it is checked when the transport is made. Certificates and keys are PEM: the content of a file, not its name.
+ * All options are checked when the transport is built. Certificates and keys are PEM: the content of a file, not its name.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * How many connections to hold at most, per origin. Default: 64; `NodeHookrail.layer` takes the client's `maxInFlight`, so
-   * that no request waits for a connection.
+   * The maximum number of connections per origin. Default: 64; with `NodeHookrail.layer` the client's `maxInFlight`, so that no
+   * request waits for a connection.
    */
   readonly connections?: number | undefined
-  /** How long establishing a connection may take, proxy and TLS included. Default: 5 seconds. */
+  /** How long establishing a connection may take, including proxy and TLS. Default: 5 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /**
-   * How long an idle connection is kept. Stay below the server's own limit, which is 60 seconds. A shorter hint of the
-   * server, as in `Keep-Alive: timeout=5`, wins. Default: 30 seconds.
+   * How long an idle connection is kept. Stay below the server's own limit of 60 seconds. A shorter hint from the server, such as
+   * `Keep-Alive: timeout=5`, takes precedence. Default: 30 seconds.
    */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
   /** Certificate authorities to trust instead of Node's own, for the server and for an `https` proxy. */
   readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array> | undefined
-  /** The certificate of the client, and those between it and the authority, for a server that asks for one. Needs `key`. */
+  /** The client certificate, with its intermediate certificates, for a server that asks for one. Requires `key`. */
   readonly cert?: string | Uint8Array | undefined
   /** The private key of `cert`. */
   readonly key?: string | Uint8Array | Redacted.Redacted<string> | undefined
-  /** What opens an encrypted `key` or `pfx`. */
+  /** Decrypts an encrypted `key` or `pfx`. */
   readonly passphrase?: string | Redacted.Redacted<string> | undefined
-  /** Certificate and key in one, as PKCS #12, instead of `cert` and `key`. */
+  /** Certificate and key in one PKCS #12 archive, instead of `cert` and `key`. */
   readonly pfx?: Uint8Array | undefined
   /**
-   * The URL of the HTTP proxy that every request goes through, with a user name and password if it needs them; `false` for
-   * none, whatever the environment says. Default: `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of the server, and `NO_PROXY`,
-   * read through Effect's `ConfigProvider` when the transport is made. Lower-case names win. A server on the loopback
-   * interface is always reached directly then.
+   * The URL of the HTTP proxy for all requests, with a user name and password if it needs them; `false` for none, even if the
+   * environment names one. Default: `HTTPS_PROXY` or `HTTP_PROXY`, depending on the scheme of the server, and `NO_PROXY`, read
+   * through Effect's `ConfigProvider` when the transport is built. Lower-case names take precedence. With a proxy from the
+   * environment, servers on the loopback interface are still reached directly.
    */
   readonly proxy?: string | URL | Redacted.Redacted<string> | false | undefined
 }
 
-/** No timer takes more. */
+/** The longest delay that timers support. */
 const longest = "24 days"
 
 const checks = {
   connections: withDefault(wholeNumber(), 64),
   connectTimeout: withDefault(duration(longest), 5_000),
   keepAliveTimeout: withDefault(duration(longest), 30_000),
-  // Checked together, as certificates and as a URL.
+  // Checked by `secureContexts` and `proxyOf`.
   ca: anything<Options["ca"]>,
   cert: anything<Options["cert"]>,
   key: anything<Options["key"]>,
@@ -84,7 +84,7 @@ const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigErr
   )
 
 /**
- * A transport with its own connections, which close with the scope.
+ * Makes a transport with its own connections, which close with the scope.
  *
  * @since 0.1.0
  * @category constructors
@@ -102,7 +102,7 @@ export const make = (
   )
 
 /**
- * The transport on undici, with keep-alive connections per origin, and limits that hold to the millisecond.
+ * The transport over undici, with keep-alive connections per origin and time limits that are exact to the millisecond.
  *
  * @since 0.1.0
  * @category layers

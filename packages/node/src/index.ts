@@ -1,5 +1,5 @@
 /**
- * Hookrail on Node: the undici transport, and a client ready to use.
+ * Hookrail on Node: the undici transport, a ready-to-use client, and webhook listeners.
  *
  * @since 0.1.0
  */

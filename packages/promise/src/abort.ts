@@ -1,4 +1,4 @@
-/** Signals that many calls wait for at a time. */
+/** Shares one listener among all calls that wait for the same signal. */
 import { Queue, type Queued } from "hookrail/gate/queue"
 
 class Wait implements Queued<Wait> {
@@ -8,7 +8,7 @@ class Wait implements Queued<Wait> {
   constructor(readonly run: () => void) {}
 }
 
-/** All that wait for one signal. */
+/** All waits for one signal. */
 class Waits {
   private readonly queue = new Queue<Wait>()
   private readonly listener = () => {
@@ -35,9 +35,8 @@ class Waits {
 const shared = new WeakMap<AbortSignal, Waits>()
 
 /**
- * Runs something when a signal aborts; gives what ends the wait, to be called once. All waits for a signal share one
- * listener: a signal for the whole program would otherwise have one for each call under way, which Node takes for a leak
- * and warns of.
+ * Runs a function when a signal aborts. Returns a function that ends the wait; call it once. All waits for a signal share one
+ * listener: a program-wide signal would otherwise have one per call in flight, and Node would warn of a leak.
  */
 export const onAbort = (signal: AbortSignal, run: () => void): () => void => {
   let waits = shared.get(signal)

@@ -1,4 +1,4 @@
-/** The client over any transport: Promises outside, fibers inside. */
+/** The client over any transport: promises outside, fibers inside. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -38,7 +38,7 @@ const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
   throw fromCore(Cause.squash(exit.cause))
 }
 
-/** The one a fiber without another would have. */
+/** The default clock of fibers. */
 const clock = Context.get(liveServices, Clock.Clock)
 
 const interrupted = Exit.interrupt(FiberId.none)
@@ -79,10 +79,10 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
     try {
       effect = prepare(this)
     } catch (defect) {
-      // Options with getters of their own, perhaps.
+      // A getter in the options may have thrown.
       effect = Effect.die(defect)
     }
-    // Cancelled on the way, as by a getter of the payload.
+    // A getter in the payload may have cancelled it.
     if (!this.isOver) this.running = begin(effect, this, clock)
   }
 

@@ -1,4 +1,4 @@
-/** What both entries export. */
+/** Exports that both entry points share. */
 export {
   AuthenticationError,
   AwaitTimeoutError,

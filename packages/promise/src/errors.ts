@@ -1,5 +1,5 @@
 /**
- * What a call can reject with, one class per failure. None holds a key, a secret, a header or a payload.
+ * The errors of calls, one class per failure mode. None holds an API key, a secret, a header or a payload.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 export type { Argument, Outcome, Problem }
 
 /**
- * What all errors of the client have in common.
+ * The base class of all errors of the client.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export abstract class HookrailError extends Error {
     super(message, cause === undefined ? undefined : { cause })
     Object.assign(this, { _tag: tag }, fields)
   }
-  /** Without the raw causes of others. */
+  /** The JSON form, without foreign causes. */
   toJSON(): unknown {
     const { cause } = this
     return { ...this, message: this.message, ...(cause instanceof HookrailError ? { cause: cause.toJSON() } : {}) }
@@ -30,7 +30,7 @@ export abstract class HookrailError extends Error {
 }
 
 /**
- * An error of one call. A send has a topic, a key and an outcome; a read has an event id.
+ * The error of a call. Errors of sends have a topic, an idempotency key and an outcome; errors of reads have an event id.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ export abstract class CallError extends HookrailError {
 }
 
 /**
- * An error of a call that the server answered.
+ * The error of a call that the server answered.
  *
  * @since 0.1.0
  */
@@ -52,7 +52,7 @@ export abstract class ResponseError extends CallError {
 }
 
 /**
- * The client cannot be built: an option or an environment variable is missing or wrong.
+ * The client cannot be built: an option or environment variable is missing or invalid.
  *
  * @since 0.1.0
  */
@@ -63,7 +63,7 @@ export class HookrailConfigError extends HookrailError {
 }
 
 /**
- * The payload cannot be sent. Found before anything is sent.
+ * The payload cannot be sent. Nothing was sent.
  *
  * @since 0.1.0
  */
@@ -74,19 +74,19 @@ export class InvalidPayloadError extends CallError {
 }
 
 /**
- * An argument other than the payload cannot be used. Found before anything is sent.
+ * An argument other than the payload is invalid. Nothing was sent.
  *
  * @since 0.1.0
  */
 export class InvalidArgumentError extends CallError {
   declare readonly _tag: "InvalidArgumentError"
-  /** `events` and `pollInterval` are of this package alone. */
+  /** `events` and `pollInterval` exist only in this package. */
   declare readonly argument: Argument | "events" | "pollInterval"
   declare readonly reason: string
 }
 
 /**
- * No connection to the server, or it broke before the answer was complete. Retried.
+ * There was no connection to the server, or it broke before the response was complete. Retried.
  *
  * @since 0.1.0
  */
@@ -98,7 +98,7 @@ export class HookrailConnectionError extends CallError {
 }
 
 /**
- * The server did not connect, answer, or finish its answer within the limit. Retried.
+ * The connection, the start of the response, or the whole response took longer than the limit. Retried.
  *
  * @since 0.1.0
  */
@@ -109,7 +109,7 @@ export class HookrailTimeoutError extends CallError {
 }
 
 /**
- * An answer outside the protocol, often of a proxy.
+ * A response outside the protocol, often from a proxy.
  *
  * @since 0.1.0
  */
@@ -140,7 +140,7 @@ export class AuthenticationError extends ResponseError {
 }
 
 /**
- * 403: this producer key may not publish to this topic.
+ * 403: the producer key may not publish to this topic.
  *
  * @since 0.1.0
  */
@@ -167,7 +167,7 @@ export class ConflictError extends ResponseError {
 }
 
 /**
- * The event is larger than the server takes: found before anything is sent (`bytes`, `maxBytes`), or answered with 413
+ * The event is larger than the server accepts: detected before sending (`bytes`, `maxBytes`), or refused by the server with 413
  * (`status`).
  *
  * @since 0.1.0
@@ -181,7 +181,7 @@ export class PayloadTooLargeError extends CallError {
 }
 
 /**
- * 429: the rate limit of the key, or the backlog of an ordering key. Retried.
+ * 429: the key exceeded its rate limit, or an ordering key its backlog. Retried.
  *
  * @since 0.1.0
  */
@@ -215,7 +215,7 @@ export class RetryError extends CallError {
 }
 
 /**
- * The event was not sent, since an earlier one with the same ordering key may have to be sent again. Only in the results of
+ * The event was not sent because an earlier one with the same ordering key may have to be sent again. Only in the results of
  * `sendEvents` with `onError: "collect"`. Send the earlier one again, with its idempotency key, and then this one.
  *
  * @since 0.1.0
@@ -230,7 +230,7 @@ export class OrderingKeyHeldError extends HookrailError {
 }
 
 /**
- * The event is stored, but no subscription matches. Only with `onUnmatched: "fail"`.
+ * The event is stored, but no subscription matches its topic. Only with `onUnmatched: "fail"`.
  *
  * @since 0.1.0
  */
@@ -243,7 +243,7 @@ export class UnmatchedEventError extends HookrailError {
 }
 
 /**
- * The event has not reached the awaited state in time.
+ * The event did not reach the awaited state in time.
  *
  * @since 0.1.0
  */
@@ -298,7 +298,7 @@ export const isRetryable = (error: unknown): error is RetryableError | RetryErro
     : error instanceof HookrailConnectionError || error instanceof HookrailTimeoutError ||
       error instanceof RateLimitError || error instanceof ServerError || error instanceof RetryError
 
-/** Those of receiving are `verify`'s own, or end in the log. */
+/** Errors of receiving belong to `verify`, or only appear in the log. */
 type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
 type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
@@ -327,7 +327,7 @@ const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", Erro
   HookrailClosedError
 }
 
-// The build shortens the names of classes.
+// Restores the names of classes, which the build shortens.
 for (const [name, type] of [...Object.entries(classes), ["HookrailError", HookrailError] as const]) {
   Object.defineProperty(type, "name", { value: name, configurable: true })
   Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })

@@ -1,5 +1,5 @@
 /**
- * Hookrail for plain TypeScript on Node, with a connection pool of undici.
+ * Hookrail for plain TypeScript on Node, over undici's connection pool.
  *
  * @since 0.1.0
  */

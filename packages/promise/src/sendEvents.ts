@@ -1,4 +1,4 @@
-/** Sends many events in order, with as much in memory as is under way. */
+/** Sends many events concurrently, with results in order. Keeps only the events in flight in memory. */
 import { sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
@@ -8,12 +8,12 @@ import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, Se
 
 type Result = EventAccepted | SendResult
 
-/** In the place of a result. */
+/** An error in place of a result. */
 class Failure {
   constructor(readonly error: unknown) {}
 }
 
-/** An event whose order is known. Its payload is that of the input, or already what goes out. */
+/** An event whose ordering key is known. Its payload is that of the input, or already the JSON value that is sent. */
 class Ready {
   constructor(
     readonly input: EventInput,
@@ -22,7 +22,7 @@ class Ready {
   ) {}
 }
 
-/** Callers without types may pass anything here; what is no event is refused when it is sent. */
+/** Untyped callers may pass anything: what is not an event is refused when it is sent. */
 const ready = (input: EventInput): Ready => {
   const { orderingKey, payload } = orderedPayload(input?.payload)
   return new Ready(input, payload as {}, input?.orderingKey ?? orderingKey)
@@ -30,14 +30,14 @@ const ready = (input: EventInput): Ready => {
 
 type Sending = Job<Ready, Result | Failure>
 
-/** Whether an event may have to be sent again: then what comes behind it has to wait for that. */
+/** Whether an event may have to be sent again. Later events with its ordering key must then wait. */
 const isOpen = (error: unknown): boolean =>
   error instanceof RetryError || (error as { readonly outcome?: unknown })?.outcome === "unknown"
 
-/** The reason of an abort that comes from the reader. */
+/** The abort reason if the reader stops. */
 const stopped = new Error("nobody reads the results any more")
 
-/** The way of the events from their source to their results. */
+/** Takes events from their source to their results. */
 class Flow {
   private readonly sendings = new InOrder<Ready, Result | Failure>(({ input }, key) => ({
     _tag: "Failed",
@@ -51,9 +51,9 @@ class Flow {
   private isAsking = false
   /** Why no more events come. */
   private end: "exhausted" | Failure | undefined
-  /** What ends the results: nothing begins after it. */
+  /** The error that ends the results: no send starts after it. */
   private failure: Failure | undefined
-  /** How many sends are under way. */
+  /** How many sends are in flight. */
   private running = 0
   private wake = () => {}
 
@@ -114,12 +114,12 @@ class Flow {
   // the source
   // -------------------------------------------------------------------------------------------------------------
 
-  /** Nothing begins any more. */
+  /** No more sends are started. */
   private get isOver(): boolean {
     return this.failure !== undefined || this.controller.signal.aborted
   }
 
-  /** Asks for as many events as there is room for. */
+  /** Requests as many events as there is room for. */
   private ask(): void {
     const { limit, sendings } = this
     while (sendings.size < limit && !this.isAsking && this.end === undefined && !this.isOver) {
@@ -148,7 +148,7 @@ class Flow {
 
   private answered(next: IteratorResult<EventInput>): void {
     this.isAsking = false
-    // It may be over by now: what was asked for is dropped.
+    // If it is over, the event is dropped.
     if (!this.isOver) this.take(next)
     this.ask()
     this.wake()
@@ -174,7 +174,7 @@ class Flow {
     const { end, isAsking, source } = this
     if (end !== undefined) return
     const closing = (async () => source?.return?.())()
-    // A source that is still asked for an event may never answer: it is told, but not waited for.
+    // A source with a pending `next` may never answer, so its `return` is called but not awaited.
     if (isAsking) closing.catch(() => {})
     else await closing
   }
@@ -223,7 +223,7 @@ export const sendEvents = (
   const results = flow.results()
   return {
     next: () => results.next(),
-    // A generator would answer only after the step that is under way.
+    // The generator's own `return` would wait for the pending step.
     return: () => {
       flow.stop(stopped)
       return results.return(undefined)

@@ -1,5 +1,5 @@
 /**
- * What the client takes and gives.
+ * The arguments and results of the client.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ type Unit =
 export type Duration = number | `${number} ${Unit}`
 
 /**
- * When failed attempts are repeated: with exponential delays, drawn at random up to a ceiling.
+ * How failed attempts are retried: exponential backoff with full jitter.
  *
  * @since 0.1.0
  */
@@ -38,38 +38,38 @@ export interface RetryOptions extends Plain.RetryOptions<Duration> {}
 
 type Retry = RetryOptions | false
 
-/** What each call takes beside the options of the core. */
+/** Options of each call in addition to those of the core. */
 interface Abortable {
   /** Gives the call up; it then rejects with `HookrailAbortedError`, whose `cause` is the reason of the signal. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * How connections are made. Only on Node: elsewhere they are those of `fetch`, and `transport` is refused. All of it is checked
+ * How connections are made. Only on Node: elsewhere the client uses `fetch`, and `transport` is refused. All options are checked
  * when the client is built. Certificates and keys are PEM: the content of a file, not its name.
  *
  * @since 0.1.0
  */
 export interface TransportOptions {
-  /** How many connections to hold at most. Default: `maxInFlight`, so that no request waits for a connection. */
+  /** The maximum number of connections. Default: `maxInFlight`, so that no request waits for a connection. */
   readonly connections?: number | undefined
-  /** How long establishing a connection may take, proxy and TLS included. Default 5 seconds. */
+  /** How long establishing a connection may take, including proxy and TLS. Default 5 seconds. */
   readonly connectTimeout?: Duration | undefined
-  /** How long an idle connection is kept, unless the server asks for less. Default 30 seconds. */
+  /** How long an idle connection is kept. A shorter hint from the server takes precedence. Default 30 seconds. */
   readonly keepAliveTimeout?: Duration | undefined
   /** Certificate authorities to trust instead of Node's own, for the server and for an `https` proxy. */
   readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array> | undefined
-  /** The certificate of the client, and those between it and the authority, for a server that asks for one. Needs `key`. */
+  /** The client certificate, with its intermediate certificates, for a server that asks for one. Requires `key`. */
   readonly cert?: string | Uint8Array | undefined
   /** The private key of `cert`. */
   readonly key?: string | Uint8Array | undefined
-  /** What opens an encrypted `key` or `pfx`. */
+  /** Decrypts an encrypted `key` or `pfx`. */
   readonly passphrase?: string | undefined
-  /** Certificate and key in one, as PKCS #12, instead of `cert` and `key`. */
+  /** Certificate and key in one PKCS #12 archive, instead of `cert` and `key`. */
   readonly pfx?: Uint8Array | undefined
   /**
-   * The URL of the HTTP proxy that every request goes through, with a user name and password if it needs them; `false` for
-   * none, whatever the environment says. Default: `HTTPS_PROXY` or `HTTP_PROXY`, and `NO_PROXY`.
+   * The URL of the HTTP proxy for all requests, with a user name and password if it needs them; `false` for none, even if the
+   * environment names one. Default: `HTTPS_PROXY` or `HTTP_PROXY`, and `NO_PROXY`.
    */
   readonly proxy?: string | URL | false | undefined
 }
@@ -80,7 +80,7 @@ export interface TransportOptions {
  * @since 0.1.0
  */
 export interface HookrailOptions extends Plain.ClientOptions<string, Duration, Retry> {
-  /** A proxy, certificates and limits of connections. Only on Node. */
+  /** Proxy, certificates and connection limits. Only on Node. */
   readonly transport?: TransportOptions | undefined
 }
 
@@ -104,12 +104,12 @@ export interface SendOptions extends Plain.SendOptions<Duration, Retry>, Abortab
  * @since 0.1.0
  */
 export interface AwaitOptions extends Plain.AwaitOptions<Duration, Retry>, Abortable {
-  /** How long between two looks. Default: 250 milliseconds, doubling up to 5 seconds. */
+  /** The time between two reads. Default: 250 milliseconds, doubling up to 5 seconds. */
   readonly pollInterval?: Duration | undefined
 }
 
 /**
- * An event to be sent, for `sendEvents`.
+ * An event to send, for `sendEvents`.
  *
  * @since 0.1.0
  */
@@ -128,7 +128,7 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail" |
 {}
 
 /**
- * What became of one event of `sendEvents`, with `onError: "collect"`.
+ * The result of one event of `sendEvents`, with `onError: "collect"`.
  *
  * @since 0.1.0
  */
@@ -137,7 +137,7 @@ export type SendResult =
   | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: unknown }
 
 /**
- * Events, from memory or from a source of any length.
+ * Events in memory, or from a source of any length.
  *
  * @since 0.1.0
  */
@@ -152,14 +152,14 @@ export interface Hookrail {
   /** Sends an event and waits until the server has stored it. Each retry carries the same bytes and idempotency key. */
   sendEvent(topic: string, payload: {} | null, options?: SendOptions): Promise<EventAccepted>
   /**
-   * Sends events, several at a time, and gives the results in their order. Leaving the loop drops what is under way.
-   * Events with the same ordering key go one after the other.
+   * Sends events concurrently and yields the results in the order of the events. Leaving the loop aborts the sends in flight.
+   * Events with the same ordering key are sent one after the other.
    */
   sendEvents(events: Events, options?: SendEventsOptions<"fail">): AsyncIterableIterator<EventAccepted>
   sendEvents(events: Events, options: SendEventsOptions<"collect">): AsyncIterableIterator<SendResult>
-  /** Reads the deliveries of an event and their attempts. */
+  /** Reads the status of an event: its deliveries and their attempts. */
   getEvent(eventId: string, options?: ReadOptions): Promise<EventStatus>
-  /** Waits until every delivery of an event is over, or until a condition of your own holds. */
+  /** Waits until every delivery of an event is terminal, or until a condition of your own holds. */
   awaitEvent(eventId: string, options?: AwaitOptions): Promise<EventStatus>
   /**
    * Closes the client and its connections. No call begins any more; those under way reject at once with

@@ -1,5 +1,5 @@
 /**
- * Hookrail for plain TypeScript wherever there is `fetch`.
+ * Hookrail for plain TypeScript on runtimes with `fetch`.
  *
  * @since 0.1.0
  */

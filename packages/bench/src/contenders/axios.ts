@@ -9,6 +9,6 @@ await contendWithPromises(async () => {
   const answer = await client.post<{ readonly event_id: string }>("/v1/events", { topic, payload }, {
     headers: headers()
   })
-  // Axios has parsed the body.
+  // Axios has already parsed the body.
   check(answer.status, JSON.stringify(answer.data))
 })

@@ -5,7 +5,7 @@ import { payload, topic } from "../payload.js"
 const { hostname, port } = new URL(url)
 const client = new Stripe("sk_test_benchmark", { host: hostname, port, protocol: "http" })
 
-// A call of its newer interface, which sends JSON as the others do, with an idempotency key of its own making.
+// A call of its newer interface, which sends JSON like the others, with an idempotency key that it generates.
 await contendWithPromises(async () => {
   const created = await client.v2.billing.meterEvents.create({
     event_name: topic,

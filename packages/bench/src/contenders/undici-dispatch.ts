@@ -4,7 +4,7 @@ import { body, check, contendWithPromises, headers, url } from "../contend.js"
 
 const pool = new Pool(url, { connections: 64 })
 
-/** The older interface of undici's handlers, which it still works with inside: the least that one can do with it. */
+/** A minimal handler of undici's older interface, which undici still uses internally. */
 class Handler {
   private status = 0
   private text = ""

@@ -10,7 +10,7 @@ const [rounds, batchMicros] = process.argv.slice(2).map(Number) as [number, numb
 const request = { topic, payload: Buffer.from(JSON.stringify(payload)), orderingKey: undefined }
 const keysAtOnce = 20
 
-/** As the client does it: within a program that runs already, so that starting one does not count. */
+/** As in the client: within a running program, so that starting one does not count. */
 const keysOf = (keys: IdempotencyKeys.Service) => {
   let left = 0
   const program = Effect.whileLoop({ while: () => left-- > 0, body: () => keys.keyFor(request), step: () => {} })

@@ -1,4 +1,4 @@
-/** Streams events with one of the clients, and watches the memory meanwhile. */
+/** Streams events with one of the clients, and samples its memory. */
 import { NodeHookrail } from "@hookrail/node"
 import { Hookrail } from "@hookrail/promise"
 import { Effect, Stream } from "effect"
@@ -34,7 +34,7 @@ const withPromises: Run = async (events, concurrency, onAccepted) => {
 const run = contender === "promise" ? withPromises : withEffect
 
 const samplesPerRun = 10
-/** How often the memory is looked at, in events. */
+/** How often the memory is sampled, in events. */
 const lookEvery = 500
 
 const stream = async ({ concurrency, requests }: Batch): Promise<StreamCost> => {

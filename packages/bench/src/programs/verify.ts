@@ -20,7 +20,7 @@ const verifier = Effect.runSync(SignatureVerifier.make({ secrets: Redacted.make(
 const webKey = await crypto.subtle.importKey("raw", Buffer.from(secret), { name: "HMAC", hash: "SHA-256" }, false, [
   "verify"
 ])
-// Keys of this format are base64.
+// Secrets of this format are base64.
 const standardSecret = `whsec_${Buffer.from("0123456789abcdef0123456789abcdef").toString("base64")}`
 const standardWebhook = new StandardWebhook(standardSecret)
 const svixWebhook = new SvixWebhook(standardSecret)
@@ -30,13 +30,13 @@ const must = (verified: boolean): void => {
   if (!verified) throw new Error("a genuine signature was refused")
 }
 
-/** A JSON object of so many bytes: some of the contenders parse it. */
+/** A JSON object of the given size: some contenders parse it. */
 const bodyOf = (bytes: number): Buffer => {
   const start = "{\"order_id\":\"ord_01JZ8Q4T6W\",\"note\":\""
   return Buffer.from(`${start}${"x".repeat(bytes - start.length - 2)}"}`)
 }
 
-/** Within a program, as a handler does: to start a fiber for each costs as much as the MAC. */
+/** Within a program, as in a handler: starting a fiber for each costs as much as the MAC. */
 const verifyInFiber = (webhook: SignatureVerifier.SignedWebhook) => (times: number): Promise<void> => {
   let left = times
   return Effect.runPromise(

@@ -1,4 +1,4 @@
-/** What importing a package costs a process that starts, in time and memory. */
+/** What importing a package costs a new process, in time and memory. */
 import { fileURLToPath } from "node:url"
 import { runOnce } from "../children.js"
 import type { Summary } from "../stats.js"
@@ -6,7 +6,7 @@ import { summarize } from "../stats.js"
 
 interface Entry {
   readonly name: string
-  /** What is imported; nothing, to see what the measurement itself takes. */
+  /** The module to import; none, to see the cost of the measurement itself. */
   readonly specifier: string | undefined
   readonly conditions?: ReadonlyArray<string> | undefined
 }
@@ -60,7 +60,7 @@ const importOnce = ({ conditions = [], specifier }: Entry): Promise<Sample> =>
       "--eval",
       program(specifier)
     ],
-    // The packages are found from here.
+    // Packages are resolved from here.
     cwd: fileURLToPath(new URL("../..", import.meta.url))
   })
 
@@ -72,7 +72,7 @@ export const coldstart = async (
 ): Promise<ReadonlyArray<ColdstartRow>> => {
   const rounds = quick ? 5 : 15
   const samples = new Map<Entry, Array<Sample>>(entries.map((entry) => [entry, []]))
-  // Brings the files into the page cache.
+  // Loads the files into the page cache.
   for (const entry of entries) await importOnce(entry)
   for (let round = 0; round < rounds; round++) {
     progress(`round ${round + 1} of ${rounds}`)

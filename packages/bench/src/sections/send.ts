@@ -32,7 +32,7 @@ export interface SendRow {
   readonly concurrency: number
   /** CPU time per request. */
   readonly cpuMicros: Summary
-  /** That, relative to the reference in the same round. */
+  /** CPU time relative to the reference in the same round. */
   readonly ratio: Summary
   readonly requestsPerSecond: Summary
 }
@@ -46,7 +46,7 @@ interface Effort {
   readonly concurrencies: ReadonlyArray<number>
   readonly warmUpRequests: number
   readonly rounds: number
-  /** How much CPU time a batch is to take. */
+  /** The intended CPU time of a batch. */
   readonly batchMicros: number
 }
 
@@ -56,18 +56,18 @@ const brief: Effort = { concurrencies: [1, 64], warmUpRequests: 6_000, rounds: 5
 interface Contender {
   readonly name: string
   readonly warmUpRequests: number
-  /** Sends, and makes sure that as much arrived at the server. */
+  /** Sends a batch, and checks that the server received all of it. */
   readonly send: (batch: Batch) => Promise<Cost>
   readonly stop: () => Promise<void>
 }
 
 const python = fileURLToPath(new URL("../../../../node_modules/.cache/hookrail-python", import.meta.url))
 
-/** The official Python client, where the tests of the emulator have installed it. */
+/** The official Python client, if the tests of the emulator have installed it. */
 const pythonContenders = async (url: string): Promise<Readonly<Record<string, Command>>> => {
   const env = { ...process.env, PYTHONPATH: python, NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" }
   try {
-    // The program itself, not a shim in front of it, whose time would not be the client's.
+    // The interpreter itself: the time of a shim in front of it is not the client's.
     const { stdout } = await promisify(execFile)(
       "python3",
       ["-c", "import hookrail, sys; print(sys.executable)"],
@@ -106,7 +106,7 @@ const contender = (
   stop: child.stop
 })
 
-/** The rounds of one concurrency: in each, every contender has its turn. */
+/** The rounds at one concurrency. In each, every contender has its turn. */
 const measure = async (
   contenders: ReadonlyArray<Contender>,
   concurrency: number,
@@ -114,7 +114,7 @@ const measure = async (
 ): Promise<Array<SendRow>> => {
   const runs = []
   for (const contender of contenders) {
-    // Connections, and an estimate of how many requests make a batch.
+    // Opens connections, and estimates how many requests make a batch.
     const requests = Math.max(400, concurrency)
     const { cpuMicros } = await contender.send({ concurrency, requests })
     const perBatch = Math.ceil(batchMicros / (cpuMicros / requests))
@@ -122,8 +122,7 @@ const measure = async (
   }
   for (let round = 0; round < rounds; round++) {
     for (const { contender, costs, requests } of runs) {
-      // While the others had their turn its connections may have been closed, and V8 has shrunk its heap. To get back to
-      // work is not what is measured.
+      // Uncounted: during the turns of the others its connections may have been closed, and V8 has shrunk its heap.
       await contender.send({ concurrency, requests: Math.max(concurrency, requests >> 1) })
       costs.push(await contender.send({ concurrency, requests }))
     }
@@ -151,7 +150,7 @@ export const send = async (quick: boolean, progress: (text: string) => void): Pr
   for (const [name, module] of Object.entries(contenders)) {
     await enlist(name, nodeProgram(`contenders/${module}.ts`, [url]), effort.warmUpRequests)
   }
-  // Python has no compiler to warm up.
+  // Python has no JIT compiler to warm up.
   for (const [name, command] of Object.entries(ofPython)) await enlist(name, command, 500)
   for (const contender of started) {
     progress(`warming up ${contender.name}`)

@@ -1,4 +1,4 @@
-/** How large a program becomes by one import: bundled, minified and compressed. */
+/** The size of a program with one import: bundled, minified and compressed. */
 import type { Platform } from "esbuild"
 import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib"
 
 interface Program {
   readonly name: string
-  /** The whole program. What it exports is what is kept. */
+  /** The whole program. Bundling keeps what it exports. */
   readonly source: string
   readonly platforms: ReadonlyArray<Platform>
   readonly external?: ReadonlyArray<string> | undefined

@@ -1,4 +1,4 @@
-/** Whether a long stream of events keeps its speed and its memory. */
+/** Whether speed and memory stay constant over a long stream of events. */
 import { nodeProgram, start } from "../children.js"
 import type { Batch, MemorySample, StreamCost, StubCount, StubReady } from "../protocol.js"
 

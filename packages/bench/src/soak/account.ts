@@ -1,19 +1,19 @@
 /**
- * Keeps account of every send: what the client said of it, against what the server has stored.
+ * Accounts for every send: compares what the client reported with what the server has stored.
  *
- * A send is open from its beginning until all is known of it. Only open sends are remembered, so the books do not grow
- * with the run; an event that is stored for any other send is one too many.
+ * A send is open until its outcome is known for certain. Only open sends are remembered, so that memory does not grow with the
+ * run; an event that is stored for any other send is a duplicate.
  */
 import type { SendError } from "hookrail/HookrailError"
 import { isDeepStrictEqual } from "node:util"
 
-/** What a client said of a send. */
+/** What a client reported about a send. */
 export type Result =
   | { readonly _tag: "Succeeded"; readonly eventId: string; readonly idempotencyKey: string }
   | { readonly _tag: "Failed"; readonly error: Failure }
   | { readonly _tag: "Interrupted" }
 
-/** What the account looks at in an error; anything may have been thrown, so nothing is certain. */
+/** The fields of an error that are checked. All optional, since anything may have been thrown. */
 export interface Failure {
   readonly _tag?: unknown
   readonly outcome?: unknown
@@ -23,9 +23,9 @@ export interface Failure {
 
 export interface Send {
   readonly payload: unknown
-  /** The key that the caller chose; else the client makes one. */
+  /** The key that the caller chose, if any. */
   readonly key: string | undefined
-  /** How many requests the client may make for it. */
+  /** How many requests the client may make for this send. */
   readonly maxAttempts: number
 }
 
@@ -37,14 +37,14 @@ export interface StoredEvent {
 
 interface OpenSend extends Send {
   attempts: number
-  /** The key as it was seen on the wire. */
+  /** The key that was seen on the wire. */
   seenKey: string | undefined
   readonly eventIds: Array<string>
 }
 
 export interface Summary {
   readonly sends: number
-  /** How many sends ended in which way: `succeeded`, `interrupted`, or an error with its outcome. */
+  /** The number of sends by result: `succeeded`, `interrupted`, or an error with its outcome. */
   readonly results: ReadonlyMap<string, number>
   readonly attempts: number
   readonly retries: number
@@ -83,16 +83,15 @@ export class Account {
   private again = 0
   private storedEvents = 0
 
-  /** A send begins. */
   begin(seq: number, send: Send): void {
     this.sends++
     this.open.set(seq, { ...send, attempts: 0, seenKey: send.key, eventIds: [] })
   }
 
-  /** A request of a send was seen on its way to the server. */
+  /** The proxy saw a request of a send. */
   attempted(seq: number, key: string | undefined): void {
     const send = this.open.get(seq)
-    // The request of a send that was interrupted may arrive when all is over.
+    // The request of an interrupted send may arrive after the send was settled.
     if (send === undefined) return
     send.attempts++
     send.seenKey ??= key
@@ -112,8 +111,7 @@ export class Account {
   }
 
   /**
-   * A send has ended. Gives the key with which it has to be sent once more, where what became of it is open: the send is
-   * then settled by `sentAgain`.
+   * A send has ended. If its outcome is unknown, returns the key to send it again with; `sentAgain` then settles it.
    */
   ended(seq: number, result: Result): string | undefined {
     const send = this.open.get(seq)!
@@ -132,7 +130,7 @@ export class Account {
     }
   }
 
-  /** A send was sent once more, without faults in between. */
+  /** An event was sent again, directly to the server. */
   sentAgain(seq: number, result: Result): void {
     const send = this.open.get(seq)!
     this.again++
@@ -141,7 +139,7 @@ export class Account {
     this.settle(seq)
   }
 
-  /** The books at the end, when no send may be open any more. */
+  /** The summary at the end. A send that is still open hangs. */
   close(): Summary {
     for (const seq of this.open.keys()) this.violation(seq, "hangs")
     return {
@@ -182,7 +180,7 @@ export class Account {
   }
 
   private checkKey(seq: number, send: OpenSend, key: unknown): void {
-    // Without a chosen key, and without any request that was seen, it is whatever the client says.
+    // If no key was chosen and no request was seen, any key is right.
     if (typeof key !== "string" || key !== (send.seenKey ?? key)) {
       this.violation(seq, `reports key ${String(key)} instead of ${send.seenKey}`)
     }

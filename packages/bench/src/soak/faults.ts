@@ -1,28 +1,28 @@
-/** What the proxy does to whom: chosen from a seed, for each connection and each request on it. */
+/** The faults of the proxy, drawn from a seed for each connection and each request. */
 import { drawsAt, pick } from "./random.js"
 
-/** What happens to one request. */
+/** The fault of one request. */
 export type Fault =
   | { readonly kind: PlainKind }
-  /** Forwarded after a wait: `delay` is short enough for the client, at `late` it has given up. */
+  /** Forwarded after a delay: the client still waits after `delay`, but has given up after `late`. */
   | { readonly kind: "delay" | "late"; readonly ms: number }
-  /** The answer breaks off after this part of its bytes, head included. */
+  /** The response breaks off after this fraction of its bytes, including the head. */
   | { readonly kind: "reset-within" | "truncate"; readonly part: number }
-  /** The proxy answers itself. */
+  /** The proxy responds itself. */
   | { readonly kind: "status"; readonly status: number; readonly retryAfter: number | undefined }
 
 type PlainKind =
   | "none"
-  /** Forwarded twice at the same time. */
+  /** Forwarded twice concurrently. */
   | "duplicate"
-  /** The connection is reset before the request is forwarded, or after the server has answered it. */
+  /** The connection is reset before the request is forwarded, or after the server has responded. */
   | "reset-before"
   | "reset-after"
-  /** No answer, ever. */
+  /** No response, ever. */
   | "stall-before"
   | "stall-after"
 
-/** What happens to a new connection: reset at once, or the last one for a while. */
+/** The fault of a new connection: it is reset at once, or starts an outage. */
 export type ConnectionFault = "none" | "reset-connection" | "outage"
 
 export interface Faults {
@@ -30,7 +30,7 @@ export interface Faults {
   readonly ofRequest: (connection: number, request: number) => Fault
 }
 
-/** How long nobody listens in an outage, in milliseconds. */
+/** The length of an outage in milliseconds, in which nothing listens. */
 export const outageMs = 150
 
 const connectionFaults: ReadonlyArray<readonly [number, ConnectionFault]> = [
@@ -53,7 +53,7 @@ const requestFaults: ReadonlyArray<readonly [number, Fault["kind"]]> = [
   [7, "status"]
 ]
 
-/** 429 and 503 are rare, because each slows a client down as a whole: with many of them little else would happen. */
+/** 429 and 503 are rare, because each slows down a whole client: with many of them little else would happen. */
 const answers: ReadonlyArray<readonly [number, Extract<Fault, { kind: "status" }>]> = [
   [18, { kind: "status", status: 500, retryAfter: undefined }],
   [18, { kind: "status", status: 502, retryAfter: undefined }],
@@ -64,7 +64,7 @@ const answers: ReadonlyArray<readonly [number, Extract<Fault, { kind: "status" }
   [1, { kind: "status", status: 503, retryAfter: 1 }]
 ]
 
-/** Faults by chance, for clients that wait for `timeoutMs` milliseconds. */
+/** Random faults, for clients with a timeout of `timeoutMs`. */
 export const seededFaults = (seed: number, timeoutMs: number): Faults => ({
   ofConnection: (connection) => pick(drawsAt(seed, connection), connectionFaults),
   ofRequest: (connection, request) => {

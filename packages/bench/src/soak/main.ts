@@ -1,4 +1,4 @@
-/** `pnpm soak [--seconds 60] [--seed N] [--fibers 200] [--rate 300]`: exits with 1 where anything was lost or doubled. */
+/** `pnpm soak [--seconds 60] [--seed N] [--fibers 200] [--rate 300]`: exits with 1 if anything was lost or duplicated. */
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
 import { render } from "./report.js"

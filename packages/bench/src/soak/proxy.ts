@@ -1,4 +1,4 @@
-/** An HTTP proxy in front of one server that does to each request what its faults say. */
+/** A reverse proxy in front of one server that injects faults. */
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -11,16 +11,16 @@ export interface Proxy {
   readonly connections: () => number
   readonly requests: () => number
   readonly openConnections: () => number
-  /** Resolves when nothing is left to be forwarded or answered. */
+  /** Resolves when no request is left to forward or answer. */
   readonly idle: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
 export interface ProxyOptions {
-  /** Base URL of the server. Its answers have to have a `Content-Length`: they are broken off without regard to chunks. */
+  /** Base URL of the server. Its responses must have a `Content-Length`: they are cut without regard to chunks. */
   readonly target: string
   readonly faults: Faults
-  /** Is told of each request that arrives in full. */
+  /** Called for each request that has arrived completely. */
   readonly onRequest?: ((headers: Http.IncomingHttpHeaders) => void) | undefined
 }
 
@@ -70,7 +70,7 @@ const ownAnswer = ({ retryAfter, status }: Extract<Fault, { kind: "status" }>): 
 export const startProxy = async ({ faults, onRequest, target }: ProxyOptions): Promise<Proxy> => {
   const agent = new Http.Agent({ keepAlive: true })
   const injected = new Map<string, number>()
-  /** Connections by their number, with the requests so far. */
+  /** The number of each connection, and of its requests so far. */
   const sockets = new Map<Net.Socket, { readonly connection: number; requests: number }>()
   const underWay = new Set<Promise<void>>()
   let connections = 0
@@ -146,7 +146,7 @@ export const startProxy = async ({ faults, onRequest, target }: ProxyOptions): P
   }
 
   const server = Http.createServer((request, response) => {
-    // Fails where the client, or the server at the end, is gone: then nobody waits for an answer.
+    // Fails if the client is gone, or at the end the server: then nobody waits for the response.
     const handling = handle(request, response).catch(() => void request.socket.destroy())
     underWay.add(handling)
     void handling.then(() => underWay.delete(handling))
@@ -167,7 +167,7 @@ export const startProxy = async ({ faults, onRequest, target }: ProxyOptions): P
     server.emit("connection", socket)
   }
 
-  // Listens apart from the HTTP server, whose own `close` would take the idle connections along in an outage.
+  // A listener separate from the HTTP server, whose `close` in an outage would also close idle connections.
   let listener: Net.Server | undefined
   let returning: NodeJS.Timeout | undefined
   let port = 0

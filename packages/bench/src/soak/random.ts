@@ -1,4 +1,4 @@
-/** Chance that repeats. */
+/** Reproducible random numbers. */
 
 const golden = 0x9e3779b9
 
@@ -10,8 +10,8 @@ const mix = (word: number): number => {
 }
 
 /**
- * Draws numbers in [0, 1) by splitmix32. They follow from the seed and the place alone, a connection and a request, say:
- * what is drawn elsewhere, and in which order, changes nothing.
+ * Draws numbers in [0, 1) by splitmix32. They depend only on the seed and the place, such as a connection and a request, and not
+ * on draws elsewhere.
  */
 export const drawsAt = (seed: number, ...place: ReadonlyArray<number>): () => number => {
   let state = place.reduce((hash, part) => mix((hash ^ part) + golden), mix(seed))
@@ -21,7 +21,7 @@ export const drawsAt = (seed: number, ...place: ReadonlyArray<number>): () => nu
   }
 }
 
-/** Picks one of several values, each as likely as its weight says. */
+/** Picks a value at random, in proportion to the weights. */
 export const pick = <A>(draw: () => number, weighted: ReadonlyArray<readonly [weight: number, value: A]>): A => {
   let rest = draw() * weighted.reduce((sum, [weight]) => sum + weight, 0)
   for (const [weight, value] of weighted) {

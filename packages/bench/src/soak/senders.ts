@@ -1,4 +1,4 @@
-/** The clients under test, behind one shape. */
+/** The clients under test, behind one interface. */
 import { NodeTransport } from "@hookrail/node"
 import { Hookrail } from "@hookrail/promise"
 import { Cause, Effect, Exit, Fiber, Redacted } from "effect"
@@ -7,7 +7,7 @@ import { setMaxListeners } from "node:events"
 import type { Failure, Result } from "./account.js"
 import type { PlannedSend } from "./events.js"
 
-/** Sends an event, and says what came of it; it never fails. */
+/** Sends an event and reports the result. Never fails. */
 export type Sender = (send: PlannedSend) => Effect.Effect<Result>
 
 export interface ClientOptions {
@@ -16,10 +16,10 @@ export interface ClientOptions {
   readonly timeoutMs: number
 }
 
-/** How often the clients retry at most. */
+/** The maximum number of retries. */
 export const maxRetries = 3
 
-/** The defaults but for the times, which are all shortened alike. */
+/** The default options, with all times shortened in proportion. */
 const retry = ({ timeoutMs }: ClientOptions, retries: number) => ({
   maxRetries: retries,
   base: timeoutMs / 20,
@@ -29,7 +29,7 @@ const retry = ({ timeoutMs }: ClientOptions, retries: number) => ({
 const settings = (options: ClientOptions) => ({
   baseUrl: options.baseUrl,
   timeout: options.timeoutMs,
-  // Shorter than the whole, so that both limits are met.
+  // Shorter than `timeout`, so that both limits are exercised.
   responseTimeout: options.timeoutMs * 0.8,
   retry: retry(options, maxRetries),
   onUnmatched: "ignore"
@@ -37,7 +37,7 @@ const settings = (options: ClientOptions) => ({
 
 const requestOptions = (send: PlannedSend, options: ClientOptions) => ({
   idempotencyKey: send.key,
-  // Nobody subscribes, so it orders nothing: it tells the proxy and the server which send this is.
+  // There are no subscriptions, so it orders nothing: it tells the proxy and the server which send this is.
   orderingKey: String(send.seq),
   retry: retry(options, send.retry ? maxRetries : 0)
 })
@@ -59,8 +59,8 @@ const resultOf = (
 }
 
 /**
- * The Effect client on the undici transport. Its gate recovers quickly from an overload, so that the run keeps up its
- * load; the facade has the gate that all clients have by default.
+ * The Effect client on the undici transport. Its gate recovers quickly from an overload, so that the run keeps its load; the
+ * facade has the default gate.
  */
 export const effectSender = (options: ClientOptions) =>
   Effect.gen(function*() {
@@ -89,8 +89,7 @@ export const promiseSender = (options: ClientOptions, concurrency: number) =>
       Effect.sync(() => new Hookrail({ ...settings(options), apiKey: options.apiKey })),
       (hookrail) => Effect.promise(() => hookrail.close())
     )
-    // Never aborted, and shared by all sends that keep their patience: listeners left behind pile up on it, until Node
-    // warns of them.
+    // Never aborted, and shared by all sends that are not interrupted: leaked listeners pile up on it until Node warns.
     const patient = new AbortController()
     setMaxListeners(concurrency, patient.signal)
     const sender: Sender = (send) =>

@@ -1,4 +1,4 @@
-/** The run: fibers send through the unkind proxy to the emulator, and every send is accounted for. */
+/** The run: fibers send through the faulty proxy to the emulator, and every send is accounted for. */
 import { type EmulatorOptions, startEmulator } from "@hookrail/emulator"
 import { Clock, Effect, Option, Schedule } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
@@ -12,13 +12,13 @@ import { effectSender, maxRetries, promiseSender, type Sender } from "./senders.
 export interface SoakOptions {
   readonly seconds: number
   readonly seed: number
-  /** Half of them use the Effect client, half the Promise facade. */
+  /** Half use the Effect client, half the promise facade. */
   readonly fibers: number
-  /** Sends that begin per second, at most. */
+  /** The maximum number of sends started per second. */
   readonly rate: number
-  /** How long an attempt of the clients may take. */
+  /** How long an attempt may take. */
   readonly timeoutMs: number
-  /** Changes the server, to see that an unsound one is found out. */
+  /** Changes the server, to test that a faulty one is detected. */
   readonly emulator?: EmulatorOptions | undefined
 }
 
@@ -29,13 +29,13 @@ export interface Report {
   readonly requests: number
   readonly connections: number
   readonly peakConnections: number
-  /** Connections that were open when all clients had been closed. */
+  /** Connections that were still open after all clients were closed. */
   readonly leftOpen: { readonly atProxy: number; readonly atEmulator: number }
   readonly elapsedMs: number
   readonly slowestMs: number
-  /** How late the event loop was: on a starved machine the clients meet more timeouts than the proxy makes. */
+  /** Delay of the event loop: on a starved machine the clients see more timeouts than the proxy injects. */
   readonly lateness: { readonly p99Ms: number; readonly maxMs: number }
-  /** Processor time per time. */
+  /** CPU time per elapsed time. */
   readonly processorShare: number
   readonly heapSamples: ReadonlyArray<number>
   readonly heapGrowth: number
@@ -44,14 +44,14 @@ export interface Report {
   readonly violations: ReadonlyArray<string>
 }
 
-/** How long sends may take to settle; the warm-up and closing the clients get as much. Sockets have to close sooner. */
+/** How long sends may take to settle. Warm-up and closing the clients get as much again; sockets must close sooner. */
 const settleMs = 30_000
 const closeMs = 3_000
 
-/** How many events and keys the emulator has to remember, so that no key is forgotten while it may still come. */
+/** How many events and keys the emulator must remember, so that it forgets no key that may still be sent. */
 const remembered = ({ rate }: SoakOptions): number => Math.ceil(rate * settleMs / 1000)
 
-/** Waits until nothing is open any more, and gives what is left when the time is up. */
+/** Waits until everything is closed; returns how many are still open when the time is up. */
 const drained = (open: () => number): Effect.Effect<number> =>
   Effect.sync(open).pipe(
     Effect.repeat({
@@ -61,13 +61,13 @@ const drained = (open: () => number): Effect.Effect<number> =>
     Effect.map(open)
   )
 
-/** What escapes all error channels ends up here. */
+/** Collects errors that escape all error channels. */
 const escapes = (report: (what: string) => void) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const onRejection = (reason: unknown) => report(`unhandledRejection: ${String(reason)}`)
       const onException = (error: Error) => report(`uncaughtException: ${error.stack}`)
-      // Listeners that were left behind.
+      // Node warns of leaked listeners.
       const onWarning = (warning: Error) => {
         if (warning.name === "MaxListenersExceededWarning") report(`warning: ${warning.message}`)
       }
@@ -132,7 +132,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
     let processorShare = Number.NaN
     const eventLoop = monitorEventLoopDelay()
 
-    /** One send, to the point where it is settled. */
+    /** One send, until it is settled. */
     const one = (seq: number, send: Sender, sendDirectly: Sender): Effect.Effect<void> =>
       Effect.gen(function*() {
         const planned = plan(seed, seq, timeoutMs)
@@ -155,7 +155,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
         yield* effectSender({ ...client, baseUrl: proxy.url }),
         yield* promiseSender({ ...client, baseUrl: proxy.url }, fibers)
       ] as const
-      // Patient, since the machine may be busy: a timeout here would be the run's fault.
+      // With a long timeout, since the machine may be busy: a timeout here would not be the client's fault.
       const sendDirectly = yield* effectSender({ ...client, baseUrl: emulator.url, timeoutMs: settleMs })
       if (heapJudged) yield* warmUp(sendDirectly, options)
 
@@ -188,7 +188,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
     })
 
     yield* Effect.scoped(sending).pipe(
-      // What hangs might not even be interruptible.
+      // A hanging send may not be interruptible.
       Effect.disconnect,
       Effect.timeoutOption(seconds * 1000 + 3 * settleMs),
       Effect.tap(Option.match({
@@ -197,7 +197,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       }))
     )
     const atProxy = yield* drained(proxy.openConnections)
-    // What is still on its way to the server, for senders long gone, must not become an event either.
+    // Requests that are still on their way for ended sends must not become events either.
     yield* Effect.promise(proxy.idle)
     yield* Effect.promise(proxy.close)
     const atEmulator = yield* drained(emulator.openConnections)
@@ -230,7 +230,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
 
 const warmUpTopic = "warm-up"
 
-/** Fills the emulator's memory with events of the same kind: then it does not grow any more, and the heap tells of leaks. */
+/** Fills the emulator's memory with similar events, so that it no longer grows and heap growth indicates a leak. */
 const warmUp = (send: Sender, options: SoakOptions): Effect.Effect<void> =>
   Effect.forEach(
     Array.from({ length: remembered(options) }, (_, seq) => plan(options.seed, seq, options.timeoutMs)),

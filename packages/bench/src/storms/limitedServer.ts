@@ -1,11 +1,11 @@
-/** A server on the loopback that accepts a certain number of requests per second, and refuses the others with 429. */
+/** A server on the loopback interface that accepts a number of requests per second and refuses the others with 429. */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** Whether a request that comes now is accepted. */
+/** Whether a request is accepted now. */
 export type Limiter = () => boolean
 
-/** So many in each second of the clock. */
+/** A fixed number in each second of the clock. */
 export const fixedWindow = (limit: number): Limiter => {
   let window = -1
   let count = 0
@@ -16,7 +16,7 @@ export const fixedWindow = (limit: number): Limiter => {
   }
 }
 
-/** Full at the start; this is how Hookrail limits (protocol section 6). */
+/** A token bucket, full at the start, as in Hookrail (protocol section 6). */
 export const tokenBucket = (limit: number, burst: number): Limiter => {
   let tokens = burst
   let last = performance.now()

@@ -1,6 +1,6 @@
 /**
- * Storms on the loopback: 1,000 senders at once against a server that takes 200 requests per second, with the gate that
- * slows the client down as a whole, and with each fiber on its own.
+ * Storms on the loopback interface: 1,000 concurrent senders against a server that accepts 200 requests per second, with the gate
+ * that slows down the whole client, and with each fiber on its own.
  *
  * node --import tsx --conditions=@hookrail/source src/storms/main.ts [--quick]
  */
@@ -18,7 +18,7 @@ interface Row {
   readonly gate: string
   readonly requestsPerEvent: number
   readonly lost: number
-  /** Over the time that the limit alone takes. */
+  /** Relative to the time that the limit alone requires. */
   readonly makespan: number
 }
 

@@ -1,8 +1,8 @@
 /**
- * Carries out calls: attempts through the gate, classified, and repeated by the policy.
+ * Carries out calls: sends attempts through the gate, classifies the answers and retries by the policy.
  *
- * The first attempt begins without a fiber's help, by callbacks, and as a rule it is the only one. What remains when its
- * answer is here is an effect: the result, or the way through the error, the probe and the retries.
+ * The first attempt starts without a fiber, by callbacks, and is usually the only one. Its answer leads to an effect: the
+ * result, or the handling of the error with probe and retries.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -35,7 +35,7 @@ import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { Operation } from "./operation.js"
 
-/** Why an attempt failed, as the parts tell it. */
+/** Why an attempt failed, as gate, transport or classification report it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
 
 export type CallError =
@@ -70,7 +70,7 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
   isPending = false
   /** What the attempts so far leave open. */
   outcome: Outcome = "not-sent"
-  /** When the policy's time is used up: no attempt begins later. */
+  /** No attempt begins later, by the `Clock`. */
   readonly deadline: number
 
   constructor(
@@ -78,7 +78,7 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
     readonly operation: Operation<A>,
     readonly request: TransportRequest,
     readonly retry: HookrailConfig["retry"],
-    /** When the call began, by the `Clock`. */
+    /** The start of the call, by the `Clock`. */
     readonly start: number
   ) {
     super()
@@ -100,7 +100,6 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
     this.outcome = worse(this.outcome, outcome)
   }
 
-  /** Begins the first attempt. */
   begin(listener: Listener<A, CallError>, clock: Clock.Clock): Abortable {
     const first = new FirstAttempt(this.calls, this, listener)
     first.begin(clock)
@@ -135,7 +134,7 @@ class Request implements TransportRequest {
   ) {}
 }
 
-/** A first attempt under way. */
+/** A first attempt in flight. */
 class FirstAttempt<A> implements Listener<TransportResponse, TransportError | GateTimeoutError>, Abortable {
   private isOver = false
   private running = nothing
@@ -175,7 +174,7 @@ export class Calls {
       method: "GET",
       origin: config.origin,
       path: `${config.prefix}/readyz`,
-      // No credentials: it needs none.
+      // Without credentials: `/readyz` needs none.
       headers: { "user-agent": config.userAgent, "accept-encoding": "identity" },
       body: undefined,
       responseTimeout: config.responseTimeout,
@@ -183,7 +182,7 @@ export class Calls {
     })
   }
 
-  /** A call that is ready to be carried out, or the error of its options. */
+  /** A call that is ready to run, or the error of its options. */
   prepare<A>(
     clock: Clock.Clock,
     operation: Operation<A>,
@@ -226,12 +225,12 @@ export class Calls {
       const result = this.classify(call, answer.value)
       return isSuccess(result) ? result : this.recover(call, result)
     } catch (defect) {
-      // Called from outside of Effect: a defect must not end up in a transport.
+      // The transport calls this outside of Effect: it must not see a defect.
       return Effect.die(defect)
     }
   }
 
-  /** The first attempt's way out if it fails. The schedule of the others exists from here on. */
+  /** Handles a failed first attempt, by retrying it if that can help. */
   private recover<A>(call: Call<A>, attempt: Effect.Effect<A, AttemptFailure>): Effect.Effect<A, CallError> {
     return Effect.catchAllCause(attempt, (cause) =>
       Either.match(Cause.failureOrCause(cause), {
@@ -245,7 +244,7 @@ export class Calls {
       }))
   }
 
-  /** One request through the gate, and its answer. */
+  /** Sends one request through the gate. */
   answerOf(call: Call<unknown>): Effect.Effect<TransportResponse, TransportError | GateTimeoutError> {
     const request = this.transport.request(call.request)
     const attempt = request instanceof Callback
@@ -300,7 +299,7 @@ export class Calls {
         : Effect.flip(answered))
   }
 
-  /** Asks the server once whether its database is down. Whatever else comes back proves nothing. */
+  /** Asks the server once whether its database is down. Only a 503 proves that it is. */
   private databaseIsDown(call: Call<unknown>): Effect.Effect<boolean> {
     return Effect.match(this.gate.run(this.probe, call, noOverload), {
       onFailure: () => false,
@@ -332,7 +331,7 @@ export class Calls {
 const invalidOption = (operation: Operation<unknown>, argument: "options" | "timeout" | "retry", reason: string) =>
   Effect.fail(new InvalidArgumentError({ ...operation.context("not-sent"), argument, reason }))
 
-/** The answer that keeps this call waiting stands for one of its own. */
+/** A call that got no turn reports the answer to another call that slowed the client down. */
 const neverSent = (call: Call<unknown>, { status }: GateTimeoutError): RetryableError =>
   status === 429
     ? new RateLimitError({ ...call.context(), status })

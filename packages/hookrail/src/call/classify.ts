@@ -1,10 +1,10 @@
-/** What an answer means, as plain data (protocol sections 1.4, 2 and 3). */
+/** What a response means, as plain data (protocol sections 1.4, 2 and 3). */
 import type { TransportResponse } from "../transport/model.js"
 import { problemBody } from "../wire/decode.js"
 import type { Outcome, Problem } from "../wire/model.js"
 import { redact } from "../wire/redact.js"
 
-/** The names of the errors that an answer can be. */
+/** The tags of errors that stand for a response. */
 export type AnswerTag =
   | "BadRequestError"
   | "AuthenticationError"
@@ -16,7 +16,7 @@ export type AnswerTag =
   | "ServerError"
   | "UnexpectedResponseError"
 
-/** Which error a status other than 2xx is. */
+/** The error for a status other than 2xx. */
 export const tagOfStatus = (status: number): AnswerTag => {
   switch (status) {
     case 400:
@@ -38,21 +38,21 @@ export const tagOfStatus = (status: number): AnswerTag => {
 }
 
 /**
- * What an answer other than 2xx says of the event. A 5xx or 408 leaves it open: the commit may have gone through before
- * the answer was lost, or a proxy may have answered in the server's place.
+ * What a response other than 2xx says about the event. After a 5xx or 408 its outcome is unknown: the server may have committed
+ * before it failed, or a proxy may have answered instead of it.
  */
 export const outcomeOf = (status: number): Outcome => status >= 500 || status === 408 ? "unknown" : "refused"
 
 const severity: Record<Outcome, number> = { "not-sent": 0, refused: 1, unknown: 2 }
 
-/** The worse of two outcomes: one unknown outcome is not made good by a later refusal. */
+/** The worse of two outcomes: a later refusal does not settle an unknown outcome. */
 export const worse = (a: Outcome, b: Outcome): Outcome => severity[b] > severity[a] ? b : a
 
-/** Whether the bytes alone decide the answer: then it holds for each attempt of a send, whatever came of the earlier ones. */
+/** Whether the bytes of the request alone decided the answer: then it holds for every attempt of the send, earlier ones too. */
 export const isConclusive = (status: number, problem: Problem | undefined): boolean =>
   problem !== undefined && (status === 400 || status === 409 || status === 413)
 
-/** Whether a status outside the protocol is worth another attempt: something on the way could not take the request. */
+/** Whether a status outside the protocol is worth a retry: an intermediary could not handle the request. */
 export const isPassing = (status: number): boolean => status === 408 || status === 425
 
 /** Why a status is outside the protocol. */
@@ -63,6 +63,6 @@ export const unexpectedReason = (status: number): string =>
     ? "Something between here and the server could not take the request"
     : "Hookrail does not give this answer: check the base URL"
 
-/** The problem document of an answer, without secrets. */
+/** The problem document of a response, without secrets. */
 export const problemOf = (response: TransportResponse, apiKey: string): Problem | undefined =>
   response.body === "" ? undefined : problemBody(response.body, (text) => redact(text, apiKey))

@@ -1,4 +1,4 @@
-/** From an answer, or the lack of one, to the error of an attempt. What it means is decided in `classify.ts`. */
+/** Turns a response, or a transport error, into the error of an attempt. `classify.ts` decides what it means. */
 import * as Duration from "effect/Duration"
 import type { RetryableError } from "../HookrailError.js"
 import {
@@ -21,7 +21,7 @@ import { excerpt, redact } from "../wire/redact.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
 import { isPassing, tagOfStatus, unexpectedReason } from "./classify.js"
 
-/** What an error says of its call. */
+/** What an error says about its call. */
 export interface CallContext {
   readonly topic?: string
   readonly idempotencyKey?: string
@@ -39,7 +39,7 @@ export type AttemptError =
   | ConflictError
   | PayloadTooLargeError
 
-/** The errors that need no more than the answer. A table of their own: a bundle leaves out the errors that are not in it. */
+/** Errors without fields of their own. An explicit table, so that bundles can drop the other errors. */
 const plain = {
   BadRequestError,
   AuthenticationError,
@@ -49,7 +49,7 @@ const plain = {
   PayloadTooLargeError
 }
 
-/** The error of an answer that is not a success. `now` is the wall clock, for a `Retry-After` date. */
+/** The error for a response that is not a success. `now` is the wall clock, for a `Retry-After` date. */
 export const errorOfResponse = (
   response: TransportResponse,
   problem: Problem | undefined,
@@ -83,7 +83,7 @@ const retryAfterOf = (response: TransportResponse, now: number): Duration.Durati
   return millis === undefined ? undefined : Duration.millis(millis)
 }
 
-/** A success whose body is not what the protocol promises. Safe to retry: a send has its idempotency key. */
+/** The error for a success whose body breaks the protocol. Retrying is safe: a send has its idempotency key. */
 export const unexpectedBody = (
   response: TransportResponse,
   context: CallContext,
@@ -97,7 +97,7 @@ export const unexpectedBody = (
     retryable: true
   })
 
-/** The error of an exchange that brought no answer. */
+/** The error for an exchange without a response. */
 export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError =>
   error.reason === "timeout"
     ? new HookrailTimeoutError({

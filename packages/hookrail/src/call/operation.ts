@@ -1,14 +1,14 @@
-/** What a call is about: how its answers are read, and what its errors say of it. */
+/** What a call does: how to read its responses, and what its errors say about it. */
 import type * as Effect from "effect/Effect"
 import type { Outcome, UnmatchedEventError } from "../HookrailError.js"
 import type { TransportResponse } from "../transport/model.js"
 import type { CallContext } from "./errors.js"
 
 export interface Operation<A> {
-  /** What an error says of the call, after attempts that leave this open. */
+  /** What an error says about the call, after attempts with this outcome. */
   readonly context: (outcome: Outcome) => CallContext
-  /** The result in a 2xx answer, and what becomes of it; `undefined` if it is not in there. */
+  /** Reads the result from a 2xx response; `undefined` if the body is not the expected one. */
   readonly read: (response: TransportResponse) => Effect.Effect<A, UnmatchedEventError> | undefined
-  /** The statuses that an outage of the server's database hides behind. */
+  /** Whether an outage of the server's database may hide behind this status. */
   readonly isMasked: (status: number) => boolean
 }

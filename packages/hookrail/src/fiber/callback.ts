@@ -1,8 +1,8 @@
 /**
- * The one protocol for what works by callbacks: requests, their way through the gate, calls, and the facade's promises.
+ * The callback protocol that requests, the gate, calls and the facade's promises share.
  *
- * A `Callback` is an effect that can also be begun without a fiber. Whoever begins it passes a `Listener`, which hears once
- * what remains to be done: as a rule the result, which is an effect too. What is under way can be aborted.
+ * A `Callback` is an effect that can also be started without a fiber. Its `Listener` is resumed once, with an effect of what
+ * remains to be done: usually just the result. Until then the operation can be aborted.
  */
 import type * as Cause from "effect/Cause"
 import type { Clock } from "effect/Clock"
@@ -12,36 +12,36 @@ import * as Exit from "effect/Exit"
 import { withClock } from "./services.js"
 
 /**
- * Something under way outside of Effect.
+ * An operation that runs outside of Effect.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Abortable {
-  /** Ends it, if it has not ended, and frees what it holds. Its listener hears nothing any more. */
+  /** Ends the operation, unless it has ended, and frees its resources. Its listener is not called afterwards. */
   readonly abort: () => void
 }
 
 /**
- * Hears how something ended that works by callbacks.
+ * Receives the end of a callback-based operation.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Listener<in A, in E> {
-  /** Takes what remains to be done: `Effect.succeed` with the result, `Effect.fail` with an error. To be called once. */
+  /** Call it once, with what remains to be done: `Effect.succeed` with the result, or `Effect.fail` with an error. */
   readonly resume: (rest: Effect.Effect<A, E>) => void
 }
 
-/** Nothing is under way, or not any more. */
+/** Nothing to abort. */
 export const nothing: Abortable = { abort: () => {} }
 
-/** An effect that can be begun without a fiber. */
+/** An effect that can be started without a fiber. */
 export abstract class Callback<A, E> extends Effectable.Class<A, E> {
-  /** Begins it. The listener may hear of the end at once. Must not throw. */
+  /** Starts the operation. It may call the listener before it returns, and must not throw. */
   abstract begin(listener: Listener<A, E>, clock: Clock): Abortable
 
-  /** Waits for it in a fiber; interruption aborts it. */
+  /** Runs the operation in a fiber; interruption aborts it. */
   run(clock: Clock): Effect.Effect<A, E> {
     return Effect.uninterruptibleMask((restore) => waitFor(restore, (listener) => this.begin(listener, clock)))
   }
@@ -51,28 +51,27 @@ export abstract class Callback<A, E> extends Effectable.Class<A, E> {
   }
 }
 
-/** Begins an effect as far as that is possible without a fiber. */
+/** Starts an effect as far as that is possible without a fiber. */
 export const begin = <A, E>(effect: Effect.Effect<A, E>, listener: Listener<A, E>, clock: Clock): Abortable => {
   if (effect instanceof Callback) return (effect as Callback<A, E>).begin(listener, clock)
   listener.resume(effect)
   return nothing
 }
 
-/** Waits for an effect in a fiber whose clock is known. */
+/** Runs an effect in a fiber whose clock is known. */
 export const run = <A, E>(effect: Effect.Effect<A, E>, clock: Clock): Effect.Effect<A, E> =>
   effect instanceof Callback ? (effect as Callback<A, E>).run(clock) : effect
 
-/** Hands what comes back to the fiber that waits for it. */
+/** Resumes a waiting fiber. */
 class Resuming<A, E> implements Listener<A, E> {
   constructor(readonly resume: (rest: Effect.Effect<A, E>) => void) {}
 }
 
 /**
- * Waits in a region that cannot be interrupted. `map` may change what remains to be done, `onFailure` hears of failures,
- * interruption among them.
+ * Waits for an operation, in an uninterruptible region. `map` may change what remains to be done; `onFailure` is called with
+ * failures, including interruption.
  *
- * It is `Effect.async` with a finalizer in half the steps: this runs for every request, and a successful one needs none of
- * the finalizer's machinery.
+ * It is `Effect.async` with a finalizer, in half the steps: it runs for every request, and a successful one needs no finalizer.
  */
 export const waitFor = <A, E>(
   restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>,
@@ -93,6 +92,6 @@ export const waitFor = <A, E>(
   )
 }
 
-/** Whether an effect is a result already. */
+/** Whether an effect is already a result. */
 export const isSuccess = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Success<A, never> =>
   Exit.isExit(effect) && Exit.isSuccess(effect)

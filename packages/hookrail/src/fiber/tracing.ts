@@ -6,8 +6,8 @@ import type * as Tracer from "effect/Tracer"
 import { begin, isSuccess, waitFor } from "./callback.js"
 
 /**
- * Runs an effect that can perhaps be begun without a fiber in a span of its own. A result that is there at once ends the
- * span at once; what else remains to be done runs within it. This is `Effect.withSpan` in a fraction of the steps.
+ * Runs an effect in a span of its own, and starts it without a fiber where possible. An immediate result ends the span at once;
+ * otherwise what remains to be done runs within the span. This is `Effect.withSpan` in a fraction of the steps.
  */
 export const runInSpan = <A, E>(
   name: string,

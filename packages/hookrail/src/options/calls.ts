@@ -3,13 +3,13 @@ import type { Argument } from "../wire/model.js"
 import { Fault, flag, oneOf, readOptions, unknownName, wholeNumber, withDefault } from "./check.js"
 
 /**
- * Why the options of a call cannot be used: a name that none of them has. It runs once per call, over one or two names.
- * An event of `sendEvents` may carry what it likes, such as the row it was made from.
+ * Why the options of a call are invalid: one of them does not exist. It runs once per call, over one or two names. An event of
+ * `sendEvents` may carry extra members, such as the row it was made from.
  */
 export const callOptionsFault = (options: object): string | undefined =>
   "topic" in options ? undefined : nameFault(options, callOptions)
 
-/** The same of `awaitEvent`. The facade's has names of its own. */
+/** The same for `awaitEvent`. The facade passes additional names in `own`. */
 export const awaitOptionsFault = (options: object, ...own: ReadonlyArray<string>): string | undefined =>
   nameFault(options, ["timeout", "until", "retry", ...own])
 

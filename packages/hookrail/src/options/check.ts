@@ -1,22 +1,22 @@
 /**
- * Checks of options, without Effect: each gives the value to go on with, or the reason why this one cannot be used.
+ * Checks of options, without Effect: each returns the validated value, or the reason why it is invalid.
  *
- * TypeScript checks options at compile time. These checks are for callers without types, and for what types do not
- * express: a number that is finite, a name that exists.
+ * TypeScript checks options at compile time. These checks are for untyped callers, and for what types do not express: a finite
+ * number, a name that exists.
  */
 
-/** Why a value cannot be used: the second half of a sentence that begins with the name of the option. */
+/** Why a value is invalid: the second half of a sentence that begins with the name of the option. */
 export class Reason {
   constructor(readonly text: string) {}
 }
 
-/** An option that cannot be used. */
+/** An invalid option. */
 export class Fault {
   constructor(readonly option: string, readonly reason: string) {}
 }
 
 /**
- * The value of an option, as the program goes on with it, or the reason why it cannot be used.
+ * Returns the validated value of an option, or the reason why it is invalid.
  *
  * @since 0.1.0
  * @category options
@@ -24,7 +24,7 @@ export class Fault {
 export type Check<out A> = (value: unknown) => A | Reason
 
 /**
- * One check for each option: an option without one does not compile.
+ * One check per option. An option without a check does not compile.
  *
  * @since 0.1.0
  * @category options
@@ -32,7 +32,7 @@ export type Check<out A> = (value: unknown) => A | Reason
 export type Checks<Options> = { readonly [K in keyof Options]-?: Check<unknown> }
 
 /**
- * What the checks of options give.
+ * The values that a set of checks returns.
  *
  * @since 0.1.0
  * @category options
@@ -44,7 +44,7 @@ export type Checked<C> = { readonly [K in keyof C]: C[K] extends Check<infer A> 
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The value of an option that may be left out.
+ * Makes an option optional.
  *
  * @since 0.1.0
  * @category options
@@ -53,7 +53,7 @@ export const withDefault = <A>(check: Check<A>, fallback: NoInfer<A>): Check<A> 
   value === undefined ? fallback : check(value)
 
 /**
- * Takes every value: the option is checked elsewhere.
+ * Accepts any value: the option is checked elsewhere.
  *
  * @since 0.1.0
  * @category options
@@ -66,7 +66,7 @@ const numberThat = (holds: (value: number) => boolean, what: string): Check<numb
 }
 
 /**
- * A whole number, not below `least`.
+ * A whole number of at least `least`.
  *
  * @since 0.1.0
  * @category options
@@ -74,7 +74,7 @@ const numberThat = (holds: (value: number) => boolean, what: string): Check<numb
 export const wholeNumber = (least: number = 1): Check<number> =>
   numberThat((value) => Number.isSafeInteger(value) && value >= least, `a whole number, ${least} or more`)
 
-/** A finite number, not below `least`. */
+/** A finite number of at least `least`. */
 export const numberFrom = (least: number): Check<number> =>
   numberThat((value) => value >= least && value < Infinity, `a finite number, ${least} or more`)
 
@@ -95,7 +95,7 @@ export const flag: Check<boolean> = (value) => typeof value === "boolean" ? valu
 const mustBeFlag = new Reason("must be true or false")
 
 /**
- * One of a few words.
+ * One of the given words.
  *
  * @since 0.1.0
  * @category options
@@ -106,12 +106,11 @@ export const oneOf = <const Word extends string>(...words: ReadonlyArray<Word>):
   return (value) => words.includes(value as Word) ? value as Word : reason
 }
 
-/** A function. */
 export const callable = <F>(value: unknown): F | Reason => typeof value === "function" ? value as F : mustBeFunction
 
 const mustBeFunction = new Reason("must be a function")
 
-/** What a handler of webhooks is for. Anywhere else the server reads a star literally, which nobody means. */
+/** The topic pattern of a webhook handler. The server takes a star anywhere else literally, which is never intended. */
 export const topicPattern: Check<string> = (value) => {
   const star = typeof value === "string" ? value.indexOf("*") : 0
   const fits = value === "*" || (typeof value === "string" && value !== "" &&
@@ -127,7 +126,7 @@ const noPattern = new Reason("must be a topic, a prefix followed by \".*\" (as i
 
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "")
 
-/** How many characters to insert, delete or replace (Levenshtein). */
+/** The Levenshtein distance. */
 const distance = (a: string, b: string): number => {
   let above = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let row = 1; row <= a.length; row++) {
@@ -141,7 +140,7 @@ const distance = (a: string, b: string): number => {
   return above[b.length]!
 }
 
-/** The name that was probably meant. A long word is not looked at: it is none of ours. */
+/** The name that was probably meant. A very long word matches none. */
 export const closest = (word: string, names: ReadonlyArray<string>): string | undefined => {
   const wanted = plain(word)
   if (wanted.length < 3 || wanted.length > 40) return undefined
@@ -149,7 +148,7 @@ export const closest = (word: string, names: ReadonlyArray<string>): string | un
   let least = wanted.length * 0.45
   for (const name of names) {
     const known = plain(name)
-    // "url" for "baseUrl" and "timeoutMs" for "timeout", but rather a small slip.
+    // "url" matches "baseUrl", and "timeoutMs" matches "timeout", but a smaller distance wins.
     const part = known.includes(wanted) || (known.length > 2 && wanted.includes(known))
     const far = part && known !== wanted ? 1 : distance(wanted, known)
     if (far <= least) [found, least] = [name, far - 0.1]
@@ -157,7 +156,7 @@ export const closest = (word: string, names: ReadonlyArray<string>): string | un
   return found
 }
 
-/** Why a name that no option has cannot be used. */
+/** The reason for an option that does not exist. */
 export const unknownName = (name: string, names: ReadonlyArray<string>): string => {
   const meant = closest(name, names)
   return `there is no such option: ${meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`}`
@@ -167,7 +166,7 @@ export const unknownName = (name: string, names: ReadonlyArray<string>): string 
 // all options
 // ---------------------------------------------------------------------------------------------------------------
 
-/** Checks the names of the options first: a mistake there explains what seems to be missing. */
+/** Checks the names of the options first: a misspelt name explains why an option seems to be missing. */
 export const readOptions = <Options extends object, C extends Checks<Options>>(
   given: Options,
   checks: C

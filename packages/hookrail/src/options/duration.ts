@@ -4,8 +4,8 @@ import { type Check, Reason } from "./check.js"
 import { isTolerance, toleranceReason } from "./tolerance.js"
 
 /**
- * A duration in milliseconds; `undefined` if it is no duration, or an endless one. `Duration` itself throws on input
- * that its types exclude, and reads a negative one as zero: callers without types deserve a typed error instead.
+ * A duration in milliseconds, or `undefined` if it is invalid or infinite. `Duration` itself throws on input that its types
+ * exclude, and reads a negative duration as zero. Untyped callers get a typed error instead.
  */
 export const toMillis = (input: unknown): number | undefined => {
   const parts = typeof input === "string" ? [Number.parseFloat(input)] : [input].flat()
@@ -21,7 +21,7 @@ export const toMillis = (input: unknown): number | undefined => {
 const example = "such as \"20 seconds\" (a number alone is milliseconds)"
 
 /**
- * A finite duration, in milliseconds: above 0, and not above `atMost` if that is given.
+ * A finite duration in milliseconds, above 0 and at most `atMost`.
  *
  * @since 0.1.0
  * @category options
@@ -37,7 +37,7 @@ export const duration = (atMost?: Duration.DurationInput): Check<number> => {
   }
 }
 
-/** How far the time of a signature may be off, in milliseconds. */
+/** How far the timestamp of a signature may be off, in milliseconds. */
 export const tolerance: Check<number> = (value) => {
   const millis = toMillis(value)
   return millis !== undefined && isTolerance(millis) ? millis : mustBeTolerance
@@ -45,5 +45,4 @@ export const tolerance: Check<number> = (value) => {
 
 const mustBeTolerance = new Reason(toleranceReason)
 
-/** Most options need no more. */
 export const positiveDuration: Check<number> = duration()

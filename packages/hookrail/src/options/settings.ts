@@ -1,11 +1,10 @@
-/** Options as a service is built with them. */
+/** Checks of the options that a service is built with. */
 import * as Effect from "effect/Effect"
 import { HookrailConfigError } from "../HookrailError.js"
 import { type Checked, type Checks, Fault, readOptions } from "./check.js"
 
 /**
- * The options of a service, each checked, and defaults in the place of those that were left out. A name that no option
- * has fails too.
+ * Checks the options of a service and fills in the defaults. An option that does not exist fails too.
  *
  * @example
  * import { HookrailConfig } from "hookrail"
@@ -24,7 +23,7 @@ import { type Checked, type Checks, Fault, readOptions } from "./check.js"
  *
  * Effect.runSync(settings).connections // 8
  *
- * @param prefix What the options are of, in errors: `retry.`, say.
+ * @param prefix Put before the names of options in errors, such as `retry.`.
  * @since 0.1.0
  * @category options
  */

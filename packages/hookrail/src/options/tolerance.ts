@@ -1,10 +1,10 @@
-/** Checks of the tolerance of signatures, without Effect: `@hookrail/promise/verify` has none. */
+/** Checks of the signature tolerance, without Effect: `@hookrail/promise/verify` does not contain it. */
 
-/** The one wording, whichever entry is given a tolerance that cannot work. */
+/** Shared, so that every entry point reports an invalid tolerance in the same words. */
 export const toleranceReason =
   "must be 0 or at least 1 second, such as \"5 minutes\" or 300000 (a number is milliseconds)"
 
-/** Signatures are made to the second: a number below 1000 can only be one of seconds. */
+/** Signature timestamps are whole seconds, so a number from 1 to 999 must have been meant as seconds. */
 export const isTolerance = (millis: number): boolean => millis === 0 || (millis >= 1000 && millis < Infinity)
 
 const units: Readonly<Record<string, number>> = {
@@ -16,7 +16,7 @@ const units: Readonly<Record<string, number>> = {
   week: 604_800_000
 }
 
-/** The milliseconds of a number or a text, as Effect reads them; `NaN` for anything else. */
+/** The milliseconds in a number or text, as Effect reads them; `NaN` for anything else. */
 export const millisOf = (input: unknown): number => {
   if (typeof input === "number") return input
   const [, amount, unit] = /^(\d+(?:\.\d+)?)\s+(\w+?)s?$/.exec(input as string) ?? []

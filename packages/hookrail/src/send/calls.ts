@@ -1,4 +1,4 @@
-/** What a client can do, as calls that are ready to be run in a fiber or begun without one. */
+/** The operations of a client, as calls that can run in a fiber or start without one. */
 import * as Redacted from "effect/Redacted"
 import { Calls } from "../call/calls.js"
 import * as Gate from "../gate/gate.js"
@@ -14,7 +14,7 @@ export interface Dependencies {
   readonly config: HookrailConfig
   readonly transport: Transport.Service
   readonly keys: IdempotencyKeys.Service
-  /** Default: one of the client's own. */
+  /** Default: a gate of its own. */
   readonly gate?: GateService.Service | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * The client for programs with Effect. The path of one event reads from `sendEvent` down: `sender.ts` checks and encodes it
- * once and gets a key, `call/` makes attempts through the gate, classifies the answers and retries by the policy.
+ * The Effect client. The path of one event starts at `sendEvent`: `sender.ts` checks and encodes the event once and gets a key;
+ * `call/` sends attempts through the gate, classifies the answers and retries by the policy.
  */
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -87,7 +87,7 @@ const carryOut = <A extends EventAccepted | EventStatus>(
     return runInSpan(name, options, clock, () => prepare(clock), annotate)
   })
 
-/** What an accepted event says of itself. */
+/** Adds the attributes of an accepted event. */
 const annotate = (span: Tracer.Span, result: EventAccepted | EventStatus): void => {
   if (!("idempotencyKey" in result)) return
   span.attribute("hookrail.event_id", result.eventId)

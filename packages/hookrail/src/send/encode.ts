@@ -1,4 +1,4 @@
-/** From an event to the bytes and the key that go out: checked and encoded once, then fixed. */
+/** Turns an event into the bytes and the key that are sent: checked and encoded once, then fixed. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { InvalidArgumentError, InvalidPayloadError, PayloadTooLargeError } from "../HookrailError.js"
@@ -10,14 +10,14 @@ import type { EncodedEvent, EventInput, SendOptions } from "./model.js"
 
 export type EncodeError = InvalidPayloadError | InvalidArgumentError | PayloadTooLargeError
 
-/** How many topics are remembered. Bounded: a topic may be made of user input. */
+/** How many topics are cached. Bounded, because topics may be made from user input. */
 const maxTopics = 1_000
 
-/** Topics met before, so that each is checked and encoded once. */
+/** Caches topics, so that each is checked and encoded once. */
 export class Topics {
   private readonly texts = new Map<string, TopicText>()
 
-  /** The topic as it stands in a body, or why it cannot be used. */
+  /** The topic as it appears in a body, or why it is invalid. */
   textOf(topic: string): TopicText | string {
     const known = this.texts.get(topic)
     if (known !== undefined) return known
@@ -29,7 +29,7 @@ export class Topics {
   }
 }
 
-/** Whether it is a topic with a Schema. Callers without types may pass anything: the rest is refused as a topic's name. */
+/** Whether a topic has a Schema. Untyped callers may pass anything; the check of topic names refuses the rest. */
 export const isTyped = (topic: string | Topic.Any): topic is Topic.Any =>
   typeof topic === "object" && typeof topic?.encode === "function"
 
@@ -44,7 +44,7 @@ export const encodeTyped = (
     ({ path, reason }) => invalidPayload(topic.name, options, path, reason)
   )
 
-/** The bytes of an event. */
+/** Checks the arguments of an event and encodes its body. */
 export const encodePayload = (
   topics: Topics,
   topic: string,
@@ -70,7 +70,7 @@ export const encodePayload = (
   return encoded
 }
 
-/** The key of an event: its own, or one that is made for it. */
+/** The idempotency key of an event: its own, or a generated one. */
 export const keyOf = (
   keys: IdempotencyKeys.Service,
   topic: string,

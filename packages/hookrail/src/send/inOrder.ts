@@ -1,35 +1,34 @@
 /**
- * Things under way at the same time whose results are taken in the order in which the things came. Those that share a key
- * begin one after the other; others are not held up.
+ * Concurrent jobs whose results are taken in the order in which the jobs were added. Jobs with the same key start one after the
+ * other; all others start at once.
  */
 
-/** How many may be under way, by the option `concurrency`. */
+/** How many jobs may be in flight, by the option `concurrency`. */
 export const limitOf = (concurrency: number = 16): number => Math.max(1, Math.floor(concurrency) || 1)
 
-/** One of them. */
 export class Job<Input, Result extends object> {
   next: Job<Input, Result> | undefined
-  /** What begins when this is done, since it has the same key. */
+  /** The next job with the same key: it starts when this one is done. */
   successor: Job<Input, Result> | undefined
-  /** Set when it is done. */
+  /** Set when the job is done. */
   result: Result | undefined
 
   constructor(readonly input: Input, readonly key: string | undefined) {}
 }
 
 export class InOrder<Input, Result extends object> {
-  /** How many have come and were not taken. */
+  /** How many jobs were added and not yet taken. */
   size = 0
   private first: Job<Input, Result> | undefined
   private last: Job<Input, Result> | undefined
-  /** The last one of each key that is not done. */
+  /** The last unfinished job of each key. */
   private readonly lastOfKey = new Map<string, Job<Input, Result>>()
   private readonly held = new Set<string>()
 
-  /** `unsent` makes the result of what does not begin, because its key is held. */
+  /** `unsent` makes the result of a job that never starts because its key is held. */
   constructor(private readonly unsent: (input: Input, key: string) => Result) {}
 
-  /** Gives the job if it is to begin now; otherwise `done` of another one gives it later, or it never begins. */
+  /** Returns the job if it must start now. Otherwise `done` returns it later, or it never starts. */
   add(input: Input, key: string | undefined): Job<Input, Result> | undefined {
     const job = new Job<Input, Result>(input, key)
     if (this.last === undefined) this.first = job
@@ -48,17 +47,17 @@ export class InOrder<Input, Result extends object> {
     return undefined
   }
 
-  /** Takes note of a result, and gives the job that waited for it, to begin now. */
+  /** Records a result and returns the job that must start now, if one waited for it. */
   done(job: Job<Input, Result>, result: Result): Job<Input, Result> | undefined {
     return this.settle(job, result)
   }
 
-  /** The same where nothing begins any more: `failure` is the result of all that waited. */
+  /** Records a result when no more jobs start: `failure` becomes the result of all that waited for it. */
   end(job: Job<Input, Result>, result: Result, failure: Result): void {
     for (let next = this.settle(job, result); next !== undefined;) next = this.settle(next, failure)
   }
 
-  /** The same, but nothing with the key of this job begins any more, now or later. */
+  /** Records a result and holds its key: no job with this key starts any more. */
   hold(job: Job<Input, Result>, result: Result): void {
     const { key } = job
     let next = this.settle(job, result)
@@ -67,12 +66,12 @@ export class InOrder<Input, Result extends object> {
     while (next !== undefined) next = this.settle(next, this.unsent(next.input, key))
   }
 
-  /** The result whose turn it is to be taken, once it is there. */
+  /** The next result in order, if it is there. */
   get ready(): Result | undefined {
     return this.first?.result
   }
 
-  /** Removes the first. It lets go of its neighbour: see `queue.ts` on chains of what is over. */
+  /** Removes the first job and unlinks it from its neighbour: `queue.ts` says why chains of finished items are harmful. */
   take(): void {
     const { first } = this
     if (first === undefined) return

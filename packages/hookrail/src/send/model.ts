@@ -1,4 +1,4 @@
-/** What a client takes and gives, shared by `HookrailClient` and this room. */
+/** The arguments and results of a client, shared by `HookrailClient` and this room. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
@@ -31,7 +31,7 @@ export interface SendOptions extends Plain.SendOptions<Duration.DurationInput, R
 }
 
 /**
- * An event to be sent, for `HookrailClient.sendEvents`.
+ * An event to send, for `HookrailClient.sendEvents`.
  *
  * @since 0.1.0
  * @category models
@@ -42,8 +42,8 @@ export interface EventInput extends SendOptions {
 }
 
 /**
- * An event as it goes out: its bytes and its idempotency key are fixed. Stored and sent again, however often, it is the same
- * event to the server.
+ * An encoded event: its bytes and its idempotency key are fixed. It can be stored and sent any number of times; to the server it
+ * is the same event.
  *
  * @since 0.1.0
  * @category models
@@ -54,7 +54,7 @@ export interface EncodedEvent {
   readonly body: Uint8Array
   /** The value of the header `Idempotency-Key` (protocol section 1.6). */
   readonly idempotencyKey: string
-  /** The value of the header `X-Hookrail-Ordering-Key`, if it goes out with one (protocol section 1.7). */
+  /** The value of the header `X-Hookrail-Ordering-Key`, if it is sent with one (protocol section 1.7). */
   readonly orderingKey: string | undefined
 }
 
@@ -65,7 +65,7 @@ export interface EncodedEvent {
  * @category models
  */
 export interface AwaitOptions extends Plain.AwaitOptions<Duration.DurationInput, Retry> {
-  /** When to look again. Default: after 250 milliseconds, doubling up to 5 seconds. */
+  /** When to read the status again. Default: after 250 milliseconds, doubling up to 5 seconds. */
   readonly schedule?: Schedule.Schedule<unknown, EventStatus> | undefined
 }
 
@@ -80,7 +80,7 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail">
 {}
 
 /**
- * What became of one event of a stream, with `onError: "collect"`.
+ * The result of one event of a stream, with `onError: "collect"`.
  *
  * @since 0.1.0
  * @category models

@@ -1,9 +1,9 @@
 /**
- * The calls that a client makes: sending an event, and reading its status.
+ * The operations of a client: sending an event, and reading its status.
  *
- * These are classes on purpose, here and wherever else something lives from the start of a request to its answer. V8 learns
- * early that the objects of a literal survive, allocates them as long-lived ones from then on, and each of them, when dead,
- * keeps all that it refers to until the next full collection: that doubled the work of the garbage collector.
+ * These are classes on purpose, like every object that lives from the start of a request to its answer. V8 learns early that the
+ * objects of a literal survive, and from then on allocates them in the old generation. There, each dead object keeps everything
+ * it refers to until the next full collection: that doubled the work of the garbage collector.
  */
 import * as Effect from "effect/Effect"
 import type { CallContext } from "../call/errors.js"
@@ -13,7 +13,7 @@ import type { TransportResponse } from "../transport/model.js"
 import { acceptedBody, statusBody } from "../wire/decode.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 
-/** Decides what becomes of an event that the server has stored. */
+/** Decides how to report an event that the server has stored. */
 interface Acceptance {
   readonly accepted: (topic: string, accepted: EventAccepted) => Effect.Effect<EventAccepted, UnmatchedEventError>
 }
@@ -32,7 +32,7 @@ export class SendOperation implements Operation<EventAccepted> {
   read(response: TransportResponse): Effect.Effect<EventAccepted, UnmatchedEventError> | undefined {
     const accepted = acceptedBody(response.body)
     if (accepted === undefined) return undefined
-    // Callers compare it with literals, so it is no class; but no literal either, for they may keep it for a while.
+    // Not a class, since callers compare it with literals; not a literal, since callers may keep it for a while.
     const result = {} as { -readonly [K in keyof EventAccepted]: EventAccepted[K] }
     result.eventId = accepted.eventId
     result.deliveryIds = accepted.deliveryIds
@@ -49,7 +49,7 @@ export class SendOperation implements Operation<EventAccepted> {
 export class ReadOperation implements Operation<EventStatus> {
   constructor(private readonly eventId: string) {}
 
-  /** A read changes nothing: its errors have no outcome. */
+  /** Without an outcome: a read changes nothing. */
   context(): CallContext {
     return { eventId: this.eventId }
   }

@@ -1,4 +1,4 @@
-/** Makes calls that read the status of events. */
+/** Makes the calls that read the status of events. */
 import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,7 @@ export class Reader {
   }
 }
 
-/** Reads a status again and again, until it is as it is wanted or the time is over. */
+/** Polls a status until the condition holds or the time is up. */
 export const awaitEvent = (
   getEvent: (eventId: string, options: ReadOptions) => Effect.Effect<EventStatus, ReadError>,
   eventId: string,
@@ -83,6 +83,6 @@ const pollSchedule = Schedule.exponential("250 millis").pipe(
 
 const isSettled = (status: EventStatus): boolean => status.deliveries.every((delivery) => isTerminal(delivery.state))
 
-/** Callers without types may pass anything for an event id. */
+/** Untyped callers may pass anything as an event id. */
 export const invalidArgument = (eventId: string, argument: Argument, reason: string) =>
   new InvalidArgumentError({ eventId: String(eventId), argument, reason }) as InvalidArgumentError & ReadContext

@@ -20,7 +20,7 @@ type Result = EventAccepted | SendResult
 type Sending = Job<Ready, Exit.Exit<Result, SendError>>
 type Wake<A, E = never> = (next: Effect.Effect<A, E>) => void
 
-/** An event whose order is known. Its payload is that of the input, or already what goes out. */
+/** An event whose ordering key is known. Its payload is that of the input, or already the JSON value that is sent. */
 class Ready {
   constructor(
     readonly input: EventInput,
@@ -30,7 +30,7 @@ class Ready {
   ) {}
 }
 
-/** An event that threw when it was read: it is a defect of the caller's, to be met when it is sent. */
+/** An event that threw when it was read: a defect of the caller, reported when it is sent. */
 class Unreadable extends Ready {
   constructor(input: EventInput, readonly defect: unknown) {
     super(input, "", undefined, undefined)
@@ -42,14 +42,14 @@ const readyJson = (input: EventInput, topic: string, json: unknown): Ready => {
   return new Ready(input, topic, payload, input.orderingKey ?? orderingKey)
 }
 
-/** An event in its order, as an effect where its topic has a Schema. */
+/** Finds the ordering key of an event; an effect if its topic has a Schema. */
 const ready = (input: EventInput): Ready | Effect.Effect<Ready> => {
   try {
-    // Callers without types may pass anything: what is no event is refused when it is sent.
+    // Untyped callers may pass anything: what is not an event is refused when it is sent.
     const { orderingKey, payload, topic } = input ?? {}
     if (!isTyped(topic)) return readyJson(input ?? {}, topic, payload)
     return Effect.match(topic.encode(payload as never), {
-      // To be refused when it is its turn.
+      // Refused when it is sent.
       onFailure: () => new Ready(input, topic, payload, orderingKey),
       onSuccess: (json) => readyJson(input, topic.name, json)
     })
@@ -74,16 +74,16 @@ const unsent = (event: Ready, orderingKey: string): OrderingKeyHeldError =>
     orderingKey
   })
 
-/** Whether an event may have to be sent again: then what comes behind it has to wait for that. */
+/** Whether an event may have to be sent again. Later events with its ordering key must then wait. */
 const isHeldBy = (result: Result): boolean =>
   "_tag" in result && result._tag === "Failed" &&
   (result.error._tag === "RetryError" || result.error.outcome === "unknown")
 
 /**
- * The way of the events from their stream to their results.
+ * Takes events from their stream to their results.
  *
- * One fiber reads the stream. Workers, as many as were ever needed at a time, send one event after the other. This takes a
- * fraction of what `Stream.mapEffect` takes, which makes a fiber, a deferred and several steps of channels for each.
+ * One fiber reads the stream. Worker fibers send events one after the other; a new one is started only if none is idle. This
+ * costs a fraction of `Stream.mapEffect`, which takes a fiber, a deferred and several channel steps per event.
  */
 class Flow<E> {
   private readonly workers: Array<Fiber.RuntimeFiber<void>> = []
@@ -91,10 +91,10 @@ class Flow<E> {
   private readonly sendings = new InOrder<Ready, Exit.Exit<Result, SendError>>((event, key) =>
     Exit.succeed({ _tag: "Failed", input: event.input, error: unsent(event, key) })
   )
-  /** Read from the stream, and how many of them have begun. */
+  /** Events that were read from the stream, and how many of them were started or queued. */
   private events: ReadonlyArray<Ready> = []
   private begun = 0
-  /** What ends the stream of results: nothing begins after it. */
+  /** The error that ends the stream of results: no send starts after it. */
   private failure: Exit.Exit<Result, SendError> | undefined
   /** How the stream of events ended. */
   private end: Effect.Effect<undefined, E> | undefined
@@ -109,13 +109,13 @@ class Flow<E> {
     private readonly holdKeys: boolean
   ) {}
 
-  /** Interrupts what is under way; nothing begins any more. */
+  /** Interrupts all sends; no more are started. */
   readonly stop = Effect.suspend(() => {
     this.failure ??= Exit.interrupt(FiberId.none)
     return Fiber.interruptAll(this.workers)
   })
 
-  /** Reads the events, no more than may be under way. */
+  /** Reads the events, no more than may be in flight. */
   readFrom<R>(pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>): Effect.Effect<void, never, R> {
     return Effect.matchCauseEffect(pull, {
       onFailure: (cause) =>
@@ -134,7 +134,7 @@ class Flow<E> {
     })
   }
 
-  /** The results, as many at a time as are there and have their turn. */
+  /** The results in order, in chunks of all that are ready. */
   readonly results: Channel.Channel<Chunk.Chunk<Result>, unknown, E | SendError, unknown, void> = Channel.flatMap(
     Channel.fromEffect(Effect.async<Chunk.Chunk<Result> | undefined, E | SendError>((resume) => {
       this.reader = resume
@@ -143,7 +143,7 @@ class Flow<E> {
     (results) => results === undefined ? Channel.void : Channel.flatMap(Channel.write(results), () => this.results)
   )
 
-  /** Ends when all of them have begun, and there is room for another. */
+  /** Takes events in; ends when there is room for another. */
   private taking(events: ReadonlyArray<Ready>): Effect.Effect<void> {
     return Effect.async((resume) => {
       this.events = events
@@ -175,7 +175,7 @@ class Flow<E> {
     else this.workers.push(this.hire(sending))
   }
 
-  /** Workers end with the scope, which may be one that cannot be interrupted itself. */
+  /** Starts a worker. Interruptible, even if the scope that ends it is in an uninterruptible region. */
   private hire(sending: Sending): Fiber.RuntimeFiber<void> {
     return Runtime.runFork(this.runtime, Effect.interruptible(this.work(sending)), { immediate: false })
   }
@@ -202,7 +202,7 @@ class Flow<E> {
       : sent
   }
 
-  /** Gives the event that waited for this one. */
+  /** Records the end of a send and returns the one that waited for it. */
   private finish(sending: Sending, exit: Exit.Exit<Result, SendError>): Sending | undefined {
     let next: Sending | undefined
     if (Exit.isFailure(exit)) this.failure ??= exit
@@ -227,7 +227,7 @@ class Flow<E> {
     this.beginMore()
   }
 
-  /** What the reader gets now, if anything. */
+  /** What to give to the reader now, if anything. */
   private take(): Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError> | undefined {
     const results: Array<Result> = []
     for (let exit = this.sendings.ready; exit !== undefined; exit = this.sendings.ready) {
@@ -256,7 +256,7 @@ export const sendEvents = <E, R, R2>(
     const runtime = yield* Effect.runtime()
     const flow = new Flow<E>(yield* client, runtime, limitOf(concurrency), onError === "collect", holdKeys)
     yield* Effect.forkScoped(Effect.interruptible(flow.readFrom(pull)))
-    // The last to come, and so the first to run: the stream of events may take its time to end.
+    // Added last, so that it runs first: closing the stream of events may take a while.
     yield* Effect.addFinalizer(() => flow.stop)
     return Stream.fromChannel(flow.results)
   }))

@@ -1,4 +1,4 @@
-/** Makes calls of events: encoded once, with a key that stays the same over all attempts. */
+/** Makes the calls that send events: encoded once, with one key for all attempts. */
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CallError, CallObserver, Calls } from "../call/calls.js"
@@ -19,7 +19,7 @@ const json = "application/json"
 /** A class: spreading constants takes four times as long. */
 class SendHeaders {
   readonly accept = json
-  /** Answers are small: inflating them costs more than reading them. */
+  /** Responses are small: decompressing them costs more than reading them. */
   readonly "accept-encoding" = "identity"
   readonly "content-type" = json
   readonly "user-agent": string
@@ -32,7 +32,7 @@ class SendHeaders {
   }
 }
 
-/** How many unmatched topics are reported. Bounded: a topic may be made of user input. */
+/** How many unmatched topics are reported. Bounded, because topics may be made from user input. */
 const maxUnmatched = 1_000
 
 export class Sender {
@@ -47,7 +47,7 @@ export class Sender {
     private readonly path: string
   ) {}
 
-  /** The call that sends an event, or the effect that leads to it, or its error. */
+  /** The call that sends an event, or an effect that leads to it, or an error. */
   prepare(
     clock: Clock,
     topic: string | Topic.Any,
@@ -72,7 +72,7 @@ export class Sender {
   ): Effect.Effect<EventAccepted, CallError> {
     const encoded = encodePayload(this.topics, topic, payload, options)
     if (encoded._tag !== "Encoded") return Effect.fail(encoded)
-    // The default needs neither a step of its own nor a check.
+    // The default source needs no extra step and no check.
     if (options.idempotencyKey === undefined && this.keys === randomKeys) {
       return this.call(clock, topic, encoded.body, uuid(), options, observer)
     }
@@ -82,7 +82,7 @@ export class Sender {
       : Effect.flatMap(key, (key) => this.call(clock, topic, encoded.body, key, options, observer))
   }
 
-  /** From here on the key and the bytes are fixed, whatever happens. */
+  /** From here on the key and the bytes are fixed. */
   private call(
     clock: Clock,
     topic: string,
@@ -97,11 +97,11 @@ export class Sender {
     return this.calls.prepare(clock, operation, "POST", this.path, headers, body, options, observer)
   }
 
-  /** What becomes of an event that is stored: one that nobody gets may be a mistake. */
+  /** Handles a stored event. One without subscribers may be a mistake, and is handled as `onUnmatched` says. */
   accepted(topic: string, accepted: EventAccepted): Effect.Effect<EventAccepted, UnmatchedEventError> {
     const { config: { onUnmatched }, unmatched } = this
     if (accepted.deliveryIds.length > 0 || onUnmatched === "ignore") return Effect.succeed(accepted)
-    // A topic that is known by now costs no error.
+    // No error is made for a topic that was reported before.
     if (onUnmatched === "log" && (unmatched.has(topic) || unmatched.size >= maxUnmatched)) {
       return Effect.succeed(accepted)
     }

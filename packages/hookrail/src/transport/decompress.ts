@@ -1,9 +1,9 @@
 /**
- * Undoes the compression of an answer. The client asks for `identity`, but a proxy on the way may compress all the same.
+ * Decompresses responses. The client asks for `identity`, but a proxy may compress anyway.
  */
 import { maxBodyBytes } from "./model.js"
 
-/** What this module needs of `node:zlib`. */
+/** The part of `node:zlib` that is used here. */
 interface Zlib {
   readonly gunzipSync: Inflate
   readonly inflateSync: Inflate
@@ -16,8 +16,8 @@ type Inflate = (bytes: Uint8Array, options: { readonly maxOutputLength: number }
 declare const process: { readonly getBuiltinModule?: (name: "node:zlib") => Zlib | undefined } | undefined
 
 /**
- * Looked up instead of imported, since this package runs anywhere. Where there is no such module there is only `fetch`,
- * which decompresses by itself.
+ * Looked up instead of imported, since this package runs anywhere. Runtimes without this module only have `fetch`, which
+ * decompresses by itself.
  */
 const zlib = (): Zlib | undefined =>
   typeof process === "undefined" ? undefined : process.getBuiltinModule?.("node:zlib")
@@ -29,7 +29,7 @@ const inflate = (coding: string, bytes: Uint8Array): Uint8Array | undefined => {
     case "x-gzip":
       return zlib()?.gunzipSync(bytes, options)
     case "deflate":
-      // Some servers leave out the header of zlib, whose first byte names its method: 8.
+      // Some servers omit the zlib header, whose first byte contains the compression method: 8.
       return (bytes[0]! & 0x0f) === 8 ? zlib()?.inflateSync(bytes, options) : zlib()?.inflateRawSync(bytes, options)
     case "br":
       return zlib()?.brotliDecompressSync(bytes, options)
@@ -38,21 +38,21 @@ const inflate = (coding: string, bytes: Uint8Array): Uint8Array | undefined => {
   }
 }
 
-/** The bytes of a body as they were before compression. */
+/** A decompressed body. */
 export interface Decompressed {
   readonly bytes: Uint8Array
-  /** They are more than `maxBodyBytes`; none of them is kept. */
+  /** The body is longer than `maxBodyBytes`; `bytes` is empty. */
   readonly truncated: boolean
 }
 
-/** Undoes a `content-encoding`. `undefined` if it is not known, or if the bytes are not what it says. */
+/** Decodes a `content-encoding`. `undefined` if it is unknown or does not match the bytes. */
 export const decompress = (contentEncoding: string, bytes: Uint8Array): Decompressed | undefined => {
   const codings = contentEncoding.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>
     coding !== ""
   )
   let result = bytes
   try {
-    // The last one was applied last.
+    // They are listed in the order in which they were applied.
     for (const coding of codings.reverse()) {
       if (coding === "identity" || result.length === 0) continue
       const inflated = inflate(coding, result)

@@ -1,14 +1,14 @@
 import * as Data from "effect/Data"
 
 /**
- * There was no whole answer. The client turns it into a `HookrailConnectionError` or a `HookrailTimeoutError`.
+ * There was no complete response. The client turns it into a `HookrailConnectionError` or a `HookrailTimeoutError`.
  *
  * @since 0.1.0
  * @category errors
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
   readonly reason: "connection" | "timeout"
-  /** How far the exchange had come: no connection yet, waiting for the answer, or reading it. */
+  /** How far the exchange got: connecting, waiting for the response, or reading its body. */
   readonly phase: "connect" | "response" | "body"
   /** The limit that was exceeded, in milliseconds; only with `reason: "timeout"`. */
   readonly limit?: number | undefined

@@ -1,5 +1,5 @@
 /**
- * What the transports of this package have in common: the limits of an exchange, in time and in size.
+ * Limits of an exchange, in time and size, shared by the transports of this package.
  */
 import { concat } from "../wire/bytes.js"
 import type { TransportError } from "./error.js"
@@ -7,12 +7,12 @@ import { timeoutError } from "./failure.js"
 import type { TransportRequest } from "./model.js"
 import { maxBodyBytes } from "./model.js"
 
-/** The longest delay `setTimeout` takes; more would fire at once. */
+/** The longest delay that `setTimeout` supports; a longer one would fire at once. */
 const maxDelay = 2 ** 31 - 1
 
-/** Collects a body up to the limit. `add` returns whether to go on; what does not fit is cut off. */
+/** Collects a body up to the limit and cuts off the rest. `add` returns whether to continue. */
 export class BodyBuffer {
-  /** The body is not whole. */
+  /** The body is incomplete. */
   truncated = false
   private readonly chunks: Array<Uint8Array> = []
   private size = 0
@@ -30,15 +30,14 @@ export class BodyBuffer {
     return concat(this.chunks, this.size)
   }
 
-  /** Decodes once and whole, so that a character split between chunks survives. */
+  /** Decodes the whole body at once, so that a character split between chunks survives. */
   text(): string {
     return new TextDecoder().decode(this.bytes())
   }
 }
 
 /**
- * The time limits of one exchange, on real timers: a test clock must not freeze the network. `elapsed` is called at most
- * once.
+ * The time limits of one exchange, on real timers: a test clock must not freeze the network. `elapsed` is called at most once.
  */
 export class Limits {
   private phase: "response" | "body" = "response"
@@ -56,7 +55,7 @@ export class Limits {
     this.response = responseTimeout < timeout ? arm(responseTimeout) : undefined
   }
 
-  /** The headers of the answer are here. */
+  /** The response headers have arrived. */
   answered(): void {
     this.phase = "body"
     clearTimeout(this.response)

@@ -1,14 +1,14 @@
 /**
- * What an error of the network says about the request: nothing has left, or something may have.
+ * What a network error says about the request: certainly nothing was sent, or something may have been.
  */
 import { TransportError } from "./error.js"
 
-/** Failures that can only happen while a connection is being established. */
+/** Codes of errors that only occur while a connection is established. */
 const connectCodes = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
   "UND_ERR_CONNECT_TIMEOUT",
-  // a certificate that is not accepted: the client ends the handshake, and nothing of the request has left
+  // an untrusted certificate: the client ends the handshake before it sends anything of the request
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "ERR_TLS_CERT_ALTNAME_INVALID",
   "HOSTNAME_MISMATCH",
@@ -21,9 +21,9 @@ const connectCodes = new Set([
 ])
 
 /**
- * How far the exchange had come when it failed with this code. `"connect"` only where it is certain that nothing of the
- * request has left; the caller reports the event as not sent. So `EHOSTUNREACH` alone is not enough: a router may send
- * it in the middle of an exchange. The system call tells.
+ * How far the exchange got before it failed with this code. `"connect"` only if certainly nothing of the request was sent: the
+ * caller then reports the event as not sent. `EHOSTUNREACH` alone is not enough, since a router may cause it in the middle of an
+ * exchange; the system call decides.
  */
 const phaseOfCode = (code: string | undefined, syscall?: string | undefined): "connect" | "response" => {
   if (syscall === "connect" || syscall === "getaddrinfo") return "connect"
@@ -35,7 +35,7 @@ interface Coded {
   readonly error: Error
   readonly code: string | undefined
   readonly syscall: string | undefined
-  /** The answer was not HTTP. Such an error holds the bytes received, which may be an echo of our own credentials. */
+  /** The response was not HTTP. Such an error holds the received bytes, which may echo our own credentials. */
   readonly parser: boolean
 }
 
@@ -48,7 +48,7 @@ const codedOf = (error: Error): Coded => {
   return { error, code, syscall: stringOf(fields.syscall), parser }
 }
 
-/** The innermost error that says something, else the outermost: `fetch` and its wrappers hide the reason in `cause`. */
+/** The innermost error with a code, else the outermost error: `fetch` and its wrappers hide the reason in `cause`. */
 const rootOf = (error: unknown): Coded | undefined => {
   let found: Coded | undefined
   for (let depth = 0; error instanceof Error && depth < 8; depth++) {
@@ -60,14 +60,14 @@ const rootOf = (error: unknown): Coded | undefined => {
 }
 
 /**
- * The error of an exchange that broke off. It keeps the code and message of the innermost cause that has one, because
- * `fetch` and its wrappers hide the reason there, and drops the cause of an answer that was not HTTP: such an error holds
- * the bytes received, which may be an echo of credentials.
+ * Makes the error of an exchange that broke off. It keeps the code and message of the innermost cause with a code, because
+ * `fetch` and its wrappers hide the reason there. It drops the cause of a response that was not HTTP: such an error holds the
+ * received bytes, which may echo credentials.
  *
- * `phase` decides what the sender is told: after `"connect"` that nothing was sent. Give it if you know it: `"body"` once
- * the headers of the answer are here, `"connect"` as long as nothing can have left. Without it the phase is
- * `"connect"` for codes that only occur while a connection is established (`ECONNREFUSED`, a certificate that is not
- * trusted), and otherwise `"response"`: the request may have arrived.
+ * `phase` decides what the sender is told: `"connect"` means that nothing was sent. Pass it if you know it: `"body"` once the
+ * response headers have arrived, `"connect"` as long as certainly nothing was sent. By default it is `"connect"` for codes that
+ * only occur while a connection is established (`ECONNREFUSED`, an untrusted certificate), and otherwise `"response"`: the
+ * request may have arrived.
  *
  * @example
  * import { Transport } from "hookrail"
@@ -75,7 +75,7 @@ const rootOf = (error: unknown): Coded | undefined => {
  *
  * declare const send: (request: Transport.TransportRequest) => Promise<Response>
  *
- * // A transport of your own, on anything that works like fetch.
+ * // Your own transport, on anything that works like fetch.
  * const transport: Transport.Service = {
  *   request: (request) =>
  *     Effect.gen(function*() {
@@ -116,15 +116,15 @@ export const connectionError = (
     phase,
     description: root.error.message || root.code || root.error.name,
     ...(root.code === undefined ? {} : { code: root.code }),
-    // An error about the name in a certificate holds all of it, in circles that cannot be printed as JSON.
+    // An error about the name in a certificate holds the whole certificate, with cycles that JSON cannot represent.
     ...(root.parser || "cert" in root.error ? {} : { cause: root.error })
   })
 }
 
 /**
- * The error of a limit that was exceeded, in milliseconds.
+ * Makes the error of an exceeded time limit, in milliseconds.
  *
- * @param phase How far the exchange had come: `"connect"` as long as nothing can have left.
+ * @param phase How far the exchange got: `"connect"` as long as certainly nothing was sent.
  * @since 0.1.0
  * @category errors
  */
@@ -133,7 +133,7 @@ export const timeoutError = (phase: TransportError["phase"], limit: number): Tra
   return new TransportError({ reason: "timeout", phase, limit, description: `${what} within ${limit} ms` })
 }
 
-/** The error of a success whose body cannot be decompressed. */
+/** Makes the error of a success whose body cannot be decompressed. */
 export const unreadableError = (encoding: string): TransportError =>
   new TransportError({
     reason: "connection",
@@ -145,8 +145,8 @@ const headerName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
- * The error of headers that cannot be sent, if they cannot. Runtimes quote the offending value in their own error, and it
- * may be a credential: ask first.
+ * Makes the error of headers that cannot be sent; `undefined` if they are valid. Call it before sending: runtimes quote the
+ * invalid value in their own errors, and it may be a credential.
  *
  * @since 0.1.0
  * @category errors

@@ -22,7 +22,7 @@ class FetchExchange implements Abortable {
     })
   }
 
-  /** It ends the exchange whatever happens: it cannot reject. */
+  /** Never rejects: it ends the exchange in every case. */
   async run(): Promise<void> {
     let response: Response
     try {
@@ -32,14 +32,14 @@ class FetchExchange implements Abortable {
     }
     if (this.done) return
     this.limits.answered()
-    // Browsers hide what a redirect says, even its status.
+    // Browsers hide the content of a redirect, even its status.
     const status = response.type === "opaqueredirect" ? 302 : response.status
     const body = new BodyBuffer()
     try {
       await this.read(response, body)
     } catch (error) {
-      // A server that answers before it has read the whole request may reset the connection right after. Its verdict is
-      // in the status; only a success needs its body.
+      // A server that responds before it has read the whole request may reset the connection right afterwards. The status of
+      // an error is enough; only a success needs its body.
       if (status < 400) return this.fail(connectionError(error, { phase: "body" }))
       body.truncated = true
     }
@@ -104,5 +104,5 @@ const start: Start = (request, listener) => {
   return exchange
 }
 
-/** A transport over the global `fetch`, as it is at the time of the call. */
+/** A transport over the global `fetch`, looked up at each call. */
 export const service: Service = fromCallbacks(start)

@@ -25,20 +25,20 @@ import type { Service } from "./service.js"
 
 const httpRequestOf = ({ body, headers, method, origin, path }: TransportRequest) => {
   const request = HttpClientRequest.make(method)(origin + path)
-  // The body first: it brings a content type, and ours replaces it.
+  // The body first: it sets a content type, which ours replaces.
   return HttpClientRequest.setHeaders(
     body === undefined ? request : HttpClientRequest.setBody(request, HttpBody.uint8Array(body)),
     headers
   )
 }
 
-/** Only the cause of a platform error goes on: the error itself prints the headers of the request, credentials too. */
+/** Keeps only the cause of a platform error: the error itself prints the request headers, including credentials. */
 const transportErrorOf = (error: HttpClientError): TransportError =>
   error.reason === "InvalidUrl"
     ? new TransportError({ reason: "connection", phase: "connect", description: "invalid URL" })
     : connectionError(error.cause, error._tag === "ResponseError" ? { phase: "body" } : undefined)
 
-/** Browsers hide what a redirect says, even its status. */
+/** Browsers hide the content of a redirect, even its status. */
 const statusOf = (response: HttpClientResponse): number => response.status === 0 ? 302 : response.status
 
 const answerOf = (response: HttpClientResponse, body: string, truncated: boolean): TransportResponse => ({
@@ -48,17 +48,17 @@ const answerOf = (response: HttpClientResponse, body: string, truncated: boolean
   truncated
 })
 
-/** Whether a body is known to fit: a stream with a limit costs more than all the rest of the exchange. */
+/** Whether a body is known to fit: reading a stream with a limit costs more than the rest of the exchange. */
 const fits = ({ headers, status }: HttpClientResponse): boolean =>
   status >= 200 && status < 300 && Number(headers["content-length"]) <= maxBodyBytes &&
   headers["content-encoding"] === undefined
 
-/** The whole body, as far as the limit allows. The stream is read to its end, or destroyed with its connection. */
+/** Reads the body up to the limit. The stream is read to its end, or destroyed with its connection. */
 const read = (response: HttpClientResponse): Effect.Effect<TransportResponse, TransportError> => {
   if (fits(response)) {
     return Effect.mapBoth(response.text, {
       onFailure: transportErrorOf,
-      // Not every client drops a byte-order mark.
+      // Not every client drops a byte order mark.
       onSuccess: (text) => answerOf(response, text.startsWith("\ufeff") ? text.slice(1) : text, false)
     })
   }
@@ -69,8 +69,8 @@ const read = (response: HttpClientResponse): Effect.Effect<TransportResponse, Tr
         Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => body.add(chunk))),
         (error) => {
           if (error.reason === "EmptyBody") return Effect.void
-          // A server that answers before it has read the whole request may reset the connection right after. Its verdict
-          // is in the status; only a success needs its body.
+          // A server that responds before it has read the whole request may reset the connection right afterwards. The status
+          // of an error is enough; only a success needs its body.
           if (statusOf(response) < 400) return Effect.fail(transportErrorOf(error))
           body.truncated = true
           return Effect.void
@@ -87,8 +87,8 @@ const read = (response: HttpClientResponse): Effect.Effect<TransportResponse, Tr
 }
 
 /**
- * Some clients decompress, and leave the header in place; others do not. Their bytes tell: JSON is decompressed already, and
- * so is other text that is not in the encoding that the header names.
+ * Some clients decompress but keep the header; others do not decompress. The bytes tell: JSON is already decompressed, and so is
+ * other text that does not have the encoding in the header.
  */
 const decompressed = (
   response: HttpClientResponse,
@@ -127,8 +127,8 @@ const isJson = (text: string): boolean => {
 }
 
 /**
- * Per call, since what a layer sets up in its scope does not reach the fibers that use it: spans without the API key, and
- * none of the platform's own where nobody listens.
+ * Keeps the API key out of the platform's spans, and disables them if there is no tracer. Set per call, since what a layer sets
+ * in its scope does not reach the fibers that use it.
  */
 const inTrace = <A, E>(exchange: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   ifTraced(
@@ -136,25 +136,25 @@ const inTrace = <A, E>(exchange: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     () => Effect.locally(exchange, HttpClient.currentTracerDisabledWhen, constTrue)
   )
 
-/** `Fiber.join` in a fraction of the steps: it hands no state of the fiber on, and leaves its observer there. */
+/** `Fiber.join` in a fraction of the steps: it does not inherit the fiber's state, and never removes its observer. */
 const exitOf = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<A, E> =>
   Effect.async((resume) => fiber.addObserver(resume))
 
 /** A transport over the `HttpClient` of the context. */
 export const make: Effect.Effect<Service, never, HttpClient.HttpClient> = Effect.gen(function*() {
-  // Closing the scope of a call aborts its exchange, whatever state it is in.
+  // Closing the scope of a call aborts its exchange in any state.
   const client = HttpClient.withScope(yield* HttpClient.HttpClient)
   const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
   const options: RequestInit = { ...Option.getOrUndefined(init), redirect: "manual" }
 
   const send = (request: TransportRequest): Effect.Effect<HttpClientResponse, TransportError, Scope.Scope> =>
     Effect.catchAll(client.execute(httpRequestOf(request)), (error) =>
-      // A client that takes an error status for an error: to us it is an answer.
+      // Some clients fail on an error status: here it is a response.
       error._tag === "ResponseError" && error.reason === "StatusCode"
         ? Effect.succeed(error.response)
         : Effect.fail(transportErrorOf(error)))
 
-  /** To be run where it cannot be interrupted: it aborts what does not come to its end. */
+  /** Run it in an uninterruptible region: it aborts an exchange that does not complete. */
   const exchange = (request: TransportRequest, limits: Limits): Effect.Effect<TransportResponse, TransportError> =>
     Effect.flatMap(Scope.make(), (scope) => {
       const whole = Effect.flatMap(send(request), (response) => {
@@ -168,7 +168,7 @@ export const make: Effect.Effect<Service, never, HttpClient.HttpClient> = Effect
       )
       return Effect.matchCauseEffect(Effect.interruptible(inTrace(provided)), {
         onFailure: (cause) => Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
-        // After a complete one there is nothing to abort, and to abort it all the same costs as much as to send it.
+        // A complete response leaves nothing to abort, and aborting anyway costs as much as sending.
         onSuccess: (response) =>
           response.truncated ? Effect.as(Scope.close(scope, Exit.void), response) : Effect.succeed(response)
       })
@@ -178,7 +178,7 @@ export const make: Effect.Effect<Service, never, HttpClient.HttpClient> = Effect
     request: (request) => {
       const invalid = invalidRequest(request.headers)
       if (invalid !== undefined) return Effect.fail(invalid)
-      // A race with a timer would take two fibers; the exchange in one of its own can be interrupted from outside.
+      // A race with a timer would take two fibers; here the timer interrupts the one fiber of the exchange.
       return Effect.uninterruptibleMask((restore) => {
         let elapsed: TransportError | undefined
         let fiber: Fiber.RuntimeFiber<TransportResponse, TransportError> | undefined

@@ -1,4 +1,4 @@
-/** What goes through a transport, shared by `Transport` and this room. */
+/** Requests and responses of transports, shared by `Transport` and this room. */
 
 /**
  * One request. It is sent once: a transport neither retries nor follows redirects.
@@ -8,21 +8,21 @@
  */
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE"
-  /** Scheme, host and port, without a slash at the end: `https://hooks.example.com`. */
+  /** Scheme, host and port, without a trailing slash: `https://hooks.example.com`. */
   readonly origin: string
   /** Begins with a slash. */
   readonly path: string
-  /** Lower-case names. Values are visible ASCII and blanks. */
+  /** Names are lower case. Values are visible ASCII and blanks. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | undefined
-  /** How long the start of the answer may take, in milliseconds. */
+  /** How long the server may take to begin its response, in milliseconds. */
   readonly responseTimeout: number
-  /** How long the whole exchange may take, the wait for a free connection included, in milliseconds. */
+  /** How long the whole exchange may take, including the wait for a free connection, in milliseconds. */
   readonly timeout: number
 }
 
 /**
- * The answer, with its body read to the end (at most `maxBodyBytes` of it) as UTF-8.
+ * A response with its whole body (up to `maxBodyBytes`) as UTF-8.
  *
  * @since 0.1.0
  * @category models
@@ -33,15 +33,15 @@ export interface TransportResponse {
   readonly header: (name: string) => string | undefined
   readonly body: string
   /**
-   * The body is not whole: it was longer than `maxBodyBytes`, or the connection broke within the body of an error, whose
-   * status says enough. A success whose connection breaks within the body is a `TransportError`.
+   * The body is incomplete: it was longer than `maxBodyBytes`, or the connection broke in the body of an error response, whose
+   * status is enough. If the connection breaks in the body of a success, that is a `TransportError`.
    */
   readonly truncated: boolean
 }
 
 /**
- * How much of an answer a transport reads: 4 MiB. The largest genuine answer is the status of an event with many
- * deliveries of many attempts.
+ * How much of a response body a transport reads: 4 MiB. The largest genuine response is the status of an event with many
+ * deliveries and attempts.
  *
  * @since 0.1.0
  * @category constants

@@ -1,11 +1,11 @@
-/** What a transport does, shared by `Transport` and this room. */
+/** The interface of transports, shared by `Transport` and this room. */
 import type * as Effect from "effect/Effect"
 import type { Abortable, Listener } from "../fiber/callback.js"
 import type { TransportError } from "./error.js"
 import type { TransportRequest, TransportResponse } from "./model.js"
 
 /**
- * What a transport does. `request` is interruptible: interruption aborts the exchange and frees its socket.
+ * A transport. `request` is interruptible: interruption aborts the exchange and frees its socket.
  *
  * @since 0.1.0
  * @category models
@@ -15,8 +15,8 @@ export interface Service {
 }
 
 /**
- * Begins an exchange. Its end goes to the listener: `Effect.succeed` with the answer, or `Effect.fail` with the error. It must
- * not throw.
+ * Starts an exchange. Resumes the listener when it ends: with `Effect.succeed` and the response, or `Effect.fail` and the error.
+ * Must not throw.
  *
  * @since 0.1.0
  * @category models

@@ -1,7 +1,7 @@
-/** Checks of what a call is given beside the payload: each returns why the value cannot be used, or `undefined`. */
+/** Checks of all arguments except the payload. Each returns why the value is invalid, or `undefined`. */
 import { unusableText } from "./payload.js"
 
-/** In bytes. A longer one does not fit into the index rows of the server's database: 503 for ever (protocol section 1.6). */
+/** In bytes. A longer key does not fit into an index row of the server's database: always 503 (protocol section 1.6). */
 const maxKeyLength = 2_048
 
 /** The server's limit, in bytes (protocol section 1.7). */
@@ -18,7 +18,7 @@ export const checkTopic = (topic: unknown): string | undefined => {
   const problem = text(topic)
   if (problem !== undefined) return problem
   const name = topic as string
-  // It travels in a header of each delivery, which Go refuses to write with a control character in it.
+  // Each delivery carries it in a header, and Go refuses to write a header value with a control character.
   if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(name)) {
     return "it has a control character, with which it could be stored but never delivered"
   }
@@ -36,7 +36,7 @@ export const checkIdempotencyKey = (key: unknown): string | undefined => {
   return (key as string).length > maxKeyLength ? `it is longer than ${maxKeyLength} characters: hash it` : undefined
 }
 
-/** The ordering key of the options, beside the one that the payload brings along. */
+/** Checks the ordering key of the options. It must not differ from the one in the payload. */
 export const checkOrderingKey = (key: unknown, inPayload: string | undefined): string | undefined => {
   const problem = text(key)
   if (problem !== undefined) return problem
@@ -49,7 +49,7 @@ export const checkOrderingKey = (key: unknown, inPayload: string | undefined): s
     : undefined
 }
 
-/** The ordering key that a payload brings along. */
+/** Checks the ordering key in a payload. */
 export const checkPayloadOrderingKey = (key: string): string | undefined => {
   const bytes = bytesOf(key, maxOrderingKeyBytes)
   return bytes > maxOrderingKeyBytes
@@ -57,14 +57,14 @@ export const checkPayloadOrderingKey = (key: string): string | undefined => {
     : undefined
 }
 
-/** The length of a text in UTF-8, as far as it matters: at most 3 bytes per UTF-16 unit, so a short one needs no encoding. */
+/** The length of a text in UTF-8, exact only near the limit: a UTF-16 unit takes at most 3 bytes, so short texts always fit. */
 const bytesOf = (text: string, limit: number): number =>
   text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length
 
 export const checkEventId = (id: unknown): string | undefined => {
   const problem = text(id)
   if (problem !== undefined) return problem
-  // URL parsers resolve these even when they are percent-encoded, and another route answers.
+  // URL parsers resolve these even if they are percent-encoded, and the request would reach another route.
   if (id === "." || id === "..") return "it is not an event id"
   return unusableText(id as string)
 }

@@ -1,6 +1,6 @@
-/** Bytes: joined, as text, and random ones. */
+/** Byte arrays: joining, text encodings, random ids. */
 
-/** Pieces of bytes as one; a single piece is itself. `size` is the length of them all. */
+/** Joins byte arrays; a single one is returned as it is. `size` is their total length. */
 export const concat = (pieces: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
   if (pieces.length === 1) return pieces[0]!
   const bytes = new Uint8Array(size)
@@ -12,14 +12,14 @@ export const concat = (pieces: ReadonlyArray<Uint8Array>, size: number): Uint8Ar
   return bytes
 }
 
-/** Bytes as text, two lower-case digits each. */
+/** Encodes bytes in lower-case hexadecimal. */
 export const toHex = (bytes: Uint8Array): string => {
   let hex = ""
   for (const byte of bytes) hex += byte.toString(16).padStart(2, "0")
   return hex
 }
 
-/** The bytes of a base64 text; `undefined` if it is none. */
+/** Decodes base64; `undefined` if the text is invalid. */
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined => {
   let binary: string
   try {
@@ -34,8 +34,8 @@ export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined =>
 }
 
 /**
- * A random UUID, version 4, from the platform's cryptographic source. `randomUUID` is there only in secure contexts; `getRandomValues` is there
- * everywhere.
+ * A random UUID, version 4, from the platform's cryptographic source. `randomUUID` exists only in secure contexts,
+ * `getRandomValues` everywhere.
  */
 export const uuid = (): string => {
   const crypto = globalThis.crypto

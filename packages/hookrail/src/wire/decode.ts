@@ -1,6 +1,6 @@
 /**
- * Reads the bodies of answers. By hand, because the client must not load Schema: that alone takes longer than all the
- * rest of it. A property test holds these readers to the Schemas of `Event` and `Delivery`.
+ * Decodes response bodies. Hand-written, because the client must not load Schema: that alone takes longer than loading the rest
+ * of the client. A property test checks these decoders against the Schemas of `Event` and `Delivery`.
  */
 import type { Attempt, Delivery, EventStatus, Problem } from "./model.js"
 
@@ -20,7 +20,7 @@ const isOptionalString = (u: unknown): u is string | undefined => u === undefine
 
 const isOptionalNumber = (u: unknown): u is number | undefined => u === undefined || typeof u === "number"
 
-/** A list, `null` read as empty; `undefined` if it is none or an item is not as promised. */
+/** Decodes a list, `null` as an empty one; `undefined` if it is not a list or an item is invalid. */
 const list = <A>(u: unknown, item: (u: unknown) => A | undefined): ReadonlyArray<A> | undefined => {
   if (u === null) return []
   if (!Array.isArray(u)) return undefined
@@ -64,7 +64,7 @@ export const acceptedBody = (
 ): { readonly eventId: string; readonly deliveryIds: ReadonlyArray<string> } | undefined => {
   const json = parse(body)
   if (!isObject(json) || typeof json["event_id"] !== "string" || json["event_id"] === "") return undefined
-  // Read as by `list`, but not copied: this is the answer to every send.
+  // Like `list`, but without a copy: this is the response to every send.
   const deliveryIds = json["delivery_ids"] === null ? [] : json["delivery_ids"]
   if (!Array.isArray(deliveryIds) || !deliveryIds.every(isText)) return undefined
   return { eventId: json["event_id"], deliveryIds }
@@ -79,7 +79,7 @@ export const statusBody = (body: string): EventStatus | undefined => {
   return deliveries === undefined ? undefined : { eventId: json["event_id"], topic: json["topic"], deliveries }
 }
 
-/** A problem document, as much of it as is of the promised types; `undefined` if the body is no JSON object. */
+/** Decodes the members of a problem document that have the expected type; `undefined` if the body is not a problem document. */
 export const problemBody = (body: string, clean: (text: string) => string): Problem | undefined => {
   const json = parse(body)
   if (!isObject(json)) return undefined

@@ -1,8 +1,8 @@
-/** Objects that JSON would write as something else than what they mean. */
+/** Detects objects that lose their content in JSON. */
 
 /**
- * Values of Effect, by the symbol they carry: JSON would show how they are built. Recognised without importing Effect. The
- * more special ones come first: an `Option` is an effect too.
+ * Effect's data types, by their symbols: JSON would expose their internals. Recognised without importing Effect. More specific
+ * types come first: an `Option` is an effect too.
  */
 const effectValues: ReadonlyArray<readonly [symbol, string]> = ([
   ["Option", "an Option: unwrap it, for instance with Option.getOrNull"],
@@ -20,13 +20,13 @@ const effectValues: ReadonlyArray<readonly [symbol, string]> = ([
   ["Stream", "a Stream: run it first"]
 ] as const).map(([name, what]) => [Symbol.for(`effect/${name}`), what])
 
-/** Built-in types that `JSON.stringify` writes well, or that are looked at elsewhere. */
+/** Built-in types that `JSON.stringify` writes correctly, or that are checked elsewhere. */
 const harmless = new Set(["Object", "Array", "Arguments", "Boolean", "Number", "String", "Date"])
 
-/** Why an object that is neither a literal nor an array cannot be sent as it is; `undefined` if it can. */
+/** Why an object that is neither a plain object nor an array cannot be sent as it is; `undefined` if it can. */
 export const losesContent = (value: object): string | undefined => {
   if (value instanceof Error) {
-    // One with a `toJSON` says itself what it is.
+    // An error with a `toJSON` defines its own content.
     return "toJSON" in value ? undefined : "an Error would be sent as {}: send its text"
   }
   for (const [symbol, what] of effectValues) {
@@ -37,7 +37,7 @@ export const losesContent = (value: object): string | undefined => {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "binary data is not JSON: send it as base64"
   if (value instanceof Number && !Number.isFinite(value.valueOf())) return `${value} is not a JSON number`
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined
-  // Maps, Blobs, Headers, generators and their like have a name of their own, and nothing that JSON could see.
+  // Maps, Blobs, Headers, generators and the like have their own type name, and no enumerable members.
   const name = Object.prototype.toString.call(value).slice(8, -1)
   return harmless.has(name) || Object.keys(value).length > 0
     ? undefined

@@ -1,7 +1,7 @@
-/** The vocabulary of the wire as plain data, shared by the public modules and the rooms. */
+/** The data types of the protocol, shared by the public modules and the rooms. */
 
 /**
- * The state of a delivery. Newer servers may know more states than this library: any other text is kept as it is.
+ * The state of a delivery. Newer servers may have more states than this library knows: they are passed through unchanged.
  *
  * @since 0.1.0
  * @category models
@@ -17,7 +17,7 @@ export type DeliveryState =
   | (string & {})
 
 /**
- * How an attempt ended. Newer servers may know more: any other text is kept as it is.
+ * How an attempt ended. Newer servers may have more statuses: they are passed through unchanged.
  *
  * @since 0.1.0
  * @category models
@@ -31,12 +31,12 @@ export type AttemptStatus = "success" | "retryable_failure" | "permanent_failure
  * @category models
  */
 export interface Attempt {
-  /** From 1; begins again at 1 after a replay. */
+  /** Counts from 1, and from 1 again after a replay. */
   readonly attemptNo: number
-  /** Rises with every attempt, with gaps, also over a replay. */
+  /** Increases with every attempt, with gaps, even across a replay. */
   readonly claimVersion: number
   readonly status: AttemptStatus
-  /** The answer of the endpoint; absent if there was none. */
+  /** The status that the endpoint answered with; absent if it did not answer. */
   readonly httpStatus?: number | undefined
   /** Why it failed, such as `timeout`, `connection` or `http_500`; absent on success. */
   readonly errorClass?: string | undefined
@@ -51,12 +51,12 @@ export interface Attempt {
  * @category models
  */
 export interface Delivery {
-  /** The same in every attempt: what a receiver finds duplicates by. */
+  /** The same in every attempt: receivers detect duplicates by it. */
   readonly deliveryId: string
   readonly state: DeliveryState
   /** Older attempts have been deleted by the server's retention. */
   readonly attemptsTruncated: boolean
-  /** In the order they were made. */
+  /** In chronological order. */
   readonly attempts: ReadonlyArray<Attempt>
 }
 
@@ -71,13 +71,13 @@ export interface EventAccepted {
   readonly eventId: string
   /** One per matching subscription. Empty: nobody will receive this event. */
   readonly deliveryIds: ReadonlyArray<string>
-  /** The server had this event already, from an earlier request with the same idempotency key. */
+  /** The server already had this event, from an earlier request with the same idempotency key. */
   readonly replayed: boolean
   readonly idempotencyKey: string
 }
 
 /**
- * What has become of an event.
+ * The status of an event.
  *
  * @since 0.1.0
  * @category models
@@ -89,7 +89,7 @@ export interface EventStatus {
 }
 
 /**
- * The problem document of the server (protocol section 1.4). A member of another type than promised is left out.
+ * The problem document of the server (protocol section 1.4). Members of unexpected types are left out.
  *
  * @since 0.1.0
  * @category models
@@ -102,7 +102,7 @@ export interface Problem {
 }
 
 /**
- * What an `InvalidArgumentError` is about.
+ * Which argument an `InvalidArgumentError` is about.
  *
  * @since 0.1.0
  * @category models
@@ -123,9 +123,9 @@ export type Argument =
  * What is known about the event after a send failed.
  *
  * - `"not-sent"`: no request reached the server. Nothing is stored.
- * - `"refused"`: the server answered that it does not take the event. Nothing is stored.
- * - `"unknown"`: a request went out and no conclusive answer came back. Send again with the same idempotency key and
- *   the same bytes: the server then stores the event once (protocol section 1.6).
+ * - `"refused"`: the server refused the event. Nothing is stored.
+ * - `"unknown"`: a request was sent and no conclusive answer came back. Send again with the same idempotency key and the same
+ *   bytes: the server then stores the event once (protocol section 1.6).
  *
  * @since 0.1.0
  * @category models

@@ -1,7 +1,7 @@
-/** Which events have to keep their order: by the payload that goes out, not by the one that was passed in. */
+/** Finds the ordering key of an event, in the JSON that is sent rather than in the object that was passed. */
 import { encode, payloadOf, topicText } from "./payload.js"
 
-/** A payload, and the ordering key that it brings along (protocol section 1.7). */
+/** A payload and the ordering key in it (protocol section 1.7). */
 export interface Ordered {
   readonly payload: unknown
   readonly orderingKey: string | undefined
@@ -10,8 +10,8 @@ export interface Ordered {
 const anyTopic = topicText("")
 
 /**
- * Finds the ordering key of a payload. Where that takes the JSON of it, for a `toJSON` or a getter may decide, the payload is
- * replaced by what that JSON says: neither is asked a second time.
+ * Finds the ordering key in a payload. If a `toJSON` or a getter may decide it, the payload is encoded and replaced by the parsed
+ * JSON, so that neither is called a second time.
  */
 export const orderedPayload = (payload: unknown): Ordered => {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
@@ -24,7 +24,7 @@ export const orderedPayload = (payload: unknown): Ordered => {
       return { payload, orderingKey: member?.value === "" ? undefined : member?.value ?? undefined }
     }
   } catch {
-    // A getter or a proxy that throws: whoever sends the event meets it again, and reports it.
+    // A getter or a proxy threw. Sending the event fails in the same way, and reports it.
     return { payload, orderingKey: undefined }
   }
   const encoded = encode(anyTopic, payload)

@@ -1,28 +1,28 @@
 /**
- * From a payload to the bytes of the request body, refusing on the way what the server or its database would refuse.
+ * Encodes a payload into the bytes of the request body, and refuses what the server or its database would refuse.
  *
- * The hot path is one walk over the value, one `JSON.stringify`, and one UTF-8 encoding. Only a payload that fails is
- * walked again, to say where and why.
+ * The hot path is one walk over the value, one `JSON.stringify`, and one UTF-8 encoding. Only a payload that fails is walked
+ * again, to find out where and why.
  */
 import { losesContent } from "./lossy.js"
 
-/** The largest `payload` text that the server takes, in bytes (protocol section 1.3). */
+/** The largest `payload` text that the server accepts, in bytes (protocol section 1.3). */
 export const maxPayloadBytes = 262_144
 
 /** The largest request body that the server reads, in bytes (protocol section 1.3). */
 export const maxRequestBytes = maxPayloadBytes + 4_096
 
-/** The server's JSON decoder gives up beyond 10,000 levels, PostgreSQL a little earlier; the envelope is one more. */
+/** The server's JSON decoder fails beyond 10,000 levels, PostgreSQL slightly earlier; the envelope adds one level. */
 const maxDepth = 9_900
 
 const encoder = new TextEncoder()
 
-/** Node's own, where it is: it has no types here. */
+/** Node's `Buffer`, if there is one; untyped here. */
 const { Buffer } = globalThis as { readonly Buffer?: { readonly from: (text: string, encoding: "utf8") => Uint8Array } }
 
 /**
- * Text as UTF-8. Node's `Buffer` takes small ones from a pool; `TextEncoder` allocates memory outside of the heap for
- * each, which costs more than to encode it.
+ * Encodes text in UTF-8. Node's `Buffer` takes small buffers from a pool; `TextEncoder` allocates each outside of the heap, which
+ * costs more than the encoding.
  */
 const utf8 = (text: string): Uint8Array => Buffer === undefined ? encoder.encode(text) : Buffer.from(text, "utf8")
 
@@ -30,13 +30,13 @@ export interface Encoded {
   readonly _tag: "Encoded"
   /** The whole request body: `{"topic":...,"payload":...}`. */
   readonly body: Uint8Array
-  /** Where the payload begins in it. It ends one byte before the body does. */
+  /** The offset of the payload in the body. It ends one byte before the body does. */
   readonly payloadStart: number
-  /** The ordering key that the payload brings along. */
+  /** The ordering key in the payload. */
   readonly orderingKey: string | undefined
 }
 
-/** The payload's own bytes, exactly as the server fingerprints them. */
+/** The bytes of the payload, exactly as the server fingerprints them. */
 export const payloadOf = ({ body, payloadStart }: Encoded): Uint8Array => body.subarray(payloadStart, body.length - 1)
 
 export interface Refused {
@@ -45,7 +45,7 @@ export interface Refused {
   readonly reason: string
 }
 
-/** Larger than the server takes, in bytes. */
+/** The event is larger than the server accepts. */
 export interface TooLarge {
   readonly _tag: "TooLarge"
   readonly bytes: number
@@ -53,8 +53,8 @@ export interface TooLarge {
 }
 
 /**
- * Whether every part of a value survives `JSON.stringify` unchanged. With `false` it takes a copy (`copyOf`), which says what
- * is wrong, or resolves each `toJSON`: those may be called only once.
+ * Whether `JSON.stringify` keeps every part of a value unchanged. If not, `copyOf` says what is wrong, or makes a copy in which
+ * each `toJSON` is resolved: those may be called only once.
  */
 const isJson = (value: unknown, depth: number): boolean => {
   switch (typeof value) {
@@ -81,7 +81,7 @@ const isJson = (value: unknown, depth: number): boolean => {
   if (typeof (value as WithToJSON).toJSON === "function") return false
   for (const key in value) {
     const member = (value as Record<string, unknown>)[key]
-    // An optional property that is not set: left out, as everywhere in JSON.
+    // An undefined property is left out, as usual in JSON.
     if (member !== undefined && !isJson(member, depth + 1)) return false
   }
   return true
@@ -89,7 +89,7 @@ const isJson = (value: unknown, depth: number): boolean => {
 
 const isJsonInstance = (value: object, depth: number): boolean => {
   const { toJSON } = value as WithToJSON
-  // The `toJSON` of dates has no side effects; of one that is not valid it is `null`.
+  // The `toJSON` of a date has no side effects, but that of an invalid one returns `null`.
   if (toJSON === Date.prototype.toJSON && value instanceof Date) return !Number.isNaN(value.getTime())
   if (typeof toJSON === "function" || losesContent(value) !== undefined) return false
   for (const key of Object.keys(value)) {
@@ -103,7 +103,7 @@ interface WithToJSON {
   readonly toJSON?: unknown
 }
 
-/** Why a text cannot be kept by UTF-8 and PostgreSQL; `undefined` if it can. */
+/** Why UTF-8 or PostgreSQL cannot store a text; `undefined` if they can. */
 export const unusableText = (text: string): string | undefined => {
   if (text.includes("\u0000")) return "the character U+0000 cannot be stored: the server would answer 503 for ever"
   for (let i = 0; i < text.length; i++) {
@@ -116,20 +116,20 @@ export const unusableText = (text: string): string | undefined => {
   return undefined
 }
 
-/** A string as it may be shown in a path: `.name` if it reads as a name, else `["any text"]`. */
+/** A key as a step of a path: `.name` for an identifier, else `["any text"]`. */
 const step = (key: string): string => {
   if (/^[A-Za-z_$][\w$]{0,63}$/.test(key)) return `.${key}`
   return `[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}...` : key)}]`
 }
 
-/** What is wrong with a payload, and where. Thrown within this module only. */
+/** What is wrong with a payload, and where. Thrown only within this module. */
 class Fault {
   constructor(readonly path: string, readonly reason: string) {}
 }
 
 /**
- * A payload as `JSON.stringify` understands it, with nothing left to interpret: the result of each `toJSON`, called once with
- * its key. Throws a `Fault` for what cannot be sent. The slow twin of `isJson`.
+ * Copies a payload into plain JSON values, and calls each `toJSON` once, with its key. Throws a `Fault` for what cannot be sent.
+ * The slow counterpart of `isJson`.
  */
 const copyOf = (value: unknown, key: string, path: string, ancestors: Set<object>): unknown => {
   switch (typeof value) {
@@ -173,7 +173,7 @@ const copyOf = (value: unknown, key: string, path: string, ancestors: Set<object
   return copy
 }
 
-/** The result of a `toJSON` is not asked for its own, and may be the object itself. */
+/** The `toJSON` of a result is not called again. The result may be the object itself. */
 const copyOfResult = (result: unknown, from: object, key: string, path: string, ancestors: Set<object>): unknown => {
   if (typeof result !== "object" || result === null) {
     return result === undefined
@@ -198,7 +198,7 @@ const copyOfMembers = (value: object, path: string, ancestors: Set<object>): unk
   if (value instanceof Number || value instanceof String || value instanceof Boolean) {
     return copyOf(value.valueOf(), "", path, ancestors)
   }
-  // Without a prototype a member may have any name.
+  // Without a prototype, so that a member may have any name.
   const copy = Object.create(null) as Record<string, unknown>
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined || (key === "toJSON" && typeof member === "function")) continue
@@ -237,13 +237,13 @@ const stringify = (payload: unknown): string => {
     return JSON.stringify(copy)
   }
   const text = JSON.stringify(payload)
-  // `JSON.stringify` escapes U+0000 and lone surrogates, so a text without `\u` has neither. Other control characters are
-  // escaped too, and are fine: only a walk tells them apart.
+  // `JSON.stringify` escapes U+0000 and lone surrogates, so a text without `\u` has neither. It also escapes other control
+  // characters, which are fine: only a walk can tell.
   if (text.includes("\\u")) copyOf(JSON.parse(text), "", "$", new Set())
   return text
 }
 
-/** A topic as it stands in every body of its events. */
+/** A topic as it appears in the body of its events. */
 export interface TopicText {
   readonly json: string
   /** The length of `json` in UTF-8. */
@@ -255,7 +255,7 @@ export const topicText = (topic: string): TopicText => {
   return { json, bytes: encoder.encode(json).length }
 }
 
-/** Encodes an event once. Never throws, whatever the payload does. */
+/** Encodes an event. Never throws, whatever the payload does. */
 export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | TooLarge => {
   let text: string
   let orderingKey: string | undefined
@@ -267,7 +267,7 @@ export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | 
   }
   if (text.length > maxPayloadBytes) return tooLarge(encoder.encode(text).length)
   const body = utf8(`{"topic":${topic.json},"payload":${text}}`)
-  // What is not payload is `{"topic":`, the topic, `,"payload":` and `}`.
+  // The payload follows `{"topic":`, the topic and `,"payload":`.
   const start = 20 + topic.bytes
   const bytes = body.length - 1 - start
   if (bytes > maxPayloadBytes) return tooLarge(bytes)
@@ -275,7 +275,7 @@ export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | 
   return { _tag: "Encoded", body, payloadStart: start, orderingKey }
 }
 
-/** The ordering key that the server finds in a payload: a text at its top level that is not empty (protocol section 1.7). */
+/** The ordering key that the server finds in a payload: a non-empty text at its top level (protocol section 1.7). */
 const orderingKeyIn = (text: string): string | undefined => {
   if (!text.includes("\"ordering_key\"")) return undefined
   const payload: unknown = JSON.parse(text)

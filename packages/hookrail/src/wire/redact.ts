@@ -1,9 +1,9 @@
-/** Keeps secrets out of texts that come from outside and end in an error. */
+/** Removes secrets from foreign texts that become part of an error. */
 
 /** Producer keys, admin tokens and endpoint secrets, by their prefixes (protocol section 3). */
 const secret = /(hk|hkadm|whsec)_[A-Za-z0-9_-]+/g
 
-/** The text without anything that looks like a secret of Hookrail's, and without `known`, whatever that looks like. */
+/** Redacts everything that looks like a Hookrail secret, and `known`, whatever it looks like. */
 export const redact = (text: string, known?: string): string => {
   const clean = known === undefined || known === "" ? text : text.split(known).join("***")
   return clean.replace(secret, "$1_***")
@@ -11,7 +11,7 @@ export const redact = (text: string, known?: string): string => {
 
 /** The start of a body for an error message: at most 200 characters, one line, without secrets. */
 export const excerpt = (body: string, known: string): string => {
-  // Redacted before it is cut: the cut could leave the first half of a secret that is no longer known as one.
+  // Redact before cutting: a secret that is cut in half would no longer be recognised.
   const text = redact(body, known).replace(/[\u0000-\u001f\u007f\s]+/g, " ").trim()
   return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }

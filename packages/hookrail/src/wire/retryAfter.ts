@@ -1,4 +1,4 @@
-/** Parsing of the `Retry-After` header: whole seconds, or one of the three date forms of HTTP. */
+/** Parses the `Retry-After` header: whole seconds, or one of the three date formats of HTTP. */
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -7,7 +7,7 @@ const rfc850 =
   /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT$/
 const asctime = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/
 
-/** An HTTP date as milliseconds since 1970, or `undefined` if it is none. Stricter than `Date.parse`, on purpose. */
+/** Parses an HTTP date into milliseconds since 1970; `undefined` if it is invalid. Stricter than `Date.parse`, on purpose. */
 export const parseHttpDate = (text: string, now: number): number | undefined => {
   let match = imf.exec(text)
   if (match !== null) return instant(match[3], match[2], match[1], match[4], match[5], match[6])
@@ -15,7 +15,7 @@ export const parseHttpDate = (text: string, now: number): number | undefined => 
   if (match !== null) return instant(match[6], match[1], match[2], match[3], match[4], match[5])
   match = rfc850.exec(text)
   if (match === null) return undefined
-  // A year of two digits that seems more than 50 years ahead lies in the past (RFC 9110, section 5.6.7).
+  // A two-digit year that appears to be more than 50 years ahead is in the past (RFC 9110, section 5.6.7).
   const thisYear = new Date(now).getUTCFullYear()
   const year = thisYear - (thisYear % 100) + Number(match[3])
   return instant(`${year > thisYear + 50 ? year - 100 : year}`, match[2], match[1], match[4], match[5], match[6])
@@ -39,8 +39,8 @@ const instant = (
 }
 
 /**
- * How long the server asks to wait, in milliseconds from `now`, never negative; `undefined` if the header is absent or
- * is neither seconds nor a date. Digits are ASCII digits only.
+ * How long the server asks to wait, in milliseconds from `now`, never negative. `undefined` if the header is absent, or neither
+ * seconds nor a date. Only ASCII digits count.
  */
 export const parseRetryAfter = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined

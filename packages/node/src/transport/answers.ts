@@ -1,23 +1,23 @@
 /**
- * Hands answers over together: when the sockets that have something to read in a turn of the event loop are all read.
+ * Hands responses over in batches: after all sockets that are readable in this turn of the event loop have been read.
  *
- * Under load there are dozens of them. To read one, go on with what waited for it, and write the next request, before the
- * next socket has its turn, means to run through all of the code for each: it falls out of the processor's caches every
- * time. To read all, and then go on with all, costs a quarter less, and up to half where more than a few steps follow.
+ * Under load that is dozens of sockets. Reading one, running the code that waited for it, and writing the next request before
+ * the next socket is read, runs through all of the code once per socket and evicts it from the processor's caches each time.
+ * Reading all sockets first costs a quarter less, and up to half if more than a few steps follow.
  */
 
 export interface Answer {
-  /** The one that came after it. Only `Answers` touches it. */
+  /** The next answer. Only `Answers` uses it. */
   next: Answer | undefined
-  /** Gives it to whoever waits for it. */
+  /** Passes it to its listener. */
   readonly handOver: () => void
 }
 
-/** The real one, whatever tests put in its place later. */
+/** The real `setImmediate`, even if tests replace the global one later. */
 const atEndOfTurn = setImmediate
 
 export class Answers {
-  // A list, not an array: V8 would take its arrays for long-lived, and then each keeps what was in it.
+  // A linked list: V8 would treat arrays as long-lived, and a dead one keeps its former contents alive.
   private first: Answer | undefined
   private last: Answer | undefined
 
@@ -43,7 +43,7 @@ export class Answers {
         current.handOver()
       }
     } finally {
-      // One that throws does not keep the others from theirs.
+      // If one throws, the rest are handed over in the next batch.
       while (answer !== undefined) {
         const rest = answer
         answer = rest.next

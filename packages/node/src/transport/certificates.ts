@@ -1,6 +1,6 @@
 /**
- * Certificates and keys, checked and parsed once. A client that parses them for each connection is slow, and `node:tls`
- * passes over a `ca` that is none without a word.
+ * Checks and parses certificates and keys once: parsing them per connection is slow, and `node:tls` silently ignores an invalid
+ * `ca`.
  */
 import type * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -9,7 +9,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import { createSecureContext, type SecureContext } from "node:tls"
 import { checked, wrong } from "./checked.js"
 
-/** PEM, as it is read from a file. */
+/** PEM, as read from a file. */
 export type Pem = string | Uint8Array
 
 export interface CertificateOptions {
@@ -20,10 +20,10 @@ export interface CertificateOptions {
   readonly pfx?: Uint8Array | undefined
 }
 
-/** `undefined` stands for what Node does by itself. */
+/** `undefined` means Node's defaults. */
 export interface SecureContexts {
   readonly server: SecureContext | undefined
-  /** A proxy is not shown the certificate of the client. */
+  /** Without the client certificate: a proxy must not see it. */
   readonly proxy: SecureContext | undefined
 }
 
@@ -55,7 +55,7 @@ const certificatesOf = (option: string, pem: string): ReadonlyArray<X509Certific
 }
 
 const keyOf = (key: string, passphrase: string | undefined): KeyObject => {
-  // The codes of OpenSSL's errors differ from version to version; the text of the key does not.
+  // The codes of OpenSSL's errors differ between versions; the text of the key does not.
   const isEncrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(key)
   if (isEncrypted && passphrase === undefined) throw wrong("passphrase", "is missing: `key` is encrypted")
   try {
@@ -66,7 +66,7 @@ const keyOf = (key: string, passphrase: string | undefined): KeyObject => {
   }
 }
 
-/** The error names the option, and never shows what is in it. */
+/** Fails with the name of an invalid option, never with its value. */
 export const secureContexts = (options: CertificateOptions): Effect.Effect<SecureContexts, HookrailConfigError> =>
   checked(() => contextsOf(options))
 

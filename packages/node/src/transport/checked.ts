@@ -1,4 +1,4 @@
-/** Checks of options: what is wrong with one is thrown where it is found, and becomes the error of an effect here. */
+/** Checks of options throw a `HookrailConfigError` where they find it; `checked` turns it into the error of an effect. */
 import * as Effect from "effect/Effect"
 import { HookrailConfigError } from "hookrail/HookrailError"
 

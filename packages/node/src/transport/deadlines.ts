@@ -1,17 +1,17 @@
 /**
- * Time limits for things of which there are many at a time and hardly any takes too long: they share one timer. A timer for
- * each costs more than to keep all of them together.
+ * Time limits for many concurrent operations, few of which time out: they share one timer, since a timer for each costs more than
+ * keeping track of all of them.
  */
 
-/** The longest delay `setTimeout` takes; more would fire at once. */
+/** The longest delay that `setTimeout` supports; a longer one would fire at once. */
 export const maxDelay = 2 ** 31 - 1
 
 export interface Limited {
-  /** The earliest moment at which it could have taken too long, by `performance.now()`, in milliseconds. */
+  /** The earliest time at which a limit may be exceeded, by `performance.now()`, in milliseconds. */
   due: number
-  /** Where it is among the others. Only `Deadlines` touches it. */
+  /** Its index in the list. Only `Deadlines` uses it. */
   slot: number
-  /** That moment is here. If there is still time, it moves `due`; otherwise it leaves. */
+  /** Called when it is due. It either moves `due`, if there is time left, or deletes itself. */
   readonly onDue: (now: number) => void
 }
 
@@ -19,11 +19,11 @@ export interface Limited {
 export const isDue = ({ due }: Limited, now: number): boolean => due - now < 1
 
 export class Deadlines {
-  // In no order. A set would be made anew every few dozen requests, each old table pointing to the next: once one of them
-  // is taken for long-lived by V8, so are all that follow, with all that was in them.
+  // Unordered. A set is rehashed every few dozen requests, and each old table points to the next: once V8 treats one as
+  // long-lived, all later ones become so too, with all of their former contents.
   private readonly items: Array<Limited> = []
   private timer: NodeJS.Timeout | undefined
-  /** When the timer fires. It is not disarmed when its item leaves: it finds nothing due, and looks for the next. */
+  /** When the timer fires. Deleting its item does not clear it: it then finds nothing due and is set for the next item. */
   private firesAt = Infinity
 
   add(item: Limited): void {
@@ -44,7 +44,7 @@ export class Deadlines {
   private arm(due: number, now: number): void {
     clearTimeout(this.timer)
     this.firesAt = due
-    // Unreferenced: what waits has a socket, and that is what keeps the process alive.
+    // Unreferenced: the sockets of waiting items keep the process alive.
     this.timer = setTimeout(() => this.fire(), Math.min(due - now, maxDelay)).unref()
   }
 
@@ -52,7 +52,7 @@ export class Deadlines {
     const now = performance.now()
     this.firesAt = Infinity
     let next = Infinity
-    // Those that are due leave, and others may come.
+    // A copy, since items may be deleted and added meanwhile.
     for (const item of [...this.items]) {
       if (isDue(item, now)) item.onDue(now)
     }

@@ -1,5 +1,5 @@
 /**
- * One exchange over undici's connection pool, by its callbacks.
+ * One exchange over undici's connection pool, on its callback interface.
  */
 import * as Exit from "effect/Exit"
 import type { Abortable, Listener, TransportRequest, TransportResponse } from "hookrail/Transport"
@@ -10,18 +10,17 @@ import type { Deadlines, Limited } from "./deadlines.js"
 import { isDue } from "./deadlines.js"
 import { type Proxy, proxyCode, refusal } from "./proxy.js"
 
-/** What undici's errors have in common. */
 interface NetworkError extends Error {
   readonly code?: string | undefined
 }
 
-/** Given to undici where an exchange is dropped; it reaches nobody. */
+/** Passed to undici to drop an exchange; never reported. */
 const dropped = new Error("the exchange is over")
 
-/** The code of the error that a connector gives where a connection takes too long. */
+/** The code of the error if connecting takes too long. */
 export const connectTimeoutCode = "UND_ERR_CONNECT_TIMEOUT"
 
-/** Whether a header is called `name`, which is in lower case. */
+/** Whether the name of a header is `name`, which must be in lower case. */
 const isNamed = (raw: Buffer, name: string): boolean =>
   raw.length === name.length && raw.toString("latin1").toLowerCase() === name
 
@@ -34,7 +33,7 @@ const headerOf = (rawHeaders: ReadonlyArray<Buffer>, name: string): string | und
 
 const decode = (bytes: Buffer): string => {
   const text = bytes.toString("utf8")
-  // As `TextDecoder` does on the other transports.
+  // Drop the byte order mark, as `TextDecoder` does on the other transports.
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
@@ -49,35 +48,35 @@ interface DispatchOptions {
   body: Uint8Array | null
 }
 
-/** The way to the server, where it is not a direct one. */
+/** An indirect route to the server. */
 export interface Via {
   readonly proxy: Proxy
-  /** It reads the request and answers it, instead of passing bytes through a tunnel. */
+  /** Whether the proxy reads and forwards the request, instead of tunnelling bytes. */
   readonly forwards: boolean
 }
 
 type State =
-  /** In the queue of the pool, or its connection is being established: nothing has left. */
+  /** Queued in the pool, or its connection is being established: nothing was sent. */
   | "waiting"
-  /** On the wire. */
+  /** The request was sent, at least in part. */
   | "sent"
-  /** The headers of the answer are here. */
+  /** The response headers have arrived. */
   | "answering"
   | "done"
 
 /**
- * One request on its way through undici.
+ * One request through undici.
  *
- * It is a handler of undici's older interface (`onConnect`, `onHeaders`, ...), since that is the one undici 7 works
- * with: a handler of the newer interface costs two more objects and an eagerly parsed header record per request.
+ * It implements undici's older handler interface (`onConnect`, `onHeaders`, ...), because undici 7 uses that internally: a
+ * handler of the newer interface costs two more objects and an eagerly parsed header record per request.
  */
 export class UndiciExchange implements Abortable, Limited, Answer {
-  /** Undici did not even take the request: an invalid header or path. */
+  /** Undici rejected the request because of an invalid header or path. */
   refused = false
-  /** Set by the client that the request goes through. */
+  /** Set by the undici client that dispatches the request. */
   via: Via | undefined
 
-  /** The earliest moment at which any limit could be exceeded; only then it is looked at which one applies. */
+  /** The earliest time at which any limit may be exceeded; `onDue` determines which one applies. */
   due: number
   slot = -1
   next: Answer | undefined
@@ -88,7 +87,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   private readonly responseTimeout: number
   private readonly timeout: number
   private options: DispatchOptions | undefined
-  /** Given by undici: destroys the connection. */
+  /** Destroys the connection. Provided by undici. */
   private destroy: Abort | undefined
   private status = 0
   private rawHeaders = noHeaders
@@ -118,7 +117,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
       headers: request.headers,
       body: request.body ?? null
     }
-    // Undici's types do not know how little of a handler its older interface needs.
+    // Undici's types require more of a handler than its older interface uses.
     pool.dispatch(this.options, this as unknown as Dispatcher.DispatchHandler)
   }
 
@@ -131,7 +130,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   }
 
   onHeaders(status: number, rawHeaders: ReadonlyArray<Buffer>): boolean {
-    // 1xx only announces the answer.
+    // Skip 1xx, which only precedes the response.
     if (status >= 200 && this.state === "sent") {
       if (status === 407 && this.via?.forwards === true) {
         this.refusedBy(this.via.proxy)
@@ -168,8 +167,8 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     this.refused = state === "waiting" &&
       (error.code === "UND_ERR_INVALID_ARG" || error.code === "UND_ERR_NOT_SUPPORTED")
     if (state === "answering" && this.status >= 400) {
-      // A server that answers before it has read the whole request may reset the connection right after. Its verdict is
-      // in the status; only a success needs its body.
+      // A server that responds before it has read the whole request may reset the connection right afterwards. The status of
+      // an error is enough; only a success needs its body.
       this.respond(true)
     } else if (error.code === connectTimeoutCode && state === "waiting") {
       this.timedOut("connect", this.connectTimeout)
@@ -190,7 +189,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     }
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Drops the exchange without calling the listener. */
   abort(): void {
     this.response = undefined
     if (this.state === "done") return
@@ -199,15 +198,15 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     this.drop(destroy, options)
   }
 
-  /** Destroys the connection, or else lets go of the body: the rest stays in the queue until `onConnect` meets it. */
+  /** Destroys the connection. Without one, only the body is released; the request stays queued until `onConnect`. */
   private drop(destroy: Abort | undefined, options: DispatchOptions | undefined): void {
     if (destroy !== undefined) destroy(dropped)
     else if (options !== undefined) options.body = null
   }
 
   /**
-   * The exchange is over. It lets go of everything: otherwise the garbage collector takes most of it for long-lived, which
-   * doubles its work under load.
+   * Ends the exchange and clears all references: otherwise the garbage collector promotes most of it to the old generation,
+   * which doubles its work under load.
    */
   private end(): void {
     this.state = "done"
@@ -258,7 +257,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     if (response !== undefined) this.listener.resume(Exit.succeed(response))
   }
 
-  /** It has read the event, but passed nothing on: to the server nothing was sent. */
+  /** The proxy has read the event but forwarded nothing, so nothing was sent to the server. */
   private refusedBy(proxy: Proxy): void {
     const description = refusal(proxy, 407, "the request")
     const { destroy } = this
@@ -266,7 +265,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     destroy?.(dropped)
   }
 
-  /** As long as it waits, nothing has left. */
+  /** While it waits for a connection, nothing was sent. */
   private get phase(): TransportError["phase"] {
     return this.state === "waiting" ? "connect" : this.state === "sent" ? "response" : "body"
   }

@@ -1,9 +1,9 @@
-/** Undici's connection pools, one per origin, and an account of every socket. */
+/** Undici's connection pools, one per origin, and a record of every socket. */
 import type { Abortable, Listener, TransportError, TransportRequest, TransportResponse } from "hookrail/Transport"
 import type { Socket } from "node:net"
 import type { buildConnector, Client as UndiciClient, Dispatcher, Pool as UndiciPool } from "undici"
-// The inner modules of undici, because its index also loads fetch, caches, mocks and WebSocket: most of its start-up
-// time. They carry no declarations; the types are those of the index. `undici.test.ts` holds them to it.
+// Internal modules of undici, because its index also loads fetch, caches, mocks and WebSocket, which take most of its start-up
+// time. They have no declarations; the types are those of the index, and `undici.test.ts` checks that they match.
 // @ts-expect-error no declarations
 import connectModule from "undici/lib/core/connect.js"
 // @ts-expect-error no declarations
@@ -33,8 +33,8 @@ export interface Settings {
 }
 
 /**
- * A client that stays in the pool when it refuses a request. The pool takes `false` for "busy until the next drain
- * event", but after a request that undici finds invalid no such event comes: the pool would lose the connection.
+ * A client that stays available to the pool after it rejects a request. The pool treats `false` as "busy until the next drain
+ * event", but after an invalid request that event never comes, and the pool would lose the connection.
  */
 class PooledClient extends Client {
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
@@ -42,7 +42,7 @@ class PooledClient extends Client {
   }
 }
 
-/** One whose connections lead through a proxy. Without a tunnel, it is the proxy that reads the request. */
+/** A client whose connections go through a proxy. Without a tunnel, the proxy itself reads the request. */
 class ProxiedClient extends PooledClient implements Via {
   readonly forwards: boolean
   private readonly destination: string
@@ -76,8 +76,8 @@ interface Parser {
 }
 
 /**
- * Undici ends a connection on `100 Continue`, which it never asks for. Some proxies send it all the same; it says no more
- * than any other 1xx, and those are skipped.
+ * Undici ends a connection on `100 Continue`, because it never asks for it. Some proxies send it anyway; here it is skipped like
+ * any other 1xx.
  */
 function onHeadersComplete(this: Parser, status: number, upgrade: boolean, keepAlive: boolean): number {
   const original = (Object.getPrototypeOf(this) as Parser).onHeadersComplete
@@ -91,7 +91,7 @@ const skipContinue = (socket: Socket): void => {
 
 export class Pools {
   private readonly pools = new Map<string, UndiciPool>()
-  /** Undici forgets some of its connections, such as those still being established. */
+  /** All sockets: undici does not keep track of some, such as those that are still connecting. */
   private readonly sockets = new Set<Socket>()
   private readonly toServer: Connector
   private readonly connector: buildConnector.connector
@@ -148,7 +148,7 @@ export class Pools {
     return pool
   }
 
-  /** Limits what it takes to connect, and keeps account of the sockets. */
+  /** Limits the time to connect, and keeps track of the sockets. */
   private inTime(connect: Connect): buildConnector.connector {
     const { connectTimeout } = this.settings
     return (options, callback) => {
@@ -175,5 +175,5 @@ export class Pools {
 }
 
 const connectorOf = (secureContext: SecureContexts["server"]): Connector =>
-  // Undici's own connect timeout is off, since it is half a second to a second late.
+  // Undici's own connect timeout is disabled: it is half a second to a second late.
   makeConnector({ timeout: 0, allowH2: false, ...(secureContext === undefined ? {} : { secureContext }) })

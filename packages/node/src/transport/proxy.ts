@@ -1,6 +1,5 @@
 /**
- * Which proxy a request goes through: the one of the options, or that of the environment, by the rules of curl and of most
- * others.
+ * Chooses the proxy of a request: from the options, or from the environment by the conventions of curl and most other clients.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -10,17 +9,17 @@ import type { HookrailConfigError } from "hookrail/HookrailError"
 import { BlockList, isIP } from "node:net"
 import { checked, wrong } from "./checked.js"
 
-/** An HTTP proxy, and what it is told about who we are. */
+/** An HTTP proxy and its credentials. */
 export class Proxy {
-  /** Its URL, without credentials: fit for messages. */
+  /** Its URL without credentials, for messages. */
   readonly name: string
   readonly protocol: string
-  /** With the port, if it is not the usual one. */
+  /** With the port, unless it is the default one. */
   readonly host: string
   /** Without brackets. */
   readonly hostname: string
   readonly port: string
-  /** Private at run time as well, so that nothing that prints an object finds it. */
+  /** Private at run time too, so that printing the object does not reveal it. */
   readonly #authorization: string | undefined
 
   constructor(url: URL, authorization: string | undefined) {
@@ -38,10 +37,10 @@ export class Proxy {
   }
 }
 
-/** The code of Node for a proxy that opens no tunnel. */
+/** Node's error code for a proxy that does not open a tunnel. */
 export const proxyCode = "ERR_PROXY_TUNNEL"
 
-/** Why a proxy does not do what it is asked for. */
+/** Describes the refusal of a proxy. */
 export const refusal = (proxy: Proxy, status: number, what: string): string =>
   status === 407
     ? `the proxy ${proxy.name} refused ${what} (407): ${
@@ -60,7 +59,7 @@ const unbracketed = (hostname: string): string => hostname.startsWith("[") ? hos
 
 const example = "such as \"http://proxy.example.com:3128\""
 
-/** Throws a `HookrailConfigError` that does not show the URL: it may hold a password. */
+/** Throws a `HookrailConfigError` without the URL, which may contain a password. */
 const parse = (option: string, input: unknown): Proxy => {
   const value = Redacted.isRedacted(input) ? Redacted.value(input) : input
   const text = value instanceof URL ? value.href : value
@@ -68,7 +67,7 @@ const parse = (option: string, input: unknown): Proxy => {
   let url: URL
   let authorization: string | undefined
   try {
-    // Without a scheme, as everybody takes it from the environment.
+    // The scheme is optional, as other clients allow in the environment.
     url = new URL(text.includes("://") ? text.trim() : `http://${text.trim()}`)
     if (url.username !== "" || url.password !== "") {
       const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
@@ -93,11 +92,11 @@ const familyOf = (address: string): "ipv4" | "ipv6" => isIP(address) === 6 ? "ip
 
 const contains = (list: BlockList, host: string): boolean => isIP(host) !== 0 && list.check(host, familyOf(host))
 
-/** 127.0.0.0/8, ::1, and the names that stand for them. */
+/** 127.0.0.0/8, ::1, and their names. */
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host.endsWith(".localhost") || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
 
-/** One entry of `NO_PROXY`: `host`, `.host`, `*.host`, an address or a block of them, each with or without a port. */
+/** One entry of `NO_PROXY`: `host`, `.host`, `*.host`, an address or a CIDR block, each with or without a port. */
 class NoProxy {
   private readonly host: string
   private readonly port: string | undefined
@@ -126,7 +125,7 @@ const blockOf = (text: string): BlockList | undefined => {
   return block
 }
 
-/** Whether `NO_PROXY` names an origin. A loopback address never goes through a proxy of the environment. */
+/** Whether an origin is reached directly: `NO_PROXY` lists it, or it is a loopback address. */
 const exceptionsOf = (noProxy: string): (host: string, port: string) => boolean => {
   const entries = noProxy.split(/[\s,]+/).filter((entry) => entry !== "")
   if (entries.includes("*")) return () => true
@@ -134,7 +133,7 @@ const exceptionsOf = (noProxy: string): (host: string, port: string) => boolean 
   return (host, port) => isLoopback(host) || exceptions.some((exception) => exception.fits(host, port))
 }
 
-/** What is set, by name. */
+/** Environment variables by name. */
 type Variables = Readonly<Record<string, string | undefined>>
 
 const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "REQUEST_METHOD"]
@@ -150,10 +149,10 @@ const readVariables: Effect.Effect<Variables, HookrailConfigError> = Effect.susp
   )
 )
 
-/** The variable that counts: in lower case if it is set, even to nothing, else in upper case. */
+/** The variable that applies: the lower-case one if it is set, even to an empty value, else the upper-case one. */
 const chosen = (variables: Variables, name: string): readonly [name: string, value: string] => {
   const lower = name.toLowerCase()
-  // In a CGI program that is the header `Proxy` of whoever sends a request.
+  // In a CGI program, `HTTP_PROXY` is the `Proxy` header of an incoming request, which anyone can set.
   const upper = name === "HTTP_PROXY" && variables["REQUEST_METHOD"] !== undefined ? undefined : variables[name]
   const value = variables[lower]
   return value === undefined ? [name, (upper ?? "").trim()] : [lower, value.trim()]
@@ -177,7 +176,7 @@ const fromVariables = (variables: Variables): ProxyOf => {
 
 export type ProxyOption = string | URL | Redacted.Redacted<string> | false
 
-/** From the option, which is for every request, or from the environment as it is now. */
+/** Chooses the proxy from the option, which applies to every request, or from the current environment. */
 export const proxyOf = (option: ProxyOption | undefined): Effect.Effect<ProxyOf, HookrailConfigError> => {
   if (option === undefined) {
     return Effect.flatMap(readVariables, (variables) => checked(() => fromVariables(variables)))

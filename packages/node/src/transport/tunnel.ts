@@ -1,27 +1,26 @@
 /**
- * Connections through a proxy. To an `https` server by a tunnel (CONNECT), within which the certificate of the server is
- * verified as if there was no proxy; to an `http` server by leaving the request to the proxy, since most refuse a tunnel
- * there.
+ * Connections through a proxy. An `https` server is reached through a tunnel (CONNECT), in which its certificate is verified as
+ * without a proxy. For an `http` server the proxy forwards the request, since most proxies refuse a tunnel to it.
  */
 import type { Socket } from "node:net"
 import type { buildConnector } from "undici"
 import { connectTimeoutCode } from "./exchange.js"
 import { type Proxy, proxyCode, refusal } from "./proxy.js"
 
-/** Opens a connection. Each socket on the way is shown to `track`; the last one shown is at work. */
+/** Opens a connection. It passes each socket that it opens to `track`; the last one is the current one. */
 export type Connect = (
   options: buildConnector.Options,
   track: (socket: Socket) => void,
   callback: buildConnector.Callback
 ) => void
 
-/** Undici's connectors give the socket back, which their types do not tell. */
+/** Undici's connectors return the socket, although their types do not say so. */
 export type Connector = (options: buildConnector.Options, callback: buildConnector.Callback) => Socket
 
-/** More than any proxy has to say before a tunnel is open. */
+/** In bytes. No proxy sends a longer head. */
 const maxHead = 16 * 1024
 
-/** Without a cause: the innermost one would be reported instead, and it does not name the proxy. */
+/** Has no cause: the innermost one would be reported instead, and it does not name the proxy. */
 const failure = (message: string, code = proxyCode): Error => Object.assign(new Error(message), { code })
 
 const unreachable = (proxy: Proxy, error: Error): Error => {
@@ -29,7 +28,7 @@ const unreachable = (proxy: Proxy, error: Error): Error => {
   if (code === connectTimeoutCode) return error
   return failure(
     `no connection to the proxy ${proxy.name}: ${error.message || (code ?? error.name)}`,
-    // Undici would look for the server whose certificate is wrong, find none, and try again for ever.
+    // With this code undici would fail only requests for the server name of the certificate, find none, and retry for ever.
     code === "ERR_TLS_CERT_ALTNAME_INVALID" ? proxyCode : code
   )
 }
@@ -80,12 +79,12 @@ const openTunnel = (proxy: Proxy, socket: Socket, authority: string, callback: (
       const rest = head.slice(length)
       if (status >= 200) {
         if (status >= 300) return end(failure(refusal(proxy, status, `a tunnel to ${authority}`)))
-        // The server waits for the client to begin: such bytes would be the proxy's.
+        // In TLS the client speaks first, so these bytes can only come from the proxy.
         return end(
           rest === "" ? undefined : failure(`the proxy ${proxy.name} sent something of its own into the tunnel`)
         )
       }
-      // 1xx only announces the answer.
+      // Skip 1xx, which only precedes the response.
       head = rest
     }
   }
