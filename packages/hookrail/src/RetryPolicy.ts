@@ -14,6 +14,7 @@ import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 import { type Backoff, nextDelay } from "./call/backoff.js"
+import { monotonic } from "./fiber/time.js"
 import type { HookrailError } from "./HookrailError.js"
 import { HookrailConfigError, isRetryable, retryAfterOf } from "./HookrailError.js"
 import { flag, wholeNumber, withDefault } from "./options/check.js"
@@ -109,7 +110,7 @@ export const standard: RetryPolicy = {
 export const none: RetryPolicy = { ...standard, maxRetries: 0 }
 
 /**
- * The schedule of a policy, counting its time from `start` (milliseconds of the `Clock`), or from its first step.
+ * The schedule of a policy, counting its time from `start` (on the clock that never steps), or from its first step.
  *
  * @internal
  */
@@ -119,10 +120,11 @@ export const scheduleFrom = (
 ): Schedule.Schedule<Duration.Duration, HookrailError> =>
   Schedule.makeWithState(
     { retries: 0, start },
-    (now, error: HookrailError, state) => {
-      const began = state.start ?? now
+    // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
+    (wall, error: HookrailError, state) => {
       const floor = retryAfterOf(error)
-      return Effect.map(Random.next, (random) => {
+      return Effect.zipWith(monotonic, Random.next, (now, random) => {
+        const began = state.start ?? now
         const delay = isRetryable(error)
           ? nextDelay(policy, {
             retries: state.retries,
@@ -134,7 +136,7 @@ export const scheduleFrom = (
         const next = { retries: state.retries + 1, start: began }
         return delay === undefined
           ? [next, Duration.zero, ScheduleDecision.done] as const
-          : [next, Duration.millis(delay), ScheduleDecision.continueWith(ScheduleInterval.after(now + delay))] as const
+          : [next, Duration.millis(delay), ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))] as const
       })
     }
   )
