@@ -686,6 +686,27 @@ describe("the log", () => {
       deepStrictEqual(lines.slice(1).map((line) => line.slice(0, 10)), ["WARN paced"])
     }))
 
+  it("does not tell of short pauses at a limit, but of an outage", () => {
+    const { layer, lines } = recorded()
+    const program = Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      const refused = (times: number) => Effect.replicateEffect(through(gate, Effect.succeed(overload)), times)
+      yield* slowDown(gate)
+      const states = []
+      for (let n = 0; n < 3; n++) {
+        yield* refused(5)
+        states.push((yield* gate.stats).state)
+        yield* through(gate, ok)
+        yield* Effect.sleep("1500 millis")
+      }
+      deepStrictEqual(states, ["probing", "probing", "probing"])
+      deepStrictEqual(lines.map((line) => line.slice(0, 10)), ["WARN paced"])
+      yield* refused(10)
+      deepStrictEqual(lines.slice(1).map((line) => line.slice(0, 12)), ["WARN probing"])
+    })
+    run(Effect.provide(program, layer), "log")
+  })
+
   it.effect("of a client of its own gate goes the same way", () =>
     Effect.gen(function*() {
       const { layer: logger, lines } = recorded()

@@ -79,6 +79,20 @@ describe("an open pace", () => {
   })
 })
 
+describe("a pace in doubt", () => {
+  it("lets few more go until it is clear whether anything gets through", () => {
+    const pace = new Pace(maxPause)
+    const now = feed(pace, 0, [...allRight, 1])
+    strictEqual(pace.room(64), 64)
+    pace.overloaded(now, pace.era, 503, 0)
+    deepStrictEqual([pace.room(64), pace.room(3)], [8, 3])
+    if (pace.answered(pace.era)) pace.look(now)
+    strictEqual(pace.room(64), 64)
+    feed(pace, now, nothing)
+    deepStrictEqual([pace.state, pace.room(64)], ["probing", 64])
+  })
+})
+
 describe("a pace that nothing gets through", () => {
   it("tries one request after each pause, and the pauses get longer up to 5 seconds", () => {
     const pace = new Pace(maxPause)

@@ -18,7 +18,7 @@ describe("1,000 senders at once against 200 requests per second", { timeout: 60_
           const result = run(storm({ limiter: limiter(seed), senders: 1_000, eventsPerSender }), `storm ${seed}`)
           strictEqual(result.lost, 0)
           assert.isAtMost(result.requestsPerEvent, 1.1)
-          assert.isAtMost(result.makespan, 2.2)
+          assert.isAtMost(result.makespan, 1.3)
         }
       })
     }

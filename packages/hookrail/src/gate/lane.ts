@@ -18,6 +18,9 @@ import { GateTimeoutError } from "./service.js"
 /** How often the deadlines of the waiting are looked at, in milliseconds. */
 const lookEvery = 1_000
 
+/** After so long without anything that gets through, a pause is an outage. */
+const outage = 1_000
+
 /** Somebody who waits. */
 export class Waiter implements Queued<Waiter> {
   next: Waiter | undefined
@@ -75,7 +78,7 @@ export class Lane {
 
   /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
   enter(): boolean {
-    const isFree = this.pace.state === "open" && this.inFlight < this.settings.maxInFlight &&
+    const isFree = this.pace.state === "open" && this.hasRoom() &&
       this.newcomers.size === 0 && this.retries.size === 0
     if (isFree) this.inFlight++
     return isFree
@@ -88,7 +91,11 @@ export class Lane {
   }
 
   mayGo(waiter: Waiter): boolean {
-    return this.inFlight < this.settings.maxInFlight && waiter === this.first()
+    return this.hasRoom() && waiter === this.first()
+  }
+
+  private hasRoom(): boolean {
+    return this.inFlight < this.pace.room(this.settings.maxInFlight)
   }
 
   take(waiter: Waiter): void {
@@ -135,6 +142,8 @@ export class Lane {
     const { pace, status, told, what } = this
     const { rate, state } = pace
     if (state === told) return
+    // At a limit, short pauses are part of the pace.
+    if (state === "probing" && told === "paced" && now - pace.since < outage) return
     const waiting = this.newcomers.size + this.retries.size
     if (this.reporter.tell(now, { what, state, rate, waiting, status })) this.told = state
   }

@@ -26,6 +26,9 @@ export const defaults: Settings = { maxInFlight: 64, maxPause: 30_000 }
 /** So many overloads in a row mean that nothing gets through. A pace is met smoothly, so it takes fewer. */
 const streak = { open: 8, paced: 5 }
 
+/** From so many in a row on it may be that nothing gets through. */
+const doubtful = 2
+
 /**
  * The share of overloads is an average over about so many answers, however long they took. With no pace it has to tell a
  * server that fails now and then from one that is overloaded.
@@ -148,7 +151,8 @@ export class Pace {
   // Paced: up to a limit, along the curve or in a slow start. An unknown limit is a slow start until the next overload.
   private limit: number | undefined
   private isStarting = false
-  private since = 0
+  /** When this pace, or the probing, began. */
+  since = 0
   private nextStart = 0
   private boundAt = 0
 
@@ -161,6 +165,14 @@ export class Pace {
   // -------------------------------------------------------------------------------------------------------------
   // requests
   // -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * How many requests may be under way, of `most`. While overloads come in a row no more begin than it takes to be sure
+   * that nothing gets through: the answers to those under way are soon here.
+   */
+  room(most: number): number {
+    return this.inARow < doubtful ? most : Math.min(most, streak.open)
+  }
 
   /** How long the next request has to wait. */
   delay(now: number): number {

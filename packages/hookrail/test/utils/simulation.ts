@@ -170,7 +170,7 @@ export const simulate = (load: Load): Outcome => {
 
   const pump = (): void => {
     // Without a gate the sockets are the limit.
-    while (inFlight < defaults.maxInFlight) {
+    while (inFlight < (gate === "gate" ? pace.room(defaults.maxInFlight) : defaults.maxInFlight)) {
       const [first, second] = pace.state === "probing" ? [newcomers, retries] : [retries, newcomers]
       const line = first.first === undefined ? second : first
       const call = line.first
