@@ -159,8 +159,12 @@ export const scheduleFrom = (
 export const schedule = (policy: RetryPolicy): Schedule.Schedule<Duration.Duration, HookrailError> =>
   scheduleFrom(policy, undefined)
 
+/** The longest that `Retry-After` can hold a call that has no budget. */
+const longestFloor = Duration.minutes(5)
+
 /**
- * Puts the server's `Retry-After` as a floor under the delays of a schedule of your own.
+ * Puts the server's `Retry-After` as a floor under the delays of a schedule of your own. Such a schedule has no budget that
+ * would end the call instead, so no answer holds it for more than 5 minutes.
  *
  * @since 0.1.0
  * @category combinators
@@ -170,6 +174,8 @@ export const respectRetryAfter = <Out, R>(
 ): Schedule.Schedule<Out, HookrailError, R> =>
   Schedule.identity<HookrailError>().pipe(
     Schedule.intersect(self),
-    Schedule.modifyDelay(([error], delay) => Duration.max(delay, retryAfterOf(error) ?? Duration.zero)),
+    Schedule.modifyDelay(([error], delay) =>
+      Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))
+    ),
     Schedule.map(([, out]) => out)
   )

@@ -497,7 +497,7 @@ describe("the client", () => {
       const refused = Array.from({ length: 8 }, () => problem(429, { "retry-after": "20" }))
       const status = {
         status: 200,
-        body: { event_id: "e1", topic: "t", created_at: "2026-01-01T00:00:00Z", deliveries: [] }
+        body: { event_id: "e1", topic: "t", deliveries: [] }
       }
       strictEqual((yield* ask([...refused, status], program)).value, "e1")
     }))

@@ -45,7 +45,15 @@ export class Deadlines {
     clearTimeout(this.timer)
     this.firesAt = due
     // Unreferenced: what waits has a socket, and that is what keeps the process alive.
-    this.timer = setTimeout(() => this.fire(), Math.min(due - now, maxDelay)).unref()
+    this.timer = setTimeout(() => this.readFirst(), Math.min(due - now, maxDelay)).unref()
+  }
+
+  /**
+   * After the process was stopped, timers come before the sockets. An answer that is in one of them has come in time; when
+   * the immediates have their turn it is read.
+   */
+  private readFirst(): void {
+    setImmediate(() => this.fire())
   }
 
   private fire(): void {
