@@ -33,7 +33,7 @@ export interface ClientOptions<Key, Duration, Retry> {
   readonly responseTimeout?: Duration | undefined
   /** How failed attempts are retried; `false` for one request. Default: 3 retries within 1 minute. */
   readonly retry?: Retry | undefined
-  /** How many requests may be under way at a time; the others wait for their turn. Default 64. */
+  /** How many sends, and how many reads, may be under way at a time; the others wait for their turn. Default 64. */
   readonly maxInFlight?: number | undefined
   /** An event that no subscription matches: log it once per topic (the default), let it pass, or fail. */
   readonly onUnmatched?: "log" | "ignore" | "fail" | undefined
