@@ -123,21 +123,26 @@ export const scheduleFrom = (
     // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
     (wall, error: HookrailError, state) => {
       const floor = retryAfterOf(error)
-      return Effect.zipWith(monotonic, Random.next, (now, random) => {
-        const began = state.start ?? now
-        const delay = isRetryable(error)
-          ? nextDelay(policy, {
-            retries: state.retries,
-            elapsed: now - began,
-            retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-            random
-          })
-          : undefined
-        const next = { retries: state.retries + 1, start: began }
-        return delay === undefined
-          ? [next, Duration.zero, ScheduleDecision.done] as const
-          : [next, Duration.millis(delay), ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))] as const
-      })
+      return Effect.flatMap(monotonic, (now) =>
+        Effect.map(Random.next, (random) => {
+          const began = state.start ?? now
+          const delay = isRetryable(error)
+            ? nextDelay(policy, {
+              retries: state.retries,
+              elapsed: now - began,
+              retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
+              random
+            })
+            : undefined
+          const next = { retries: state.retries + 1, start: began }
+          return delay === undefined
+            ? [next, Duration.zero, ScheduleDecision.done] as const
+            : [
+              next,
+              Duration.millis(delay),
+              ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
+            ] as const
+        }))
     }
   )
 
