@@ -57,9 +57,41 @@ const sizeGoals = ({ size = [] }: Results): ReadonlyArray<Goal> =>
     limit: 60
   }))
 
+const stormsGoals = ({ storms = [] }: Results): ReadonlyArray<Goal> =>
+  storms.filter(({ gate }) => gate === "its own").flatMap((row): ReadonlyArray<Goal> => {
+    const alone = storms.find(({ gate, storm }) => gate === "layerNone" && storm === row.storm)!
+    const goal = (what: string, measured: number, limit: number): Goal => ({
+      goal: `storms: ${row.storm}: ${what}`,
+      measured,
+      limit
+    })
+    const none = goal("lost", row.lost, 0)
+    if (row.storm.endsWith("% are 503") && !row.storm.startsWith("10,000")) {
+      const part = row.storm.startsWith("10 ") ? 0.9 : 0.95
+      return [
+        goal("rate without a gate, relative to its own", alone.acceptedPerSecond / row.acceptedPerSecond, 1 / part)
+      ]
+    }
+    if (row.storm.startsWith("10,000")) {
+      return [none, goal("time, relative to layerNone", row.seconds / alone.seconds, 1.5)]
+    }
+    if (row.storm.endsWith("for ever")) {
+      return [goal("time of the others, relative to layerNone", row.seconds / alone.seconds, 1.2)]
+    }
+    if (row.lowest !== undefined) return [goal("dip", 1 - row.lowest, 0.1)]
+    if (row.backAfter !== undefined) return [none, goal("back at 90 % after s", row.backAfter, 5)]
+    if (row.readMillis !== undefined) return [none, goal("read, ms", row.readMillis ?? Infinity, 1_000)]
+    return [
+      none,
+      goal("requests per event", row.requestsPerEvent, 1.1),
+      goal("makespan / ideal", row.makespan!, 1.3)
+    ]
+  })
+
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
   ...verifyGoals(results),
   ...coldstartGoals(results),
-  ...sizeGoals(results)
+  ...sizeGoals(results),
+  ...stormsGoals(results)
 ]

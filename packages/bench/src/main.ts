@@ -11,13 +11,14 @@ import { coldstart } from "./sections/coldstart.js"
 import { keys } from "./sections/keys.js"
 import { send } from "./sections/send.js"
 import { size } from "./sections/size.js"
+import { storms } from "./sections/storms.js"
 import { stream } from "./sections/stream.js"
 import { verify } from "./sections/verify.js"
 
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, verify, coldstart, size, keys, stream
+  --only <section>  only this one (may be repeated): send, verify, coldstart, size, keys, stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --out <file>      where the figures go (default results.json in this package)
 `
@@ -46,7 +47,8 @@ const run = async (): Promise<void> => {
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     verify: async () => results.verify = await verify(quick),
     send: async (progress) => results.send = await send(quick, progress),
-    stream: async (progress) => results.stream = await stream(events, progress)
+    stream: async (progress) => results.stream = await stream(events, progress),
+    storms: async (progress) => results.storms = await storms(quick, progress)
   }
   const names = options.only ?? Object.keys(sections)
   if (!names.every((name) => name in sections) || !(Number.isSafeInteger(events) && events >= 1_000)) {

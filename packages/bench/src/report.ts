@@ -3,6 +3,7 @@ import type { ColdstartRow } from "./sections/coldstart.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { SendResult } from "./sections/send.js"
 import type { SizeRow } from "./sections/size.js"
+import type { StormsRow } from "./sections/storms.js"
 import type { StreamResult } from "./sections/stream.js"
 import type { VerifyRow } from "./sections/verify.js"
 import type { Summary } from "./stats.js"
@@ -14,6 +15,7 @@ export interface Results {
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
   stream?: ReadonlyArray<StreamResult>
+  storms?: ReadonlyArray<StormsRow>
 }
 
 type Cell = string | number
@@ -107,6 +109,38 @@ const streamTable = (
     ])
   )
 
+const optional = (value: number | null | undefined): Cell =>
+  value === undefined ? "" : value === null ? "failed" : figure(value)
+
+const stormsTable = (rows: ReadonlyArray<StormsRow>): string =>
+  table(
+    "storms: what a client does when the server answers 429 and 503",
+    [
+      "",
+      "gate",
+      "accepted/s",
+      "lost",
+      "requests per event",
+      "s",
+      "/ ideal",
+      "lowest rate",
+      "back after s",
+      "read ms"
+    ],
+    rows.map((row) => [
+      row.storm,
+      row.gate,
+      figure(row.acceptedPerSecond),
+      row.lost,
+      row.requestsPerEvent.toFixed(3),
+      figure(row.seconds),
+      optional(row.makespan),
+      optional(row.lowest),
+      optional(row.backAfter),
+      optional(row.readMillis)
+    ])
+  )
+
 export const tables = (results: Results): string =>
   [
     ...results.send === undefined ? [] : sendTables(results.send),
@@ -114,7 +148,8 @@ export const tables = (results: Results): string =>
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
-    ...(results.stream ?? []).map(streamTable)
+    ...(results.stream ?? []).map(streamTable),
+    ...results.storms === undefined ? [] : [stormsTable(results.storms)]
   ].join("\n")
 
 /** Whether each goal of the project was met, for the sections that ran. */

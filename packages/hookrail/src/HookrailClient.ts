@@ -161,7 +161,8 @@ export const make = (
     const transport = yield* Transport
     const keys = yield* IdempotencyKeys
     const gate = Option.getOrUndefined(yield* Effect.serviceOption(SendGate))
-    return client.make(calls.make({ config, transport, keys, gate }))
+    const runtime = yield* Effect.runtime<never>()
+    return client.make(calls.make({ config, transport, keys, gate, runtime }))
   })
 
 /**

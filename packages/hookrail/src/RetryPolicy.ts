@@ -13,6 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 import { type Backoff, nextDelay } from "./call/backoff.js"
+import { monotonic } from "./fiber/time.js"
 import type { HookrailError } from "./HookrailError.js"
 import { HookrailConfigError, isRetryable, retryAfterOf } from "./HookrailError.js"
 import { flag, wholeNumber, withDefault } from "./options/check.js"
@@ -108,7 +109,7 @@ export const standard: RetryPolicy = {
 export const none: RetryPolicy = { ...standard, maxRetries: 0 }
 
 /**
- * The schedule of a policy. Its time counts from `start` (milliseconds of the `Clock`), or else from its first step.
+ * The schedule of a policy. Its time counts from `start` (on the monotonic clock), or else from its first step.
  *
  * @internal
  */
@@ -118,23 +119,29 @@ export const scheduleFrom = (
 ): Schedule.Schedule<Duration.Duration, HookrailError> =>
   Schedule.makeWithState(
     { retries: 0, start },
-    (now, error: HookrailError, state) => {
-      const began = state.start ?? now
+    // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
+    (wall, error: HookrailError, state) => {
       const floor = retryAfterOf(error)
-      return Effect.map(Random.next, (random) => {
-        const delay = isRetryable(error)
-          ? nextDelay(policy, {
-            retries: state.retries,
-            elapsed: now - began,
-            retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-            random
-          })
-          : undefined
-        const next = { retries: state.retries + 1, start: began }
-        return delay === undefined
-          ? [next, Duration.zero, ScheduleDecision.done] as const
-          : [next, Duration.millis(delay), ScheduleDecision.continueWith(ScheduleInterval.after(now + delay))] as const
-      })
+      return Effect.flatMap(monotonic, (now) =>
+        Effect.map(Random.next, (random) => {
+          const began = state.start ?? now
+          const delay = isRetryable(error)
+            ? nextDelay(policy, {
+              retries: state.retries,
+              elapsed: now - began,
+              retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
+              random
+            })
+            : undefined
+          const next = { retries: state.retries + 1, start: began }
+          return delay === undefined
+            ? [next, Duration.zero, ScheduleDecision.done] as const
+            : [
+              next,
+              Duration.millis(delay),
+              ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
+            ] as const
+        }))
     }
   )
 
@@ -156,8 +163,12 @@ export const scheduleFrom = (
 export const schedule = (policy: RetryPolicy): Schedule.Schedule<Duration.Duration, HookrailError> =>
   scheduleFrom(policy, undefined)
 
+/** The longest that `Retry-After` can hold a call that has no budget. */
+const longestFloor = Duration.minutes(5)
+
 /**
- * Makes `Retry-After` a lower bound for the delays of your own schedule.
+ * Makes `Retry-After` a lower bound for the delays of your own schedule. Such a schedule has no budget that would end the call
+ * instead, so a response delays it by 5 minutes at most.
  *
  * @since 0.1.0
  * @category combinators
@@ -167,6 +178,8 @@ export const respectRetryAfter = <Out, R>(
 ): Schedule.Schedule<Out, HookrailError, R> =>
   Schedule.identity<HookrailError>().pipe(
     Schedule.intersect(self),
-    Schedule.modifyDelay(([error], delay) => Duration.max(delay, retryAfterOf(error) ?? Duration.zero)),
+    Schedule.modifyDelay(([error], delay) =>
+      Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))
+    ),
     Schedule.map(([, out]) => out)
   )

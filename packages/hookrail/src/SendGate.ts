@@ -1,10 +1,10 @@
 /**
  * Keeps a client kind under load: a limited number of requests at a time, and a pace of the client as a whole while the
- * server answers 429 or 503.
+ * server answers 429 or 503 to more of them than chance explains.
  *
- * Until the first such answer the gate only counts. Then it pauses (as long as `Retry-After` asks, if it does), begins
- * again slowly, doubles the rate each second, and once it has met the limit rises by a constant and falls by a factor, as
- * TCP does. When no overload has come for a while, it is as in the beginning.
+ * A few overloads among many answers change nothing. When the share is larger, the rate falls below what the server accepted
+ * of late, and feels its way up again. When nothing gets through, one request is tried after each pause. Sends and reads
+ * each have places, a queue and a pace of their own.
  *
  * A client makes a gate of its own. Provide one to share it between clients, to change its settings, or to watch it.
  *
@@ -16,11 +16,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as gate from "./gate/gate.js"
-import type { Stats } from "./gate/model.js"
+import type { LaneStats, State, Stats } from "./gate/model.js"
 import { defaults } from "./gate/pace.js"
+import { loggedBy } from "./gate/report.js"
 import type { Service } from "./gate/service.js"
 import type { HookrailConfigError } from "./HookrailError.js"
-import { fraction, numberFrom, positiveNumber, wholeNumber, withDefault } from "./options/check.js"
+import { wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
 import { checkOptions } from "./options/settings.js"
 
@@ -34,18 +35,12 @@ export * from "./gate/service.js"
  * @category models
  */
 export interface Options {
-  /** How many requests may be under way at a time; the others wait in the order they came. Default 64. */
+  /** How many sends, and how many reads, may be under way at a time; the others wait in the order they came. Default 64. */
   readonly maxInFlight?: number | undefined
-  /** The rate after the first overload, in requests per second. Default 20. */
-  readonly initialRate?: number | undefined
-  /** What the rate gains each second once the limit has been met, in requests per second. Default 4. */
-  readonly increase?: number | undefined
-  /** What an overload multiplies the rate by: above 0, below 1. Default 0.9. */
-  readonly decrease?: number | undefined
-  /** The longest pause, whatever `Retry-After` says. Default 1 minute. */
+  /**
+   * The longest pause of the whole client while nothing gets through, whatever `Retry-After` says. Default 30 seconds.
+   */
   readonly maxPause?: Duration.DurationInput | undefined
-  /** After so long without an overload the rate is unlimited again. Default 1 minute. */
-  readonly calmAfter?: Duration.DurationInput | undefined
 }
 
 /**
@@ -56,21 +51,22 @@ export class SendGate extends Context.Tag("hookrail/SendGate")<SendGate, Service
 
 const checks = {
   maxInFlight: withDefault(wholeNumber(), defaults.maxInFlight),
-  initialRate: withDefault(numberFrom(1), defaults.initialRate),
-  increase: withDefault(positiveNumber, defaults.increase),
-  decrease: withDefault(fraction, defaults.decrease),
-  maxPause: withDefault(positiveDuration, defaults.maxPause),
-  calmAfter: withDefault(positiveDuration, defaults.calmAfter)
+  maxPause: withDefault(positiveDuration, defaults.maxPause)
 }
 
 /**
- * Makes a gate.
+ * Makes a gate. It logs through the loggers that it is made with: a warning when it begins to slow down, a line when it is
+ * over, at most one a second.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<Service, HookrailConfigError> =>
-  Effect.map(checkOptions(options, checks, "gate."), gate.make)
+  Effect.zipWith(
+    checkOptions(options, checks, "gate."),
+    Effect.runtime<never>(),
+    (settings, runtime) => gate.make(settings, loggedBy(runtime))
+  )
 
 /**
  * A gate that all clients share that it is provided to. Its `maxInFlight` then holds instead of theirs.
@@ -106,13 +102,34 @@ export const layerNone: Layer.Layer<SendGate> = Layer.succeed(SendGate, gate.non
  */
 export const stats: Effect.Effect<Stats, never, SendGate> = Effect.flatMap(SendGate, (gate) => gate.stats)
 
+const stateGauge = Metric.gauge("hookrail.gate.state", { description: "0 open, 1 paced, 2 probing" })
 const inFlightGauge = Metric.gauge("hookrail.gate.in_flight", { description: "Requests under way" })
 const waitingGauge = Metric.gauge("hookrail.gate.waiting", { description: "Requests that wait for their turn" })
 const rateGauge = Metric.gauge("hookrail.gate.rate", { description: "Requests per second; infinite if unlimited" })
 
+const states: ReadonlyArray<State> = ["open", "paced", "probing"]
+
+/** Gauges of one kind of requests, told apart by the tag `requests`. */
+const publisher = (requests: "sends" | "reads") => {
+  const [state, inFlight, waiting, rate] = [stateGauge, inFlightGauge, waitingGauge, rateGauge].map((gauge) =>
+    Metric.tagged(gauge, "requests", requests)
+  ) as [typeof stateGauge, typeof stateGauge, typeof stateGauge, typeof stateGauge]
+  return (stats: LaneStats): Effect.Effect<void> =>
+    Effect.all([
+      Metric.set(state, states.indexOf(stats.state)),
+      Metric.set(inFlight, stats.inFlight),
+      Metric.set(waiting, stats.waiting),
+      Metric.set(rate, stats.rate)
+    ], { discard: true })
+}
+
+const publishSends = publisher("sends")
+const publishReads = publisher("reads")
+
 /**
- * Sets the gauges `hookrail.gate.in_flight`, `hookrail.gate.waiting` and `hookrail.gate.rate` to what the gate does at
- * the moment. Repeat it as often as they are to be current: sending itself does not touch them.
+ * Sets the gauges `hookrail.gate.state`, `hookrail.gate.in_flight`, `hookrail.gate.waiting` and `hookrail.gate.rate` to what
+ * the gate does at the moment, for sends and for reads (tag `requests`). Repeat it as often as they are to be current:
+ * sending itself does not touch them.
  *
  * @example
  * import { SendGate } from "hookrail"
@@ -127,10 +144,5 @@ const rateGauge = Metric.gauge("hookrail.gate.rate", { description: "Requests pe
  */
 export const publish: Effect.Effect<void, never, SendGate> = Effect.flatMap(
   stats,
-  ({ inFlight, rate, waiting }) =>
-    Effect.all([
-      Metric.set(inFlightGauge, inFlight),
-      Metric.set(waitingGauge, waiting),
-      Metric.set(rateGauge, rate)
-    ], { discard: true })
+  (stats) => Effect.zipRight(publishSends(stats), publishReads(stats.reads))
 )

@@ -109,6 +109,19 @@ describe("retries", () => {
       yield* Fiber.join(fiber)
     }))
 
+  it.effect("for at most 5 minutes, since there is no budget that would end the call", () =>
+    Effect.gen(function*() {
+      const schedule = RetryPolicy.respectRetryAfter(Schedule.recurs(1))
+      const transport = scripted([problem(429, { "retry-after": "999999999999" }), accepted])
+      const fiber = yield* Effect.fork(
+        Effect.provide(HookrailClient.sendEvent("t", {}, { retry: schedule }), layer(transport))
+      )
+      yield* TestClock.adjust(299_999)
+      strictEqual(transport.requests.length, 1)
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(fiber)
+    }))
+
   it("reads all three date forms of HTTP", () => {
     const now = Date.UTC(1994, 10, 6, 8, 49, 30)
     for (

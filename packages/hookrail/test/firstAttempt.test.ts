@@ -40,6 +40,16 @@ const gated = (transport: Transport.Service, options?: SendGate.Options) =>
     client: layer(transport).pipe(Layer.provide(Layer.succeed(SendGate.SendGate, gate)))
   }))
 
+const placesOf = (gate: SendGate.Service) =>
+  Effect.map(gate.stats, ({ inFlight, state, waiting }) => [inFlight, waiting, state])
+
+/** One more, and the gate concludes that nothing gets through. */
+const refuseSeven = (gate: SendGate.Service) =>
+  Effect.replicateEffect(
+    gate.run(Effect.void, { kind: "send", attempts: 0, deadline: Infinity }, () => ({ status: 503, retryAfter: "5" })),
+    7
+  )
+
 describe("a first attempt", () => {
   it.effect("that is interrupted aborts its exchange and gives its place back, once", () =>
     Effect.gen(function*() {
@@ -48,11 +58,11 @@ describe("a first attempt", () => {
       const first = yield* Effect.fork(Effect.provide(send, client))
       const second = yield* Effect.fork(Effect.provide(send, client))
       yield* settle
-      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 1, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [1, 1, "open"])
       yield* Fiber.interrupt(first)
       yield* settle
       strictEqual(exchanges[0]!.aborted, 1)
-      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 0, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [1, 0, "open"])
       // Too late: nobody listens, and the place is somebody else's.
       exchanges[0]!.listener.resume(Effect.succeed(responseOf(accepted)))
       exchanges[0]!.listener.resume(Effect.fail(brokenConnection))
@@ -94,11 +104,12 @@ describe("a first attempt", () => {
       Effect.gen(function*() {
         const { exchanges, transport } = manual()
         const { client, gate } = yield* gated(transport)
+        yield* refuseSeven(gate)
         const fiber = yield* Effect.fork(Effect.flip(Effect.provide(send, client)))
         yield* settle
         exchanges[0]!.listener.resume(Effect.succeed(responseOf(problem(status, { "retry-after": "7" }))))
         yield* Fiber.join(fiber)
-        deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: 20 })
+        deepStrictEqual(yield* placesOf(gate), [0, 0, "probing"])
         const next = yield* Effect.fork(Effect.provide(send, client))
         yield* TestClock.adjust("6 seconds")
         strictEqual(exchanges.length, 1)
@@ -162,7 +173,7 @@ describe("a first attempt that waits", () => {
       const { client, gate } = yield* gated(transport, { maxInFlight: 2 })
       const fibers = yield* sendAll(5, client)
       yield* settle
-      deepStrictEqual(yield* gate.stats, { inFlight: 2, waiting: 3, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [2, 3, "open"])
       for (let n = 0; n < 5; n++) {
         strictEqual(exchanges.length, Math.min(5, n + 2))
         exchanges[n]!.listener.resume(
@@ -174,7 +185,7 @@ describe("a first attempt that waits", () => {
         results.map(({ eventId, idempotencyKey }) => [eventId, idempotencyKey]),
         Array.from({ length: 5 }, (_, n) => [`e${n}`, `k${n}`])
       )
-      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [0, 0, "open"])
     }))
 
   it.effect("leaves the queue when it is interrupted, and nothing is sent", () =>
@@ -184,19 +195,20 @@ describe("a first attempt that waits", () => {
       const [first, second, third] = yield* sendAll(3, client)
       yield* settle
       yield* Fiber.interrupt(second!)
-      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 1, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [1, 1, "open"])
       exchanges[0]!.listener.resume(Effect.succeed(responseOf(accepted)))
       yield* Fiber.join(first!)
       exchanges[1]!.listener.resume(Effect.succeed(responseOf(accepted)))
       strictEqual((yield* Fiber.join(third!)).idempotencyKey, "k2")
       strictEqual(exchanges.length, 2)
-      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [0, 0, "open"])
     }))
 
   it.effect("keeps its place in the queue, and the pace, when one begins meanwhile", () =>
     Effect.gen(function*() {
       const { exchanges, transport } = manual()
-      const { client, gate } = yield* gated(transport, { maxInFlight: 1, initialRate: 1 })
+      const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      yield* refuseSeven(gate)
       const fibers = yield* sendAll(4, client)
       yield* settle
       exchanges[0]!.listener.resume(Effect.succeed(responseOf(problem(503, { "retry-after": "5" }))))
@@ -216,6 +228,7 @@ describe("a first attempt that waits", () => {
     Effect.gen(function*() {
       const { exchanges, transport } = manual()
       const { client, gate } = yield* gated(transport, { maxInFlight: 1 })
+      yield* refuseSeven(gate)
       const once = { retry: { maxElapsed: "10 seconds" } } as const
       const all = Effect.gen(function*() {
         const send = Effect.flip(HookrailClient.sendEvent("t", {}, once))
@@ -253,7 +266,7 @@ describe("a first attempt that waits", () => {
       })
       const errors = yield* Effect.provide(all, client)
       strictEqual(errors.filter((error) => error._tag === "RetryError" && error.attempts === 1).length, 20_000)
-      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+      deepStrictEqual(yield* placesOf(gate), [0, 0, "open"])
     }))
 
   it.effect("has a defect if its transport throws, and the next one goes on", () =>

@@ -8,22 +8,24 @@ import {
   FastCheck as fc,
   Fiber,
   FiberId,
+  HashMap,
   Layer,
+  Logger,
   Metric,
   Option,
   TestClock
 } from "effect"
 import * as Gate from "../src/gate/gate.js"
-import { defaults, Pace } from "../src/gate/pace.js"
+import { defaults } from "../src/gate/pace.js"
 import type { HookrailConfig, Transport } from "../src/index.js"
 import { HookrailClient, HookrailError, SendGate } from "../src/index.js"
-import { type Answer, layer, problem, scripted } from "./utils/memoryTransport.js"
+import { accepted, type Answer, layer, problem, scripted } from "./utils/memoryTransport.js"
 import { run } from "./utils/virtualTime.js"
 
 type Reply = "ok" | SendGate.Overload
 
-const newcomer: SendGate.Turn = { attempts: 0, deadline: Infinity }
-const retry: SendGate.Turn = { attempts: 1, deadline: Infinity }
+const newcomer: SendGate.Turn = { kind: "send", attempts: 0, deadline: Infinity }
+const retry: SendGate.Turn = { kind: "send", attempts: 1, deadline: Infinity }
 const overload: Reply = { status: 429, retryAfter: undefined }
 const overloadOf = (reply: Reply) => reply === "ok" ? undefined : reply
 
@@ -32,6 +34,27 @@ const through = <E>(gate: SendGate.Service, request: Effect.Effect<Reply, E>, tu
 
 const ok: Effect.Effect<Reply> = Effect.succeed("ok")
 const after = (millis: number): Effect.Effect<Reply> => Effect.delay(ok, millis)
+
+/** Nothing gets through: the gate probes. */
+const refuse = (gate: SendGate.Service, reply: Reply = overload, turn = newcomer) =>
+  Effect.replicateEffect(through(gate, Effect.succeed(reply), turn), 8, { discard: true })
+
+/** A third is refused: the gate keeps a pace, at 20 per second, since nothing is known of the server. */
+const slowDown = (gate: SendGate.Service) =>
+  Effect.iterate(0, {
+    while: (n) => n >= 0,
+    body: (n) =>
+      Effect.zipRight(
+        through(gate, Effect.succeed(n % 3 === 0 ? overload : "ok")),
+        Effect.map(gate.stats, ({ state }) => state === "open" ? n + 1 : -1)
+      )
+  })
+
+/** Sends alone, without the reads. */
+const sends = (gate: SendGate.Service) =>
+  Effect.map(gate.stats, ({ inFlight, rate, state, waiting }) => ({ inFlight, rate, state, waiting }))
+
+const open = (inFlight: number, waiting: number) => ({ inFlight, rate: Infinity, state: "open", waiting })
 
 /** Lets every fiber run until it waits for time. */
 const settle = TestClock.adjust(0)
@@ -45,13 +68,13 @@ describe("places", () => {
       const waiter = yield* Effect.fork(through(gate, Effect.never))
       const last = yield* Effect.fork(through(gate, ok))
       yield* settle
-      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 2, rate: Infinity })
+      deepStrictEqual(yield* sends(gate), open(1, 2))
       yield* Fiber.interrupt(waiter)
-      deepStrictEqual(yield* gate.stats, { inFlight: 1, waiting: 1, rate: Infinity })
+      deepStrictEqual(yield* sends(gate), open(1, 1))
       yield* TestClock.adjust(10)
       yield* Fiber.join(first)
       strictEqual(yield* Fiber.join(last), "ok")
-      deepStrictEqual(yield* gate.stats, { inFlight: 0, waiting: 0, rate: Infinity })
+      deepStrictEqual(yield* sends(gate), open(0, 0))
     }))
 
   it.effect("a waiter interrupted after it was called passes the place on", () =>
@@ -80,17 +103,17 @@ describe("places", () => {
   it.effect("one interrupted as it takes its place gives it back", () =>
     Effect.gen(function*() {
       const gate = yield* SendGate.make({ maxInFlight: 1 })
-      yield* through(gate, Effect.succeed(overload))
+      yield* slowDown(gate)
       yield* TestClock.adjust("1 second")
       const clock = yield* Effect.clock
       let ran = false
       // The gate reads the clock right before it gives the place; the interruption is noticed right after.
       const interrupting: Clock.Clock = Object.create(clock, {
-        currentTimeMillis: {
-          value: Effect.sync(() => {
+        unsafeCurrentTimeNanos: {
+          value: () => {
             waiter.unsafeInterruptAsFork(FiberId.none)
-            return clock.unsafeCurrentTimeMillis()
-          })
+            return clock.unsafeCurrentTimeNanos()
+          }
         }
       })
       const waiter: Fiber.RuntimeFiber<unknown> = yield* Effect.fork(
@@ -159,135 +182,176 @@ describe("pace", () => {
       return times
     })
 
-  it.effect("the whole client pauses as long as Retry-After asks", () =>
+  it.effect("the whole client pauses as long as Retry-After asks when nothing gets through", () =>
     Effect.gen(function*() {
       const gate = yield* SendGate.make()
-      yield* through(gate, Effect.succeed<Reply>({ status: 503, retryAfter: "30" }))
-      const [first, second] = yield* starts(gate, 2)
-      strictEqual(first, 30_000)
-      assert.isAbove(second!, first!)
+      yield* refuse(gate, { status: 503, retryAfter: "20" })
+      deepStrictEqual(yield* sends(gate), { inFlight: 0, rate: 0, state: "probing", waiting: 0 })
+      // Then one at once, and the others at a pace.
+      deepStrictEqual(yield* starts(gate, 4), [20_000, 20_000, 20_050, 20_099])
     }))
 
-  it.effect("but no longer than the longest pause", () =>
+  it.effect("but not for fewer, which bind those that got them", () =>
     Effect.gen(function*() {
-      const gate = yield* SendGate.make({ maxPause: "20 seconds" })
-      yield* through(gate, Effect.succeed<Reply>({ status: 503, retryAfter: "999999999999" }))
-      strictEqual((yield* starts(gate, 1))[0], 20_000)
+      const gate = yield* SendGate.make()
+      for (let n = 0; n < 7; n++) yield* through(gate, Effect.succeed<Reply>({ status: 503, retryAfter: "120" }))
+      deepStrictEqual(yield* starts(gate, 5), [0, 0, 0, 0, 0])
+      deepStrictEqual(yield* sends(gate), open(0, 0))
+    }))
+
+  it.effect("and no longer than the longest pause, by seconds or by a date", () =>
+    Effect.gen(function*() {
+      for (const retryAfter of ["999999999999", "Thu, 01 Jan 2070 00:00:00 GMT"]) {
+        const gate = yield* SendGate.make({ maxPause: "10 seconds" })
+        const before = yield* Clock.currentTimeMillis
+        yield* refuse(gate, { status: 503, retryAfter })
+        strictEqual((yield* starts(gate, 1))[0]! - before, 10_000)
+      }
+    }))
+
+  it.effect("a date of Retry-After is one of the wall clock", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.UTC(2030, 0, 1))
+      const gate = yield* SendGate.make()
+      yield* refuse(gate, { status: 503, retryAfter: "Tue, 01 Jan 2030 00:00:07 GMT" })
+      strictEqual((yield* starts(gate, 1))[0], Date.UTC(2030, 0, 1) + 7_000)
     }))
 
   it.effect("requests go out one by one, at the rate", () =>
     Effect.gen(function*() {
-      const gate = yield* SendGate.make({ initialRate: 10 })
-      yield* through(gate, Effect.succeed(overload))
-      const times = yield* starts(gate, 25)
-      strictEqual(times[0], 100)
-      assert.isAtMost(times.filter((time) => time < 1_100).length, 16)
+      const gate = yield* SendGate.make()
+      yield* slowDown(gate)
+      deepStrictEqual(yield* sends(gate), { inFlight: 0, rate: 20, state: "paced", waiting: 0 })
+      const times = yield* starts(gate, 50)
+      assert.isAtMost(times.filter((time) => time < 1_000).length, 32)
       // Twice the rate in the next second.
-      assert.isAtLeast(times.filter((time) => time < 2_100).length, 25)
+      strictEqual(times.filter((time) => time < 2_000).length, 50)
     }))
 
-  it("slow start doubles the rate each second", () => {
-    const pace = new Pace(defaults, 0, 0)
-    let now = pace.delay(0)
-    strictEqual(now, 100)
-    const until = now + 3_000
-    while (now < until) {
-      pace.start(now)
-      pace.answered(now)
-      now += pace.delay(now)
-    }
-    assert.closeTo(pace.rate, defaults.initialRate * 8, defaults.initialRate * 0.8)
-  })
-
-  it("after the first limit it grows by a constant, and shrinks by a factor", () => {
-    const pace = new Pace({ ...defaults, initialRate: 100 }, 0, 0)
-    pace.answered(300)
-    const reached = pace.rate
-    pace.overloaded(400, 350, 0)
-    strictEqual(pace.rate, reached / 2)
-    let now = 400 + pace.delay(400)
-    const [from, before] = [now, pace.rate]
-    while (now < from + 10_000) {
-      pace.start(now)
-      pace.answered(now)
-      now += pace.delay(now)
-    }
-    assert.closeTo(pace.rate - before, 40, 2)
-    const high = pace.rate
-    pace.overloaded(now, now, 0)
-    assert.closeTo(pace.rate, high * 0.9, 1e-9)
-  })
-
-  it("answers to requests that are older than the pace do not change it", () => {
-    const pace = new Pace(defaults, 1_000, 0)
-    pace.answered(900)
-    pace.overloaded(1_010, 990, 0)
-    strictEqual(pace.rate, defaults.initialRate)
-    strictEqual(pace.pausedUntil, 1_100)
-    pace.overloaded(1_010, 990, 5_000)
-    strictEqual(pace.pausedUntil, 6_010)
-  })
-
-  it("while nothing else is answered the pauses get longer, up to 10 seconds", () => {
-    const pace = new Pace(defaults, 0, 0)
-    let now = 0
-    const pauses = []
-    for (let i = 0; i < 8; i++) {
-      const pause = pace.delay(now)
-      pauses.push(pause)
-      now += pause
-      pace.overloaded(now, now, 0)
-    }
-    deepStrictEqual(pauses, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000])
-  })
-
-  it("a late timer is caught up with, a long silence is not", () => {
-    const pace = new Pace({ ...defaults, initialRate: 100 }, 0, 0)
-    pace.start(250)
-    strictEqual(pace.delay(280), 0)
-    pace.start(280)
-    strictEqual(pace.delay(280), 0)
-    for (let i = 0; i < 6; i++) pace.start(10_000)
-    assert.isAbove(pace.delay(10_000), 0)
-  })
-
-  it.effect("after a calm time there is no limit", () =>
+  it.effect("one request is tried after each pause, one that was not refused before, until one gets through", () =>
     Effect.gen(function*() {
-      const gate = yield* SendGate.make({ calmAfter: "30 seconds" })
-      yield* through(gate, Effect.succeed(overload))
-      strictEqual((yield* gate.stats).rate, 20)
-      yield* TestClock.adjust("31 seconds")
-      strictEqual((yield* gate.stats).rate, Infinity)
-      const times: Array<number> = []
-      const request = Effect.map(Clock.currentTimeMillis, (now): Reply => (times.push(now), "ok"))
-      yield* Effect.all(Array.from({ length: 10 }, () => through(gate, request)), { concurrency: "unbounded" })
-      strictEqual(times.length, 10)
-      // And the next overload begins anew.
-      yield* through(gate, Effect.succeed(overload))
-      strictEqual((yield* gate.stats).rate, 20)
+      const gate = yield* SendGate.make()
+      yield* refuse(gate)
+      const sent: Array<readonly [name: string, at: number]> = []
+      let isUp = false
+      const request = (name: string) =>
+        Effect.map(Clock.currentTimeMillis, (now): Reply => (sent.push([name, now]), isUp ? "ok" : overload))
+      for (const name of ["r", "s"]) yield* Effect.fork(through(gate, request(name), retry))
+      for (const name of ["a", "b"]) yield* Effect.fork(through(gate, request(name)))
+      yield* TestClock.adjust(1_000)
+      deepStrictEqual(sent, [["a", 100], ["b", 300], ["r", 700]])
+      isUp = true
+      // The last one need not wait for a look at the queue, or for the end of a pause that is over.
+      for (const name of ["c", "d"]) yield* Effect.fork(through(gate, request(name)))
+      yield* TestClock.adjust(499)
+      strictEqual(sent.length, 3)
+      yield* TestClock.adjust(201)
+      deepStrictEqual(sent.slice(3).map(([name]) => name), ["c", "s", "d"])
+    }))
+
+  it.effect("who waits for the end of a pause goes at once when an earlier probe gets through", () =>
+    Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      yield* refuse(gate, { status: 503, retryAfter: "1" })
+      const slow = yield* Effect.fork(through(gate, after(50)))
+      yield* TestClock.adjust(1_000)
+      const next = yield* Effect.fork(through(gate, ok))
+      yield* TestClock.adjust(50)
+      strictEqual(yield* Fiber.join(slow), "ok")
+      strictEqual(yield* Fiber.join(next), "ok")
+    }))
+
+  it.effect("a probe that is interrupted, or loses its connection, is followed by the next one", () =>
+    Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      yield* refuse(gate)
+      const hung = yield* Effect.fork(through(gate, Effect.never))
+      const lost = yield* Effect.fork(through(gate, Effect.fail("lost")))
+      const next = yield* Effect.fork(through(gate, ok))
+      yield* TestClock.adjust(100)
+      yield* Fiber.interrupt(hung)
+      yield* TestClock.adjust(100)
+      strictEqual(yield* Effect.flip(Fiber.join(lost)), "lost")
+      yield* TestClock.adjust(100)
+      strictEqual(yield* Fiber.join(next), "ok")
+      deepStrictEqual(yield* Effect.map(sends(gate), ({ inFlight, waiting }) => [inFlight, waiting]), [0, 0])
+    }))
+
+  it.effect("answers to requests that are older than the pace do not change it", () =>
+    Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      const late = (reply: Reply) => Effect.fork(through(gate, Effect.delay(Effect.succeed(reply), 50)))
+      const old = [yield* late("ok"), yield* late({ status: 503, retryAfter: "20" })]
+      yield* settle
+      yield* refuse(gate)
+      yield* TestClock.adjust(50)
+      yield* Fiber.joinAll(old)
+      strictEqual((yield* gate.stats).state, "probing")
+      strictEqual((yield* starts(gate, 1))[0], 100)
+    }))
+
+  it.effect("after 2 seconds in which it held up nobody there is no pace", () =>
+    Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      yield* slowDown(gate)
+      yield* TestClock.adjust("1900 millis")
+      strictEqual((yield* gate.stats).state, "paced")
+      yield* TestClock.adjust("1 second")
+      deepStrictEqual(yield* sends(gate), open(0, 0))
+      const times = yield* starts(gate, 10)
+      strictEqual(new Set(times).size, 1)
+    }))
+
+  it.effect("reads wait neither for sends nor at their pace, and the other way round", () =>
+    Effect.gen(function*() {
+      const read: SendGate.Turn = { ...newcomer, kind: "read" }
+      for (const [blocked, free] of [[newcomer, read], [read, newcomer]] as const) {
+        const gate = yield* SendGate.make({ maxInFlight: 2 })
+        yield* refuse(gate, { status: 503, retryAfter: "20" }, blocked)
+        const waiting = yield* Effect.replicateEffect(Effect.fork(through(gate, ok, blocked)), 10)
+        yield* settle
+        strictEqual(yield* through(gate, ok, free), "ok")
+        const { reads, ...sends } = yield* gate.stats
+        deepStrictEqual(
+          blocked === read ? [reads, sends] : [sends, reads],
+          [{ inFlight: 0, rate: 0, state: "probing", waiting: 10 }, open(0, 0)]
+        )
+        yield* Fiber.interruptAll(waiting)
+        // Neither do those share places that are not slowed down.
+        yield* Effect.replicateEffect(Effect.fork(through(gate, Effect.never, free)), 3)
+        yield* settle
+        const { reads: readsNow, ...sendsNow } = yield* gate.stats
+        deepStrictEqual(blocked === read ? sendsNow : readsNow, open(2, 1))
+      }
+    }))
+
+  it.effect("a look at /readyz says nothing of either", () =>
+    Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      yield* refuse(gate)
+      strictEqual(yield* through(gate, ok, { ...newcomer, kind: "look" }), "ok")
+      strictEqual((yield* gate.stats).state, "probing")
     }))
 
   it.effect("those whose budget cannot suffice are sent away, the others wait on", () =>
     Effect.gen(function*() {
-      const gate = yield* SendGate.make({ initialRate: 1 })
-      const before = yield* Effect.fork(through(gate, Effect.delay(Effect.succeed(overload), 10)))
-      yield* settle
-      yield* TestClock.adjust(10)
-      yield* Fiber.join(before)
-      const at = (deadline: number) => Effect.fork(through(gate, ok, { attempts: 0, deadline }))
+      const gate = yield* SendGate.make()
+      yield* refuse(gate, { status: 429, retryAfter: "5" })
+      const at = (deadline: number) => Effect.fork(through(gate, ok, { ...newcomer, deadline }))
+      const probe = yield* Effect.fork(through(gate, Effect.succeed<Reply>({ status: 503, retryAfter: "5" })))
       const patient = yield* at(60_000)
-      const queue = yield* Effect.replicateEffect(at(Infinity), 20)
-      const hasty = yield* at(3_000)
-      yield* TestClock.adjust(100)
-      const late = yield* at(100)
-      yield* TestClock.adjust(0)
-      assertInstanceOf(yield* Effect.flip(Fiber.join(late)), SendGate.GateTimeoutError)
+      const hasty = yield* at(6_000)
+      const late = yield* at(4_000)
+      yield* settle
+      strictEqual((yield* Effect.flip(Fiber.join(late))).status, 429)
       strictEqual(Option.isNone(yield* Fiber.poll(hasty)), true)
+      yield* TestClock.adjust(6_000)
+      yield* Fiber.join(probe)
+      // The next turn is at 10 seconds. It learns that before its time is up.
+      strictEqual((yield* Effect.flip(Fiber.join(hasty))).status, 503)
+      strictEqual(Option.isNone(yield* Fiber.poll(patient)), true)
       yield* TestClock.adjust(4_000)
-      strictEqual((yield* Effect.flip(Fiber.join(hasty))).status, 429)
       strictEqual(yield* Fiber.join(patient), "ok")
-      yield* TestClock.adjust(60_000)
-      strictEqual((yield* Fiber.joinAll(queue)).length, 20)
     }))
 })
 
@@ -306,7 +370,7 @@ describe("whatever happens", () => {
   const reply = fc.oneof(
     { weight: 6, arbitrary: fc.constant("ok" as const) },
     { weight: 1, arbitrary: fc.constantFrom("fail" as const, "die" as const) },
-    { weight: 2, arbitrary: fc.constantFrom<Reply>(overload, { status: 503, retryAfter: "2" }) }
+    { weight: 4, arbitrary: fc.constantFrom<Reply>(overload, { status: 503, retryAfter: "2" }) }
   )
   const step: fc.Arbitrary<Step> = fc.oneof(
     {
@@ -323,9 +387,11 @@ describe("whatever happens", () => {
       fc.property(
         fc.array(step, { maxLength: 24 }),
         fc.integer({ min: 1, max: 3 }),
+        // Some begin with a pace, or close to one.
+        fc.constantFrom(0, 0, 6, 7, 8),
         fc.constantFrom(0, 0.03),
         fc.string(),
-        (steps, maxInFlight, yielding, seed) => {
+        (steps, maxInFlight, refused, yielding, seed) => {
           let inFlight = 0
           let most = 0
           const request = ({ millis, reply }: Extract<Step, { _tag: "enter" }>) =>
@@ -341,7 +407,8 @@ describe("whatever happens", () => {
               () => Effect.sync(() => inFlight--)
             )
           const program = Effect.gen(function*() {
-            const gate = Gate.make({ ...defaults, maxInFlight })
+            const gate = Gate.make({ ...defaults, maxInFlight }, () => {})
+            for (let n = 0; n < refused; n++) yield* through(gate, Effect.succeed(overload))
             const fibers: Array<Fiber.RuntimeFiber<Reply, unknown>> = []
             for (const step of steps) {
               if (step._tag === "enter") {
@@ -375,32 +442,70 @@ describe("the client", () => {
     const live = layer(transport, options).pipe(Layer.provideMerge(SendGate.layer()))
     return Effect.map(Effect.provide(use, live), (value) => ({ value, ...transport }))
   }
-  const rateAfter = (call: Effect.Effect<unknown, unknown, HookrailClient.HookrailClient>) =>
-    Effect.zipRight(Effect.exit(call), Effect.map(SendGate.stats, ({ rate }) => rate))
+  /** As many as it takes to conclude that nothing gets through. */
+  const eight = <R>(call: Effect.Effect<unknown, unknown, R>) =>
+    Effect.replicateEffect(Effect.exit(call), 8, { discard: true })
+  const statesAfter = (call: Effect.Effect<unknown, unknown, HookrailClient.HookrailClient>) =>
+    Effect.zipRight(eight(call), Effect.map(SendGate.stats, ({ reads, state }) => [state, reads.state]))
 
-  it.effect("429 and 503 slow it down, on sends and on reads", () =>
+  it.effect("429 and 503 slow it down, sends and reads each on their own", () =>
     Effect.gen(function*() {
       for (const status of [429, 503]) {
-        for (const call of [send, HookrailClient.getEvent("e1")]) {
-          strictEqual((yield* ask([problem(status)], rateAfter(call), { retry: false })).value, 20)
-        }
+        const once = { retry: false } as const
+        deepStrictEqual((yield* ask([problem(status)], statesAfter(send), once)).value, ["probing", "open"])
+        const read = HookrailClient.getEvent("e1")
+        deepStrictEqual((yield* ask([problem(status)], statesAfter(read), once)).value, ["open", "probing"])
       }
-      strictEqual((yield* ask([problem(500)], rateAfter(send), { retry: false })).value, Infinity)
+      deepStrictEqual((yield* ask([problem(500)], statesAfter(send), { retry: false })).value, ["open", "open"])
     }))
 
   it.effect("a full backlog of one ordering key does not, nor does the look at /readyz", () =>
     Effect.gen(function*() {
       const backlog = { ...problem(429, { "retry-after": "30" }), body: { title: "backlog full", status: 429 } }
-      strictEqual((yield* ask([backlog], rateAfter(send), { retry: false })).value, Infinity)
-      const masked = yield* ask([problem(401)], rateAfter(send), { retry: false })
-      strictEqual(masked.probes.length, 1)
-      strictEqual(masked.value, Infinity)
+      deepStrictEqual((yield* ask([backlog], statesAfter(send), { retry: false })).value, ["open", "open"])
+      const masked = yield* ask([problem(401)], statesAfter(send), { retry: false })
+      strictEqual(masked.probes.length, 8)
+      deepStrictEqual(masked.value, ["open", "open"])
+    }))
+
+  it.effect("Retry-After binds the send that got it, and nobody else", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const bound = yield* Effect.fork(send)
+        yield* settle
+        const others = yield* Effect.replicateEffect(send, 5)
+        strictEqual(Option.isNone(yield* Fiber.poll(bound)), true)
+        yield* TestClock.adjust("31 seconds")
+        return [...others, yield* Fiber.join(bound)].length
+      })
+      const answers = [problem(503, { "retry-after": "30" }), accepted]
+      const { requests, value } = yield* ask(answers, program)
+      deepStrictEqual([value, requests.length], [6, 7])
+    }))
+
+  it.effect("a status is read while thousands of sends wait", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        yield* eight(HookrailClient.sendEvent("t", {}, { retry: false }))
+        const waiting = yield* Effect.replicateEffect(Effect.fork(send), 3_000)
+        yield* settle
+        strictEqual((yield* SendGate.stats).waiting, 3_000)
+        const status = yield* HookrailClient.awaitEvent("e1", { timeout: "1 second" })
+        yield* Fiber.interruptAll(waiting)
+        return status.eventId
+      })
+      const refused = Array.from({ length: 8 }, () => problem(429, { "retry-after": "20" }))
+      const status = {
+        status: 200,
+        body: { event_id: "e1", topic: "t", deliveries: [] }
+      }
+      strictEqual((yield* ask([...refused, status], program)).value, "e1")
     }))
 
   it.effect("a send that never gets its turn ends with its budget, and says why", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
-        yield* Effect.exit(HookrailClient.sendEvent("t", {}, { retry: false }))
+        yield* eight(HookrailClient.sendEvent("t", {}, { retry: false }))
         const sent = yield* Effect.fork(Effect.flip(send))
         yield* TestClock.adjust("2 seconds")
         return yield* Fiber.join(sent)
@@ -408,7 +513,7 @@ describe("the client", () => {
       const { requests, value } = yield* ask([problem(429, { "retry-after": "50" })], program, {
         retry: { maxElapsed: "1 second" }
       })
-      strictEqual(requests.length, 1)
+      strictEqual(requests.length, 8)
       assertInstanceOf(value, HookrailError.RetryError)
       assertInstanceOf(value.cause, HookrailError.RateLimitError)
       strictEqual(value.attempts, 0)
@@ -421,14 +526,14 @@ describe("the client", () => {
       const program = Effect.gen(function*() {
         const sent = yield* Effect.fork(Effect.flip(send))
         yield* settle
-        yield* Effect.exit(HookrailClient.sendEvent("t", {}, { retry: false }))
+        yield* eight(HookrailClient.sendEvent("t", {}, { retry: false }))
         yield* TestClock.adjust("1 minute")
         return yield* Fiber.join(sent)
       })
       const { requests, value } = yield* ask([problem(500), problem(503, { "retry-after": "40" })], program, {
-        retry: { maxElapsed: "30 seconds" }
+        retry: { maxElapsed: "20 seconds" }
       })
-      strictEqual(requests.length, 2)
+      strictEqual(requests.length, 9)
       assertInstanceOf(value, HookrailError.RetryError)
       assertInstanceOf(value.cause, HookrailError.ServerError)
       strictEqual(value.cause.status, 500)
@@ -438,12 +543,12 @@ describe("the client", () => {
   it.effect("a call with a schedule of its own has no budget, and waits", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
-        yield* Effect.exit(HookrailClient.sendEvent("t", {}, { retry: false }))
+        yield* eight(HookrailClient.sendEvent("t", {}, { retry: false }))
         const sent = yield* Effect.fork(send)
         yield* TestClock.adjust("1 minute")
         return yield* Fiber.join(sent)
       })
-      const answers = [problem(429, { "retry-after": "50" }), {
+      const answers = [...Array.from({ length: 8 }, () => problem(429, { "retry-after": "25" })), {
         status: 202,
         body: { event_id: "e1", delivery_ids: [] }
       }]
@@ -498,33 +603,118 @@ it.effect("wrong settings are refused by name", () =>
     const wrong: ReadonlyArray<SendGate.Options> = [
       { maxInFlight: 0 },
       { maxInFlight: 1.5 },
-      { initialRate: 0 },
-      { initialRate: Infinity },
-      { increase: 0 },
-      { increase: NaN },
-      { decrease: 0 },
-      { decrease: 1 },
       { maxPause: 0 },
-      { maxPause: "forever" as never },
-      { calmAfter: Infinity }
+      { maxPause: Infinity },
+      { maxPause: "forever" as never }
     ]
     for (const options of wrong) {
       strictEqual((yield* Effect.flip(SendGate.make(options))).option, `gate.${Object.keys(options)[0]}`)
     }
-    yield* SendGate.make({ maxInFlight: undefined, decrease: undefined })
+    yield* SendGate.make({ maxInFlight: undefined, maxPause: undefined })
   }))
 
 it.effect("what it does is published as metrics", () =>
   Effect.gen(function*() {
-    const gauge = (name: string) =>
+    const gauge = (name: string, requests: string) =>
       Effect.map(Metric.snapshot, (pairs) =>
-        pairs.find(({ metricKey }) => metricKey.name === `hookrail.gate.${name}`)?.metricState)
+        pairs.find(({ metricKey }) =>
+          metricKey.name === `hookrail.gate.${name}` && metricKey.tags.some(({ value }) =>
+            value === requests
+          )
+        )?.metricState)
     const gate = yield* SendGate.make({ maxInFlight: 2 })
-    yield* through(gate, Effect.succeed(overload))
+    yield* slowDown(gate)
+    yield* refuse(gate, overload, { ...newcomer, kind: "read" })
     yield* Effect.replicateEffect(Effect.fork(through(gate, Effect.never)), 4)
-    yield* TestClock.adjust("5 seconds")
+    yield* TestClock.adjust("1 second")
     yield* Effect.provideService(SendGate.publish, SendGate.SendGate, gate)
-    for (const [name, value] of [["in_flight", 2], ["waiting", 2], ["rate", 20]] as const) {
-      deepStrictEqual({ ...(yield* gauge(name)) }, { ...(yield* gauge(name)), value })
+    for (
+      const [requests, name, value] of [
+        ["sends", "state", 1],
+        ["sends", "in_flight", 2],
+        ["sends", "waiting", 2],
+        ["sends", "rate", 20],
+        ["reads", "state", 2],
+        ["reads", "in_flight", 0],
+        ["reads", "rate", 0]
+      ] as const
+    ) {
+      const state = yield* gauge(name, requests)
+      deepStrictEqual({ ...state }, { ...state, value }, `${requests} ${name}`)
     }
   }))
+
+describe("the log", () => {
+  const recorded = () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ annotations, logLevel, message }) => {
+      const state = HashMap.unsafeGet(annotations, "hookrail.gate.state")
+      lines.push(`${logLevel.label} ${String(state)}: ${String(message)}`)
+    })
+    return { lines, layer: Logger.add(logger) }
+  }
+
+  it.effect("says when the gate slows down, and when that is over, through the loggers it was made with", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = recorded()
+      const gate = yield* Effect.provide(SendGate.make(), layer)
+      yield* refuse(gate, { status: 503, retryAfter: undefined })
+      deepStrictEqual(lines, [
+        "WARN probing: hookrail: sends wait, one is tried after each pause: the server answers nothing but 503"
+      ])
+      yield* TestClock.adjust("3 seconds")
+      yield* through(gate, ok)
+      deepStrictEqual(lines.slice(1), [
+        "WARN paced: hookrail: sends are slowed down to 20 per second: the server answers 503"
+      ])
+      yield* TestClock.adjust("3 seconds")
+      strictEqual((yield* gate.stats).state, "open")
+      deepStrictEqual(lines.slice(2), ["INFO open: hookrail: sends are no longer slowed down"])
+    }))
+
+  it.effect("has at most one line a second, and the last state in the end", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = recorded()
+      const gate = yield* Effect.provide(SendGate.make(), layer)
+      yield* refuse(gate)
+      yield* TestClock.adjust(100)
+      yield* through(gate, ok)
+      strictEqual((yield* gate.stats).state, "paced")
+      deepStrictEqual(lines.map((line) => line.slice(0, 12)), ["WARN probing"])
+      yield* TestClock.adjust(900)
+      yield* through(gate, ok)
+      deepStrictEqual(lines.slice(1).map((line) => line.slice(0, 10)), ["WARN paced"])
+    }))
+
+  it("does not tell of short pauses at a limit, but of an outage", () => {
+    const { layer, lines } = recorded()
+    const program = Effect.gen(function*() {
+      const gate = yield* SendGate.make()
+      const refused = (times: number) => Effect.replicateEffect(through(gate, Effect.succeed(overload)), times)
+      yield* slowDown(gate)
+      const states = []
+      for (let n = 0; n < 3; n++) {
+        yield* refused(5)
+        states.push((yield* gate.stats).state)
+        yield* through(gate, ok)
+        yield* Effect.sleep("1500 millis")
+      }
+      deepStrictEqual(states, ["probing", "probing", "probing"])
+      deepStrictEqual(lines.map((line) => line.slice(0, 10)), ["WARN paced"])
+      yield* refused(10)
+      deepStrictEqual(lines.slice(1).map((line) => line.slice(0, 12)), ["WARN probing"])
+    })
+    run(Effect.provide(program, layer), "log")
+  })
+
+  it.effect("of a client of its own gate goes the same way", () =>
+    Effect.gen(function*() {
+      const { layer: logger, lines } = recorded()
+      const live = Layer.provide(layer(scripted([problem(429)]), { retry: false }), logger)
+      yield* Effect.provide(
+        Effect.replicateEffect(Effect.exit(HookrailClient.sendEvent("t", {})), 8),
+        live
+      )
+      strictEqual(lines.length, 1)
+    }))
+})

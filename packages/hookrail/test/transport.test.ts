@@ -228,7 +228,11 @@ describe("the limits", () => {
       /** How many have been set so far. */
       count: () => count,
       armed: () => [...armed.values()].map(({ length }) => length).sort((a, b) => a - b),
-      fire: (length: number) => [...armed.values()].find((timer) => timer.length === length)!.fire()
+      fire: (length: number) => {
+        const [timer, { fire }] = [...armed].find(([, timer]) => timer.length === length)!
+        armed.delete(timer)
+        fire()
+      }
     }
   }
 

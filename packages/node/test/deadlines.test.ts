@@ -5,9 +5,12 @@ import { Deadlines, type Limited } from "../src/transport/deadlines.js"
 /** The time is the test's. */
 const withTime = (test: () => void) => () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
+  // There are no sockets to be read first.
+  vi.stubGlobal("setImmediate", (then: () => void) => then())
   try {
     test()
   } finally {
+    vi.unstubAllGlobals()
     vi.useRealTimers()
   }
 }

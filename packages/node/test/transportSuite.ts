@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, Fiber, type Layer } from "effect"
 import { maxBodyBytes, Transport, type TransportError, type TransportRequest } from "hookrail/Transport"
+import { setImmediate } from "node:timers/promises"
 import { inspect } from "node:util"
 import { closedOrigin, FaultServer } from "./faultServer.js"
+import * as StoppedProcess from "./stoppedProcess.js"
 
 /** In every request, and never in an error. */
 export const secret = "hk_5ecre7c0ffee"
@@ -123,6 +125,16 @@ export const transportSuite = (name: string, layer: Layer.Layer<Transport>, trai
           assert.strictEqual(echo.headers["content-length"], String(body.length))
           assert.strictEqual(echo.headers["transfer-encoding"], undefined)
         }))
+
+      it.scopedLive("that came while the process was stopped count, though their time was up meanwhile", () =>
+        Effect.gen(function*() {
+          const { hasRequest, origin, stop } = yield* StoppedProcess.make
+          const fiber = yield* Effect.fork(send(origin, "/", { responseTimeout: 300, timeout: 400 }))
+          // The event loop turns, and no more.
+          while (!hasRequest()) yield* Effect.promise(() => setImmediate())
+          stop(500)
+          assert.strictEqual((yield* Fiber.join(fiber)).body, "answer")
+        }).pipe(Effect.provide(layer)))
 
       test("GET: without a body", (server) =>
         Effect.gen(function*() {

@@ -2,7 +2,7 @@
 import { NodeTransport } from "@hookrail/node"
 import { Hookrail } from "@hookrail/promise"
 import { Cause, Effect, Exit, Fiber, Redacted } from "effect"
-import { HookrailClient, type HookrailError, SendGate, Transport } from "hookrail"
+import { HookrailClient, type HookrailError, Transport } from "hookrail"
 import { setMaxListeners } from "node:events"
 import type { Failure, Result } from "./account.js"
 import type { PlannedSend } from "./events.js"
@@ -58,17 +58,12 @@ const resultOf = (
   return Cause.isInterruptedOnly(exit.cause) ? { _tag: "Interrupted" } : failed(Cause.squash(exit.cause))
 }
 
-/**
- * The Effect client on the undici transport. Its gate recovers quickly from an overload, so that the run keeps its load; the
- * facade has the default gate.
- */
+/** The Effect client on the undici transport. */
 export const effectSender = (options: ClientOptions) =>
   Effect.gen(function*() {
     const transport = yield* NodeTransport.make()
-    const gate = yield* SendGate.make({ initialRate: 100, increase: 100, calmAfter: options.timeoutMs })
     const client = yield* HookrailClient.make({ ...settings(options), apiKey: Redacted.make(options.apiKey) }).pipe(
-      Effect.provideService(Transport.Transport, transport),
-      Effect.provideService(SendGate.SendGate, gate)
+      Effect.provideService(Transport.Transport, transport)
     )
     const sender: Sender = (send) => {
       const sending = client.sendEvent(send.topic, send.payload, requestOptions(send, options))

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import { type Abortable, begin, Callback, isSuccess, type Listener, nothing } from "../fiber/callback.js"
+import { monotonic, monotonicNow } from "../fiber/time.js"
 import type { Turn } from "../gate/model.js"
 import { noOverload, overloadOf } from "../gate/overload.js"
 import type { GateTimeoutError, Service as GateService } from "../gate/service.js"
@@ -78,11 +79,15 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
     readonly operation: Operation<A>,
     readonly request: TransportRequest,
     readonly retry: HookrailConfig["retry"],
-    /** The start of the call, by the `Clock`. */
+    /** The start of the call, on the monotonic clock. */
     readonly start: number
   ) {
     super()
     this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity
+  }
+
+  get kind(): Turn["kind"] {
+    return this.request.method === "GET" ? "read" : "send"
   }
 
   context(outcome: Outcome = this.outcome): CallContext {
@@ -200,7 +205,7 @@ export class Calls {
     if (timeout instanceof Reason) return invalidOption(operation, "timeout", timeout.text)
     const responseTimeout = Math.min(config.responseTimeout, timeout)
     const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
-    const start = clock.unsafeCurrentTimeMillis()
+    const start = monotonicNow(clock)
     if (options.retry === undefined) {
       return this.observed(new Call(this, operation, request, config.retry, start), observer)
     }
@@ -301,10 +306,13 @@ export class Calls {
 
   /** Asks the server once whether its database is down. Only a 503 proves that it is. */
   private databaseIsDown(call: Call<unknown>): Effect.Effect<boolean> {
-    return Effect.match(this.gate.run(this.probe, call, noOverload), {
-      onFailure: () => false,
-      onSuccess: (response) => response.status === 503
-    })
+    return Effect.match(
+      this.gate.run(this.probe, { kind: "look", attempts: call.attempts, deadline: call.deadline }, noOverload),
+      {
+        onFailure: () => false,
+        onSuccess: (response) => response.status === 503
+      }
+    )
   }
 
   private retried<A>(call: Call<A>, error: AttemptError | UnmatchedEventError): Effect.Effect<A, CallError> {
@@ -338,10 +346,10 @@ const neverSent = (call: Call<unknown>, { status }: GateTimeoutError): Retryable
     : new ServerError({ ...call.context(), status })
 
 const gaveUp = (call: Call<unknown>, cause: RetryableError): Effect.Effect<RetryError> =>
-  Effect.map(Clock.currentTimeMillis, (now) =>
+  Effect.map(monotonic, (now) =>
     new RetryError({
       ...call.context(),
       cause,
       attempts: call.attempts,
-      elapsed: Duration.millis(Math.max(0, now - call.start))
+      elapsed: Duration.millis(now - call.start)
     }))

@@ -1,104 +1,352 @@
 /**
- * How fast a client may send that the server has told to slow down: the arithmetic of a gate, without effects. Times are
- * in milliseconds, rates in requests per second.
+ * How fast a client may send, by what the server answers: the arithmetic of a gate, without effects. Times are in
+ * milliseconds of a clock that never steps, rates in requests per second.
  *
- * As in TCP: slow start doubles the rate each second up to a threshold, above it the rate grows by a constant, and each
- * overload lowers it by a factor. The rate grows by answers, not by time, so it never gets far ahead of what is used.
+ * There are three states:
+ *
+ * - *open*: there is no rate. A few overloads among many answers change nothing: a server that fails now and then does not
+ *   fail less often when it is asked less often.
+ * - *paced*: the server refuses too large a share of the requests. The rate falls below what it accepted of late, and
+ *   rises again along a cubic curve: fast at first, slowly where it was refused before, then fast again.
+ * - *probing*: nothing gets through. One request is tried after each pause, until one is accepted.
+ *
+ * Each cut and each change of the state begins a new era, and only requests that began in it say anything about it. So a
+ * burst that was refused as a whole is answered by one cut, however many requests were in it.
  */
+import type { State } from "./model.js"
 
 /** Validated settings of a gate. */
 export interface Settings {
   readonly maxInFlight: number
-  readonly initialRate: number
-  readonly increase: number
-  readonly decrease: number
   readonly maxPause: number
-  readonly calmAfter: number
 }
 
-export const defaults: Settings = {
-  maxInFlight: 64,
-  initialRate: 20,
-  increase: 4,
-  decrease: 0.9,
-  maxPause: 60_000,
-  calmAfter: 60_000
-}
+export const defaults: Settings = { maxInFlight: 64, maxPause: 30_000 }
 
+/** So many overloads in a row mean that nothing gets through. A pace is met smoothly, so it takes fewer. */
+const streak = { open: 8, paced: 5 }
+
+/** From so many in a row on it may be that nothing gets through. */
+const doubtful = 2
+
+/**
+ * The share of overloads is an average over about so many answers, however long they took. With no pace it has to tell a
+ * server that fails now and then from one that is overloaded.
+ */
+const memory = { open: 200, paced: 60 }
+
+/**
+ * A share up to here is taken for chance. It may be larger as long as nothing is known of the rate that the server
+ * accepts, since a cut is deep then. 429 is never chance.
+ */
+const tolerated = 0.05
+const toleratedAtFirst = 0.2
+
+/** A cut leaves this much of what was accepted. */
+const decrease = 0.85
+
+/** The cubic curve is back at what was accepted before the cut after so long. */
+const recovery = 4_000
+
+/** The lowest rate of all, and the lowest one to begin with where nothing is known of the server. */
 const minRate = 1
+const initialRate = 20
 
-/** The pause after an overload without `Retry-After`: doubled, up to the longest, while nothing else is answered. */
+/** Growth per answer in a slow start: to four times the rate each second up to a known limit, else to twice the rate. */
+const growthToLimit = 2 * Math.LN2
+const growth = Math.LN2
+
+/** The pauses while nothing gets through, doubled from the first to the longest. */
 const firstPause = 100
-const longestPause = 10_000
+const longestPause = 5_000
 
-/** How far behind its plan a pace may catch up: timers are late, and have whole milliseconds. */
+/** After so long an outage the server is cold: the rate begins again at this part of what it was. */
+const longOutage = 2_000
+const cold = 1 / 8
+
+/** So many answers show whether a cut has helped. What it is compared with is an average over the last few before. */
+const sample = 100
+const memoryBefore = 32
+
+/** Above this share the server is overloaded, whether a cut helps or not. */
+const mostByChance = 0.4
+
+/** What is tolerated after a cut that did not help, as a multiple of the share, and how soon half of it is forgotten. */
+const leniency = 1.5
+const halfLife = 30_000
+
+/** A pace that held nobody up for so long is over. */
+const unboundFor = 2_000
+
+/** How far a pace may catch up with its plan: timers are late, and have whole milliseconds. */
 const maxLag = 50
 
-export class Pace {
-  rate: number
-  pausedUntil: number
-  /** Slow start ends at this rate. */
-  private threshold = Infinity
-  private nextStart: number
-  private overloadedAt: number
-  /** Overloads since another answer came. */
-  private inARow = 1
+/** So many answers may come before somebody looks at the clock, as long as nothing depends on it. */
+const glance = 32
 
-  constructor(private readonly settings: Settings, now: number, retryAfter: number) {
-    this.rate = settings.initialRate
-    this.overloadedAt = now
-    this.pausedUntil = now + this.pause(retryAfter)
-    this.nextStart = this.pausedUntil
+/** An average over the last `memory` answers, the newest of which is an overload after a number of others. */
+const average = (share: number, memory: number, others: number): number =>
+  share * (1 - 1 / memory) ** (others + 1) + 1 / memory
+
+/** Counts what is accepted, and measures its rate over the last half to whole second. */
+class Meter {
+  count = 0
+  private markedAt = -Infinity
+  private countAtMark = 0
+  private windowStart = -Infinity
+  private countAtStart = 0
+
+  look(now: number): void {
+    if (now - this.markedAt < 500) return
+    this.windowStart = this.markedAt
+    this.countAtStart = this.countAtMark
+    this.markedAt = now
+    this.countAtMark = this.count
+  }
+
+  /** `undefined` in the first half second, and after a time in which there was little to count. */
+  rate(now: number): number | undefined {
+    const span = now - this.windowStart
+    return span <= 4_000 ? (this.count - this.countAtStart) * 1_000 / span : undefined
+  }
+
+  /** Accepted since the last mark, in the first half second the only thing that is known. */
+  get sinceMark(): number {
+    return this.count - this.countAtMark
+  }
+
+  restart(): void {
+    this.markedAt = -Infinity
+    this.windowStart = -Infinity
+  }
+}
+
+export class Pace {
+  state: State = "open"
+  /** Requests per second: `Infinity` while open, 0 while probing. */
+  rate = Infinity
+  /** A request has to remember the era in which it begins, and tell it with its answer. */
+  era = 0
+
+  private readonly accepted = new Meter()
+
+  // The overloads of this era: their share, lately and very lately, and the answers since the last one.
+  private share = 0
+  private shareOfLate = 0
+  private sinceOverload = 0
+  /** Of the last one: 503 may be, 429 never is. */
+  private byChance = false
+  private inARow = 0
+
+  // The answers since a cut, until there are enough to say whether it has helped.
+  private isSampling = false
+  private sampled = 0
+  private sampledOverloads = 0
+  private shareBefore = 0
+
+  // What is tolerated beyond the usual, and since when.
+  private leniency = 0
+  private lenientSince = 0
+
+  // Paced: up to a limit, along the curve or in a slow start. An unknown limit is a slow start until the next overload.
+  private limit: number | undefined
+  private isStarting = false
+  /** When this pace, or the probing, began. */
+  since = 0
+  private nextStart = 0
+  private boundAt = 0
+
+  // Probing.
+  private pause = firstPause
+  private rateAfterwards = initialRate
+
+  constructor(private readonly maxPause: number) {}
+
+  // -------------------------------------------------------------------------------------------------------------
+  // requests
+  // -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * How many requests may be under way, of `most`. While overloads come in a row no more begin than it takes to be sure
+   * that nothing gets through: the answers to those under way are soon here.
+   */
+  room(most: number): number {
+    return this.inARow < doubtful ? most : Math.min(most, streak.open)
   }
 
   /** How long the next request has to wait. */
   delay(now: number): number {
-    return Math.max(0, Math.ceil(Math.max(this.nextStart, this.pausedUntil) - now))
+    return this.state === "open" ? 0 : Math.max(0, this.nextStart - now)
   }
 
-  /** A request goes out. */
+  /** A request goes out, and there is a pace to keep. */
   start(now: number): void {
+    if (this.state === "probing") this.nextStart = now + this.pause
+    else if (this.state === "paced") this.startPaced(now)
+  }
+
+  private startPaced(now: number): void {
+    if (this.endIfUnbound(now)) return
+    if (this.nextStart > now - maxLag) this.boundAt = now
+    if (!this.isStarting) this.rate = this.curve(now)
     this.nextStart = Math.max(this.nextStart, now - maxLag) + 1_000 / this.rate
   }
 
-  /** A request that began at `started` was answered, and not with an overload. */
-  answered(started: number): void {
-    if (started <= this.overloadedAt) return
-    this.inARow = 0
-    // ln 2 per answer doubles the rate each second.
-    this.rate = this.rate < this.threshold
-      ? Math.min(this.threshold, this.rate + Math.LN2)
-      : this.rate + this.settings.increase / this.rate
+  /** Opens if the pace has held up nobody for a while, and says whether it does. */
+  endIfUnbound(now: number): boolean {
+    const isOver = this.state === "paced" && this.nextStart <= now - maxLag && now - this.boundAt > unboundFor
+    if (isOver) this.open()
+    return isOver
   }
 
-  /** A request that began at `started` was answered with an overload. */
-  overloaded(now: number, started: number, retryAfter: number): void {
-    // Those sent before the pace last changed tell nothing new.
-    if (started <= this.overloadedAt) {
-      this.pausedUntil = Math.max(this.pausedUntil, now + Math.min(retryAfter, this.settings.maxPause))
+  private curve(now: number): number {
+    const x = (now - this.since) / recovery - 1
+    return Math.max(minRate, this.limit! * (1 + (1 - decrease) * x ** 3))
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // answers
+  // -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * A request was answered, and not with an overload. Most of the time that is only counted; `true` if it takes a look at
+   * the clock: call `look` then.
+   */
+  answered(era: number): boolean {
+    this.accepted.count++
+    if (era !== this.era) {
+      if (era === this.era - 1) this.shareBefore *= 1 - 1 / memoryBefore
+      return false
+    }
+    const isNews = this.state !== "open" || this.inARow > 0
+    this.inARow = 0
+    this.sinceOverload++
+    return isNews || this.accepted.count % glance === 0
+  }
+
+  look(now: number): void {
+    this.accepted.look(now)
+    if (this.state === "probing") return this.resume(now)
+    if (this.isSampling) this.judge(now)
+    // Not before the overloads have been interrupted: if they are not, it is no share of the requests but all of them.
+    else if (this.sinceOverload === 1 && this.share > this.tolerance(now)) return this.cut(now)
+    if (this.state === "paced" && this.isStarting) this.climb()
+  }
+
+  /** A request was answered with an overload, 429 or 503. `retryAfter` is 0 if the server does not say it. */
+  overloaded(now: number, era: number, status: number, retryAfter: number): void {
+    if (era !== this.era) {
+      if (era === this.era - 1) this.shareBefore += (1 - this.shareBefore) / memoryBefore
       return
     }
-    if (this.inARow > 0) {
-      // Nothing has gone through since: the pauses do the rest, and slow start begins again.
-      this.rate = Math.min(this.rate, this.settings.initialRate)
-    } else {
-      // The first time, slow start has gone too far by up to a doubling.
-      this.rate = Math.max(minRate, this.rate * (this.threshold === Infinity ? 0.5 : this.settings.decrease))
-      this.threshold = this.rate
+    this.accepted.look(now)
+    if (this.state === "probing") {
+      this.pause = Math.min(longestPause, 2 * this.pause)
+      return this.wait(now, retryAfter)
     }
-    this.inARow++
-    this.overloadedAt = now
-    this.pausedUntil = Math.max(this.pausedUntil, now + this.pause(retryAfter))
-    this.nextStart = this.pausedUntil
+    this.share = average(this.share, memory[this.state], this.sinceOverload)
+    this.shareOfLate = average(this.shareOfLate, memoryBefore, this.sinceOverload)
+    this.sinceOverload = 0
+    this.byChance = status === 503
+    if (++this.inARow >= streak[this.state]) return this.probe(now, retryAfter)
+    if (this.isSampling) {
+      this.sampledOverloads++
+      if (this.byChance) this.judge(now)
+      else this.isSampling = false
+    }
   }
 
-  /** No overload for so long that the pace is of no use any more. */
-  isOver(now: number): boolean {
-    return now >= Math.max(this.overloadedAt, this.pausedUntil) + this.settings.calmAfter
+  private tolerance(now: number): number {
+    const isUnknown = this.state === "open" && this.byChance && this.accepted.rate(now) === undefined
+    const base = isUnknown ? toleratedAtFirst : tolerated
+    return base + this.leniency * 0.5 ** ((now - this.lenientSince) / halfLife)
   }
 
-  private pause(retryAfter: number): number {
-    const own = Math.min(longestPause, firstPause * 2 ** Math.min(this.inARow - 1, 30))
-    return Math.min(this.settings.maxPause, Math.max(retryAfter, own))
+  // -------------------------------------------------------------------------------------------------------------
+  // states
+  // -------------------------------------------------------------------------------------------------------------
+
+  private enter(state: State, rate: number): void {
+    this.state = state
+    this.rate = rate
+    this.era++
+    this.shareBefore = this.shareOfLate
+    this.share = 0
+    this.shareOfLate = 0
+    this.sinceOverload = 0
+    this.inARow = 0
+    this.isSampling = false
+  }
+
+  private open(): void {
+    this.enter("open", Infinity)
+  }
+
+  private cut(now: number): void {
+    const limit = this.seemingLimit(now)
+    this.enter("paced", limit === undefined ? this.firstRate() : Math.max(minRate, decrease * limit))
+    this.keep(now, limit, limit === undefined)
+    this.isSampling = true
+    this.sampled = 0
+    this.sampledOverloads = 0
+  }
+
+  /** What the server seems to accept. Below half of the pace it is a gap in the answers rather than the server's limit. */
+  private seemingLimit(now: number): number | undefined {
+    const accepted = this.accepted.rate(now)
+    if (accepted === undefined) return this.limit
+    return this.state === "open" ? accepted : Math.min(this.rate, Math.max(this.rate / 2, accepted))
+  }
+
+  private firstRate(): number {
+    return Math.max(initialRate, decrease * this.accepted.sinceMark)
+  }
+
+  private keep(now: number, limit: number | undefined, isStarting: boolean): void {
+    this.limit = limit === undefined ? undefined : Math.max(minRate, limit)
+    this.isStarting = isStarting
+    this.since = now
+    this.nextStart = now
+    this.boundAt = now
+  }
+
+  /** One step of a slow start. */
+  private climb(): void {
+    this.rate += this.limit === undefined ? growth : growthToLimit
+    if (this.limit !== undefined && this.rate >= this.limit) this.open()
+  }
+
+  private probe(now: number, retryAfter: number): void {
+    this.limit = this.seemingLimit(now)
+    this.rateAfterwards = this.firstRate()
+    this.enter("probing", 0)
+    this.since = now
+    this.pause = firstPause
+    this.wait(now, retryAfter)
+  }
+
+  private wait(now: number, retryAfter: number): void {
+    this.nextStart = now + Math.min(this.maxPause, Math.max(this.pause, retryAfter))
+  }
+
+  /** Something got through. */
+  private resume(now: number): void {
+    const { limit } = this
+    const isStarting = limit === undefined || now - this.since >= longOutage
+    const rate = limit === undefined ? this.rateAfterwards : isStarting ? cold * limit : decrease * limit
+    this.enter("paced", Math.max(minRate, rate))
+    this.keep(now, limit, isStarting)
+    this.accepted.restart()
+  }
+
+  /** If 503s come as often after a cut as before, it is not this client that brings them about. */
+  private judge(now: number): void {
+    if (++this.sampled < sample) return
+    this.isSampling = false
+    const share = this.sampledOverloads / this.sampled
+    if (share <= this.shareBefore / 2 || share > mostByChance) return
+    this.leniency = leniency * share
+    this.lenientSince = now
+    this.open()
   }
 }

@@ -74,15 +74,8 @@ const numberThat = (holds: (value: number) => boolean, what: string): Check<numb
 export const wholeNumber = (least: number = 1): Check<number> =>
   numberThat((value) => Number.isSafeInteger(value) && value >= least, `a whole number, ${least} or more`)
 
-/** A finite number of at least `least`. */
-export const numberFrom = (least: number): Check<number> =>
-  numberThat((value) => value >= least && value < Infinity, `a finite number, ${least} or more`)
-
 /** A finite number above 0. */
 export const positiveNumber: Check<number> = numberThat((value) => value > 0 && value < Infinity, "a number above 0")
-
-/** A number above 0 and below 1. */
-export const fraction: Check<number> = numberThat((value) => value > 0 && value < 1, "a number above 0 and below 1")
 
 /**
  * `true` or `false`.

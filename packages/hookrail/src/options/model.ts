@@ -33,7 +33,7 @@ export interface ClientOptions<Key, Duration, Retry> {
   readonly responseTimeout?: Duration | undefined
   /** How failed attempts are retried; `false` disables retries. Default: 3 retries within 1 minute. */
   readonly retry?: Retry | undefined
-  /** How many requests may be in flight at a time; further ones wait. Default 64. */
+  /** How many sends, and how many reads, may be under way at a time; the others wait for their turn. Default 64. */
   readonly maxInFlight?: number | undefined
   /** What to do if no subscription matches an event: log a warning once per topic (the default), ignore it, or fail. */
   readonly onUnmatched?: "log" | "ignore" | "fail" | undefined

@@ -1,8 +1,10 @@
 /** The operations of a client, as calls that can run in a fiber or start without one. */
 import * as Redacted from "effect/Redacted"
+import { defaultRuntime, type Runtime } from "effect/Runtime"
 import { Calls } from "../call/calls.js"
 import * as Gate from "../gate/gate.js"
 import { defaults } from "../gate/pace.js"
+import { loggedBy } from "../gate/report.js"
 import type * as GateService from "../gate/service.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
@@ -16,6 +18,8 @@ export interface Dependencies {
   readonly keys: IdempotencyKeys.Service
   /** Default: a gate of its own. */
   readonly gate?: GateService.Service | undefined
+  /** Where that one logs that it slows down. */
+  readonly runtime?: Runtime<never> | undefined
 }
 
 export interface ClientCalls {
@@ -25,7 +29,10 @@ export interface ClientCalls {
 
 export const make = (dependencies: Dependencies): ClientCalls => {
   const { config, keys, transport } = dependencies
-  const gate = dependencies.gate ?? Gate.make({ ...defaults, maxInFlight: config.maxInFlight })
+  const gate = dependencies.gate ?? Gate.make(
+    { ...defaults, maxInFlight: config.maxInFlight },
+    loggedBy(dependencies.runtime ?? defaultRuntime)
+  )
   const apiKey = Redacted.value(config.apiKey)
   const authorization = `Bearer ${apiKey}`
   const path = `${config.prefix}/v1/events`

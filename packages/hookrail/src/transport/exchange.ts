@@ -36,23 +36,26 @@ export class BodyBuffer {
   }
 }
 
+type Timer = ReturnType<typeof setTimeout>
+
 /**
  * The time limits of one exchange, on real timers: a test clock must not freeze the network. `elapsed` is called at most once.
  */
 export class Limits {
   private phase: "response" | "body" = "response"
-  private readonly whole: ReturnType<typeof setTimeout>
-  private readonly response: ReturnType<typeof setTimeout> | undefined
+  private whole: Timer
+  private response: Timer | undefined
 
-  constructor(request: TransportRequest, elapsed: (error: TransportError) => void) {
+  constructor(request: TransportRequest, private readonly elapsed: (error: TransportError) => void) {
     const { responseTimeout, timeout } = request
-    const arm = (limit: number) =>
-      setTimeout(() => {
-        this.clear()
-        elapsed(timeoutError(this.phase, limit))
-      }, Math.min(limit, maxDelay))
-    this.whole = arm(timeout)
-    this.response = responseTimeout < timeout ? arm(responseTimeout) : undefined
+    this.whole = this.after(timeout, () => {
+      this.whole = this.onceMore(timeout)
+    })
+    if (responseTimeout < timeout) {
+      this.response = this.after(responseTimeout, () => {
+        this.response = this.onceMore(responseTimeout)
+      })
+    }
   }
 
   /** The response headers have arrived. */
@@ -64,5 +67,20 @@ export class Limits {
   clear(): void {
     clearTimeout(this.whole)
     clearTimeout(this.response)
+  }
+
+  private after(millis: number, then: () => void): Timer {
+    return setTimeout(then, Math.min(millis, maxDelay))
+  }
+
+  /**
+   * After the process was stopped, timers come before the sockets. An answer that is in one of them has come in time; when
+   * the next timer has its turn it is read.
+   */
+  private onceMore(limit: number): Timer {
+    return this.after(0, () => {
+      this.clear()
+      this.elapsed(timeoutError(this.phase, limit))
+    })
   }
 }

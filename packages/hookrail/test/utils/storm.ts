@@ -33,6 +33,8 @@ export interface Storm {
   readonly eventsPerSender: number
   /** Default: 4 retries within 5 minutes. */
   readonly retry?: HookrailConfig.Retry
+  /** What a request gets that is not let through. Default: 429. */
+  readonly refusal?: 429 | 503
   /** One way, in milliseconds: drawn between these for each request. */
   readonly latency?: readonly [number, number]
 }
@@ -47,7 +49,14 @@ const answer = (status: number): Transport.TransportResponse => ({
 })
 
 export const storm = (
-  { eventsPerSender, latency = [1, 5], limiter, retry = { maxRetries: 4, maxElapsed: "5 minutes" }, senders }: Storm
+  {
+    eventsPerSender,
+    latency = [1, 5],
+    limiter,
+    refusal = 429,
+    retry = { maxRetries: 4, maxElapsed: "5 minutes" },
+    senders
+  }: Storm
 ) =>
   Effect.gen(function*() {
     let requests = 0
@@ -60,7 +69,7 @@ export const storm = (
           return travel
         }).pipe(
           Effect.zipRight(Clock.currentTimeMillis),
-          Effect.map((now) => answer(limiter(now) ? 202 : 429)),
+          Effect.map((now) => answer(limiter(now) ? 202 : refusal)),
           Effect.zipLeft(travel)
         )
     }
@@ -80,6 +89,7 @@ export const storm = (
     return {
       requestsPerEvent: requests / events,
       lost,
+      seconds: Duration.toSeconds(elapsed),
       /** Over the time that the limit alone takes. */
       makespan: Duration.toSeconds(elapsed) / (events / 200)
     }

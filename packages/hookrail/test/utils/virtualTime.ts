@@ -2,7 +2,7 @@
  * Runs a program on a clock that jumps to the next timer as soon as all fibers wait. TestClock does the same, but asks the
  * real event loop at each step whether they do.
  */
-import { Clock, Duration, Effect, Exit, Fiber, Hash, Random, type Scheduler, Utils } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Hash, Logger, Random, type Scheduler, Utils } from "effect"
 
 interface Timer {
   readonly at: number
@@ -88,7 +88,11 @@ export const run = <A, E>(program: Effect.Effect<A, E>, seed: string, yielding =
   const tasks = new Tasks(yielding, seed)
   const clock = new VirtualClock()
   const fiber = Effect.runFork(
-    program.pipe(Effect.withClock(clock), Effect.withRandom(Random.make(seed))),
+    program.pipe(
+      Effect.withClock(clock),
+      Effect.withRandom(Random.make(seed)),
+      Effect.provide(Logger.remove(Logger.defaultLogger))
+    ),
     { scheduler: tasks }
   )
   do tasks.runAll()

@@ -45,7 +45,15 @@ export class Deadlines {
     clearTimeout(this.timer)
     this.firesAt = due
     // Unreferenced: the sockets of waiting items keep the process alive.
-    this.timer = setTimeout(() => this.fire(), Math.min(due - now, maxDelay)).unref()
+    this.timer = setTimeout(() => this.readFirst(), Math.min(due - now, maxDelay)).unref()
+  }
+
+  /**
+   * After the process was stopped, timers run before sockets are read. An answer that is already in a socket has come in time: it
+   * is read before the immediates run.
+   */
+  private readFirst(): void {
+    setImmediate(() => this.fire())
   }
 
   private fire(): void {

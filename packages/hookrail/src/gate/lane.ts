@@ -1,0 +1,249 @@
+/**
+ * Requests of one kind: a limited number under way at a time, the others in the order they came, and at a pace while the
+ * server is overloaded.
+ */
+import type { Clock } from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import { monotonicNow } from "../fiber/time.js"
+import { parseRetryAfter } from "../wire/retryAfter.js"
+import type { LaneStats, Overload, Turn } from "./model.js"
+import { Pace, type Settings } from "./pace.js"
+import { Queue, type Queued } from "./queue.js"
+import type { Change, Reporter } from "./report.js"
+import { GateTimeoutError } from "./service.js"
+
+/** How often the deadlines of the waiting are looked at, in milliseconds. */
+const lookEvery = 1_000
+
+/** After so long without anything that gets through, a pause is an outage. */
+const outage = 1_000
+
+/** Somebody who waits. */
+export class Waiter implements Queued<Waiter> {
+  next: Waiter | undefined
+  previous: Waiter | undefined
+  /** It has its place. */
+  entered = false
+  /** Set while it sleeps. */
+  wake: ((next: Effect.Effect<void, GateTimeoutError>) => void) | undefined
+  /** The first one has a timer for its turn. Another era may bring it sooner; until then there is no use in waking it. */
+  timedIn = -1
+
+  constructor(readonly turn: Turn, readonly queue: Queue<Waiter>) {}
+}
+
+export class Lane {
+  readonly pace: Pace
+  private inFlight = 0
+  // Calls that have been tried before go first: they came before all that have not.
+  private readonly retries = new Queue<Waiter>()
+  private readonly newcomers = new Queue<Waiter>()
+  /** Of the last overload. */
+  private status = 0
+  private told: Change["state"] = "open"
+  private nextLook = -Infinity
+  private isWaking = false
+  private wakeAgain = false
+
+  constructor(
+    private readonly what: Change["what"],
+    private readonly settings: Settings,
+    private readonly reporter: Reporter
+  ) {
+    this.pace = new Pace(settings.maxPause)
+  }
+
+  stats(now: number): LaneStats {
+    const { pace } = this
+    if (pace.endIfUnbound(now)) this.changed(now)
+    return {
+      state: pace.state,
+      inFlight: this.inFlight,
+      waiting: this.newcomers.size + this.retries.size,
+      rate: pace.rate
+    }
+  }
+
+  /** There is a pace to keep, which takes a fiber. */
+  get isPaced(): boolean {
+    return this.pace.state !== "open"
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // places
+  // -------------------------------------------------------------------------------------------------------------
+
+  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
+  enter(): boolean {
+    const isFree = this.pace.state === "open" && this.hasRoom() &&
+      this.newcomers.size === 0 && this.retries.size === 0
+    if (isFree) this.inFlight++
+    return isFree
+  }
+
+  enqueue(turn: Turn): Waiter {
+    const waiter = new Waiter(turn, turn.attempts > 0 ? this.retries : this.newcomers)
+    waiter.queue.add(waiter)
+    return waiter
+  }
+
+  mayGo(waiter: Waiter): boolean {
+    return this.hasRoom() && waiter === this.first()
+  }
+
+  private hasRoom(): boolean {
+    return this.inFlight < this.pace.room(this.settings.maxInFlight)
+  }
+
+  take(waiter: Waiter): void {
+    waiter.queue.delete(waiter)
+    waiter.entered = true
+    this.inFlight++
+    this.wakeFirst()
+  }
+
+  /** Waits no longer. */
+  quit(waiter: Waiter): void {
+    // Its turn may have come already.
+    if (waiter.entered) return this.release()
+    waiter.queue.delete(waiter)
+    this.wakeFirst()
+  }
+
+  /** Gives the place back after an answer to a request that began in an era. */
+  answered(era: number, overload: Overload | undefined, clock: Clock): void {
+    const { pace } = this
+    if (overload !== undefined) {
+      const now = monotonicNow(clock)
+      // A date is the only thing here that takes the wall clock.
+      const { retryAfter } = overload
+      const wait = retryAfter === undefined ? 0 : parseRetryAfter(retryAfter, clock.unsafeCurrentTimeMillis()) ?? 0
+      this.status = overload.status
+      pace.overloaded(now, era, overload.status, wait)
+      this.changed(now)
+    } else if (pace.answered(era)) {
+      const now = monotonicNow(clock)
+      pace.look(now)
+      this.changed(now)
+    }
+    this.release()
+  }
+
+  /** Gives the place back, without an answer. */
+  release(): void {
+    this.inFlight--
+    this.wakeFirst()
+  }
+
+  private changed(now: number): void {
+    const { pace, status, told, what } = this
+    const { rate, state } = pace
+    if (state === told) return
+    // At a limit, short pauses are part of the pace.
+    if (state === "probing" && told === "paced" && now - pace.since < outage) return
+    const waiting = this.newcomers.size + this.retries.size
+    if (this.reporter.tell(now, { what, state, rate, waiting, status })) this.told = state
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // waiting
+  // -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * A probe is somebody that has not been refused yet, if there is one: a few events that the server refuses for ever do
+   * not speak for the others.
+   */
+  private first(): Waiter | undefined {
+    return this.pace.state === "probing"
+      ? this.newcomers.first ?? this.retries.first
+      : this.retries.first ?? this.newcomers.first
+  }
+
+  /** In a loop, not recursively: the one that is woken may finish at once, and so may all that wait behind it. */
+  private wakeFirst(): void {
+    this.wakeAgain = true
+    if (this.isWaking) return
+    this.isWaking = true
+    try {
+      while (this.wakeAgain) {
+        this.wakeAgain = false
+        const first = this.first()
+        if (first !== undefined && first.timedIn !== this.pace.era) first.wake?.(Effect.void)
+      }
+    } finally {
+      this.isWaking = false
+    }
+  }
+
+  /** Waits for the turn of a waiter, and gives the era in which its request begins. */
+  turnOf(waiter: Waiter, clock: Clock): Effect.Effect<number, GateTimeoutError> {
+    return Effect.suspend(() => {
+      const { pace } = this
+      if (pace.state === "open") {
+        if (!this.mayGo(waiter)) return this.asleep(waiter, clock)
+        this.take(waiter)
+        return Effect.succeed(pace.era)
+      }
+      const now = monotonicNow(clock)
+      if (this.isTooLate(waiter, now)) return Effect.fail(new GateTimeoutError({ status: this.status }))
+      if (!this.mayGo(waiter)) return this.asleep(waiter, clock)
+      if (now >= this.nextLook) this.sendAway(now)
+      const delay = pace.delay(now)
+      if (delay > 0) return this.timed(waiter, clock, Math.min(Math.ceil(delay), lookEvery))
+      pace.start(now)
+      this.changed(now)
+      this.take(waiter)
+      return Effect.succeed(pace.era)
+    })
+  }
+
+  private asleep(waiter: Waiter, clock: Clock): Effect.Effect<number, GateTimeoutError> {
+    return Effect.flatMap(
+      Effect.async<void, GateTimeoutError>((resume) => {
+        // Its turn may have come while the fiber was on its way to here.
+        if (this.mayGo(waiter)) return resume(Effect.void)
+        waiter.wake = (next) => {
+          waiter.wake = undefined
+          resume(next)
+        }
+      }),
+      () => this.turnOf(waiter, clock)
+    )
+  }
+
+  /** The first one sleeps until its turn, or until something changes. It can be woken from this moment on. */
+  private timed(waiter: Waiter, clock: Clock, millis: number): Effect.Effect<number, GateTimeoutError> {
+    const woken = Deferred.unsafeMake<void, GateTimeoutError>(FiberId.none)
+    const wake = (next: Effect.Effect<void, GateTimeoutError>) => {
+      waiter.wake = undefined
+      waiter.timedIn = -1
+      Deferred.unsafeDone(woken, next)
+    }
+    waiter.wake = wake
+    waiter.timedIn = this.pace.era
+    const timer = Effect.map(Effect.sleep(millis), () => {
+      if (waiter.wake === wake) wake(Effect.void)
+    })
+    return Effect.flatMap(
+      Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber))),
+      () => this.turnOf(waiter, clock)
+    )
+  }
+
+  private isTooLate({ turn }: Waiter, now: number): boolean {
+    return turn.deadline < now + this.pace.delay(now)
+  }
+
+  /** Those that would wait in vain learn it now, not only at the front of the queue. */
+  private sendAway(now: number): void {
+    this.nextLook = now + lookEvery
+    for (const queue of [this.retries, this.newcomers]) {
+      for (const waiter of queue) {
+        if (this.isTooLate(waiter, now)) waiter.wake?.(Effect.fail(new GateTimeoutError({ status: this.status })))
+      }
+    }
+  }
+}
