@@ -16,6 +16,15 @@ const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
   }))
 }
 
+const receiveGoals = ({ receive }: Results): ReadonlyArray<Goal> => {
+  const limits: Readonly<Record<string, number>> = { "@hookrail/promise": 1.4, "hookrail NodeWebhooks": 1.7 }
+  return (receive ?? []).filter(({ contender }) => contender in limits).map(({ contender, ratio }) => ({
+    goal: `receive: ${contender}, relative to a bare node:http server`,
+    measured: ratio.median,
+    limit: limits[contender]!
+  }))
+}
+
 /** An Effect has to be run: so much more than the bare MAC may that take. */
 const effectMicros = 2.2
 
@@ -59,6 +68,7 @@ const sizeGoals = ({ size = [] }: Results): ReadonlyArray<Goal> =>
 
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
+  ...receiveGoals(results),
   ...verifyGoals(results),
   ...coldstartGoals(results),
   ...sizeGoals(results)
