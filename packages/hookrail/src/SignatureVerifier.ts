@@ -27,7 +27,8 @@
  * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -36,15 +37,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { isSuccess, valueOf } from "./fiber/exit.js"
+import { WithClock } from "./fiber/ground.js"
 import type { WebhookVerificationError } from "./HookrailError.js"
 import {
   HookrailConfigError,
   MalformedSignatureError,
   SignatureError,
-  SignatureTimestampError
+  SignatureTimestampError,
+  WebhookSecretsError
 } from "./HookrailError.js"
+import { toMillis } from "./options/duration.js"
 import * as kernel from "./signature/kernel.js"
 import { advice, findMistake, otherProduct } from "./signature/mistakes.js"
+import type { Mistake } from "./signature/model.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // models
@@ -124,10 +130,16 @@ export type Secrets = Redacted.Redacted<string> | NonEmptyReadonlyArray<Redacted
  */
 export interface SignatureVerifierOptions<out E = never, out R = never> {
   /**
-   * The secrets, or an effect that reads them, from a secret store, say. It runs when the verifier is made, and again when
-   * a signature does not match, at most every 5 seconds: a secret that has just been rotated is met without a restart.
+   * The secrets, or an effect that reads them, from a secret store, say. It runs when the verifier is made; again when a
+   * signature does not match, at most every 5 seconds, so that a secret that has just been rotated is met without a restart;
+   * and when `refresh` is over. A reading has 3 seconds. If it fails, the last secrets stay in force.
    */
   readonly secrets: Secrets | Effect.Effect<Secrets, E, R>
+  /**
+   * How long secrets that an effect has read stay in force before it reads them again: so long may a revoked one live.
+   * Default: 5 minutes.
+   */
+  readonly refresh?: Duration.DurationInput | undefined
   /**
    * How far the time of the signature may be from this machine's, inclusive, in the past and in the future. Every
    * attempt is signed anew, so this needs to cover the transport and wrong clocks only. Default: 5 minutes.
@@ -142,11 +154,29 @@ export interface SignatureVerifierOptions<out E = never, out R = never> {
 export interface Service {
   /** See the accessor `verify`. */
   readonly verify: (signed: SignedWebhook) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
-  /** See the accessor `verifyRequest`. */
+  /**
+   * See the accessor `verifyRequest`. With `explain: false` nobody looks for the mistake behind a mismatch: for those who
+   * call `explain` later.
+   */
   readonly verifyRequest: (
     headers: WebhookHeaders,
-    body: WebhookBody
+    body: WebhookBody,
+    options?: { readonly explain?: boolean | undefined }
   ) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
+  /**
+   * Looks at the form of the headers and the age of the signature, which needs no body: for those who can refuse a request
+   * before they read it. A verifier of your own may do without.
+   */
+  readonly inspect?:
+    | ((headers: WebhookHeaders) => Effect.Effect<void, MalformedSignatureError | SignatureTimestampError>)
+    | undefined
+  /**
+   * Why a request whose signature does not match has not matched: the advice and the mistake, if one of the usual ones
+   * explains it. It takes several MACs, and looks at bodies of up to 64 KB. A verifier of your own may do without.
+   */
+  readonly explain?:
+    | ((headers: WebhookHeaders, body: WebhookBody) => Effect.Effect<SignatureError | undefined>)
+    | undefined
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -212,14 +242,18 @@ const toleranceMillisOf = (tolerance: Duration.DurationInput | undefined): numbe
   return Number.isFinite(millis) ? millis : undefined
 }
 
+const toleranceError = configError("tolerance", "give a finite duration that is not negative, such as \"5 minutes\"")
+
 const faultOf = (secret: unknown): string =>
   typeof secret !== "string"
     ? "is not a Redacted text: wrap it in Redacted.make"
     : secret === ""
     ? "is empty"
-    : secret.trim() === secret
+    : secret.trim() !== secret
+    ? "has white space around it: trim it"
+    : /^["'`]|["'`]$/.test(secret)
     ? "is in quotes: leave them out"
-    : "has white space around it: trim it"
+    : `is shorter than ${kernel.shortestSecret} bytes: give it as Hookrail shows it, whsec_ and what follows`
 
 interface Settings {
   readonly keys: ReadonlyArray<kernel.Key>
@@ -248,7 +282,7 @@ const settingsOf = (
   if (!keys.every(kernel.isUsable)) return configError("secrets", "there is neither node:crypto nor WebCrypto here")
   const toleranceMillis = toleranceMillisOf(tolerance)
   return toleranceMillis === undefined
-    ? configError("tolerance", "give a finite duration that is not negative, such as \"5 minutes\"")
+    ? toleranceError
     : Effect.succeed({ keys, secrets, toleranceMillis })
 }
 
@@ -298,50 +332,152 @@ const whenReady = (verdict: kernel.Verdict | Promise<kernel.Verdict>, next: (ver
 /** Between two looks for the mistake behind a mismatch: each costs several MACs, and a flood of forgeries is cheap. */
 const explainInterval = 10_000
 
-/** Between two readings of the secrets for the same reason. */
-const reloadInterval = 5_000
+/** Between two readings of the secrets that requests cause. */
+const readInterval = 5_000
 
-/** How long a mismatch waits for the secrets to be read again: the answer is due within 10 seconds. */
-const reloadTimeout = "3 seconds"
+/** How long a reading may take: the answer to the request that waits for it is due within 10 seconds. */
+const readTimeout = "3 seconds"
+
+const defaultRefresh = 300_000
+
+/** The mistake behind a mismatch, if there is one. */
+const mistakeOf = (
+  { secrets }: Settings,
+  headers: kernel.SignedHeaders,
+  body: WebhookBody
+): Effect.Effect<Mistake | undefined> => {
+  const mac = new Uint8Array(32)
+  const mismatch = {
+    secrets: secrets.map(Redacted.value),
+    timestamp: kernel.parseSignature(headers.signature ?? "", mac),
+    mac,
+    deliveryId: headers.deliveryId ?? "",
+    body: body instanceof ArrayBuffer ? new Uint8Array(body) : body
+  }
+  // It may fail where there is no WebCrypto; the mismatch remains one.
+  return Effect.catchAll(Effect.tryPromise(() => findMistake(mismatch)), () => Effect.succeed(undefined))
+}
+
+const errorOf = (mistake: Mistake | undefined): SignatureError =>
+  mistake === undefined ? unexplained() : new SignatureError({ reason: advice[mistake], mistake })
+
+const unexplained = (): SignatureError => new SignatureError({ reason: generalAdvice })
 
 /** Turns mismatches into errors, now and then with the mistake behind them. */
 const makeExplainer = () => {
   let explainedAt = -Infinity
-  return ({ secrets }: Settings, headers: kernel.SignedHeaders, body: WebhookBody): Verdict =>
+  return (settings: Settings, headers: kernel.SignedHeaders, body: WebhookBody): Verdict =>
     Effect.clockWith((clock) => {
       const now = clock.unsafeCurrentTimeMillis()
-      if (Math.abs(now - explainedAt) < explainInterval) {
-        return Effect.fail(new SignatureError({ reason: generalAdvice }))
-      }
+      if (Math.abs(now - explainedAt) < explainInterval) return Effect.fail(unexplained())
       explainedAt = now
-      const mac = new Uint8Array(32)
-      const mismatch = {
-        secrets: secrets.map(Redacted.value),
-        timestamp: kernel.parseSignature(headers.signature ?? "", mac),
-        mac,
-        deliveryId: headers.deliveryId ?? "",
-        body: body instanceof ArrayBuffer ? new Uint8Array(body) : body
-      }
-      return Effect.flatMap(
-        // It may fail where there is no WebCrypto; the mismatch remains one.
-        Effect.catchAll(Effect.tryPromise(() => findMistake(mismatch)), () => Effect.succeed(undefined)),
-        (mistake) =>
-          Effect.fail(
-            mistake === undefined
-              ? new SignatureError({ reason: generalAdvice })
-              : new SignatureError({ reason: advice[mistake], mistake })
-          )
-      )
+      return Effect.flatMap(mistakeOf(settings, headers, body), (mistake) => Effect.fail(errorOf(mistake)))
     })
 }
 
 const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw body, as it came, before any parser"
 
+/** The secrets, as they are in force. */
+interface Source {
+  /** Those in force. If there are none, or if they are due, they are read first. */
+  readonly current: (now: number) => Effect.Effect<Settings, WebhookSecretsError>
+  /** After some have not matched: those in force after another reading, or the same if it is too early for one. */
+  readonly newer: (used: Settings, now: number) => Effect.Effect<Settings>
+}
+
+const fixed = (settings: Settings): Source => ({
+  current: () => Effect.succeed(settings),
+  newer: Effect.succeed
+})
+
+/** Secrets that an effect reads: one reading at a time, and one in each interval, however many requests come. */
+class Readings implements Source {
+  private settings: Settings | undefined
+  /** The same, as an effect that is made once. */
+  private inForce: Effect.Effect<Settings> | undefined
+  /** When they were last read with success. */
+  private readAt = -Infinity
+  private triedAt = -Infinity
+  private lastFailed: unknown
+
+  constructor(
+    private readonly read: Effect.Effect<Settings, unknown>,
+    private readonly refresh: number,
+    private readonly oneAtATime: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  ) {}
+
+  put(settings: Settings, now: number): void {
+    this.settings = settings
+    this.inForce = Effect.succeed(settings)
+    this.readAt = now
+    this.lastFailed = undefined
+  }
+
+  current(now: number): Effect.Effect<Settings, WebhookSecretsError> {
+    const { inForce, settings } = this
+    if (inForce !== undefined && (Math.abs(now - this.readAt) < this.refresh || this.isTooEarly(now))) return inForce
+    const reading = this.again(settings, now)
+    // While the store is away nobody waits for it again and again: the last ones stay, and it is asked in the background.
+    if (inForce !== undefined && this.lastFailed !== undefined) {
+      return Effect.zipRight(Effect.forkDaemon(reading), inForce)
+    }
+    return Effect.flatMap(reading, () =>
+      this.settings === undefined
+        ? Effect.fail(new WebhookSecretsError({ cause: this.lastFailed }))
+        : Effect.succeed(this.settings))
+  }
+
+  private isTooEarly(now: number): boolean {
+    return Math.abs(now - this.triedAt) < readInterval
+  }
+
+  newer(used: Settings, now: number): Effect.Effect<Settings> {
+    return Effect.map(this.again(used, now), () => this.settings ?? used)
+  }
+
+  /** The reading at the start, which no request has caused. */
+  first(): Effect.Effect<void> {
+    return Effect.clockWith((clock) =>
+      Effect.ensuring(
+        this.again(undefined, clock.unsafeCurrentTimeMillis()),
+        Effect.sync(() => {
+          if (this.settings !== undefined) this.triedAt = -Infinity
+        })
+      )
+    )
+  }
+
+  /** Reads them, unless it is too early, or somebody else has while this one waited for its turn. */
+  again(used: Settings | undefined, now: number): Effect.Effect<void> {
+    return this.oneAtATime(Effect.suspend(() => {
+      const { triedAt } = this
+      if (this.settings !== used || this.isTooEarly(now)) return Effect.void
+      this.triedAt = now
+      return Effect.matchCauseEffect(this.read, {
+        onSuccess: (settings) => Effect.sync(() => this.put(settings, now)),
+        onFailure: (cause) => {
+          this.lastFailed = Cause.squash(cause)
+          return Effect.logWarning(
+            this.settings === undefined
+              ? "the webhook secrets could not be read: webhooks are answered with 503 until they can be"
+              : "the webhook secrets could not be read again: the last ones stay",
+            cause
+          )
+        }
+      }).pipe(
+        // If interrupted, the next request reads them again.
+        Effect.onInterrupt(() => Effect.sync(() => void (this.triedAt = triedAt)))
+      )
+    }))
+  }
+}
+
 /**
  * The bare service, to bind to a tag of your own: for several endpoints with secrets of their own, say.
  *
- * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one with white space or quotes
- * around it, a tolerance that is negative or infinite; and with what reading the secrets fails with.
+ * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one of less than 16 bytes, one with
+ * white space or quotes around it, a tolerance that is negative or infinite; and with what the first reading of the secrets
+ * fails with.
  *
  * @since 0.1.0
  * @category constructors
@@ -349,70 +485,151 @@ const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw b
 export const make = <E = never, R = never>(
   options: SignatureVerifierOptions<E, R>
 ): Effect.Effect<Service, HookrailConfigError | E, R> =>
-  Effect.gen(function*() {
-    const { secrets, tolerance } = options
-    if (!Effect.isEffect(secrets)) {
-      const settings = yield* settingsOf(secrets, tolerance, kernel.importKey)
-      return serviceOf({ settings }, () => Effect.void)
-    }
-    // What is in force now, also when it is read again, in the middle of some request.
-    const runtime = yield* Effect.runtime<R>()
-    const read = Effect.flatMap(
-      Effect.provide(secrets, runtime),
-      (secrets) => settingsOf(secrets, tolerance, kernel.importKey)
-    )
-    const state = { settings: yield* read, readAt: -Infinity }
-    const oneAtATime = (yield* Effect.makeSemaphore(1)).withPermits(1)
-    return serviceOf(state, (used) =>
-      oneAtATime(Effect.clockWith((clock) => {
-        const now = clock.unsafeCurrentTimeMillis()
-        const { readAt } = state
-        // Who waited for its turn finds that they have just been read.
-        if (state.settings !== used || Math.abs(now - readAt) < reloadInterval) return Effect.void
-        state.readAt = now
-        return read.pipe(
-          Effect.disconnect,
-          Effect.timeout(reloadTimeout),
-          Effect.map((settings) => void (state.settings = settings)),
-          Effect.catchAllCause((cause) =>
-            Effect.logWarning("the webhook secrets could not be read again: the last ones stay", cause)
-          ),
-          // Whose request is gone leaves the reading to the next one.
-          Effect.onInterrupt(() => Effect.sync(() => void (state.readAt = readAt)))
-        )
-      })))
-  })
+  Effect.isEffect(options.secrets)
+    ? Effect.flatMap(readingsOf(options, options.secrets), ({ read, service, source }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.map(read, (settings) => {
+          source.put(settings, now)
+          return service
+        })))
+    : Effect.map(settingsOf(options.secrets, options.tolerance, kernel.importKey), (settings) =>
+      serviceOf(fixed(settings), settings.toleranceMillis))
 
-/** @param reload Reads the secrets again, after these have not matched, and puts them into the state. */
-const serviceOf = (
-  state: { readonly settings: Settings },
-  reload: (used: Settings) => Effect.Effect<void>
-): Service => {
-  const explain = makeExplainer()
-  const verifyHeaders = (clock: Clock.Clock, headers: kernel.SignedHeaders, body: WebhookBody): Verdict => {
-    const used = state.settings
-    return verifyWith(used, headers, body, clock.unsafeCurrentTimeMillis(), () =>
-      Effect.flatMap(reload(used), () => {
-        const newer = state.settings
-        const unexplained = () => explain(newer, headers, body)
-        return newer === used
-          ? unexplained()
-          : verifyWith(newer, headers, body, clock.unsafeCurrentTimeMillis(), unexplained)
-      }))
+/**
+ * As `make`, but without a first reading of the secrets that could fail: they are read when the first webhook needs them,
+ * and until that succeeds `verify` fails with `WebhookSecretsError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeLazy = <E = never, R = never>(
+  options: SignatureVerifierOptions<E, R>
+): Effect.Effect<Service, HookrailConfigError, R> =>
+  Effect.isEffect(options.secrets)
+    ? Effect.map(readingsOf(options, options.secrets), ({ service }) => service)
+    : make({ ...options, secrets: options.secrets })
+
+const readingsOf = <E, R>(
+  { refresh, tolerance }: SignatureVerifierOptions<E, R>,
+  secrets: Effect.Effect<Secrets, E, R>
+) => {
+  const toleranceMillis = toleranceMillisOf(tolerance)
+  if (toleranceMillis === undefined) return toleranceError
+  const refreshMillis = refresh === undefined ? defaultRefresh : toMillis(refresh)
+  if (refreshMillis === undefined || refreshMillis <= 0) {
+    return configError("refresh", "give a finite duration above 0, such as \"5 minutes\"")
   }
+  return Effect.map(
+    // Captured once: later readings, in the middle of some request, run with these services.
+    Effect.zip(Effect.runtime<R>(), Effect.makeSemaphore(1)),
+    ([runtime, semaphore]) => {
+      const read = Effect.flatMap(
+        Effect.provide(secrets, runtime),
+        (secrets) => settingsOf(secrets, tolerance, kernel.importKey)
+      ).pipe(
+        Effect.disconnect,
+        Effect.timeoutFail({
+          duration: readTimeout,
+          onTimeout: () => new HookrailConfigError({ option: "secrets", reason: `not read within ${readTimeout}` })
+        })
+      )
+      const source = new Readings(read, refreshMillis, semaphore.withPermits(1))
+      return { read, source, service: serviceOf(source, toleranceMillis) }
+    }
+  )
+}
+
+const serviceOf = (source: Source, toleranceMillis: number): Service => {
+  const explain = makeExplainer()
+
+  const verifyHeaders = (
+    clock: Clock.Clock,
+    headers: kernel.SignedHeaders,
+    body: WebhookBody,
+    explain: (settings: Settings) => Verdict
+  ): Verdict => {
+    const now = clock.unsafeCurrentTimeMillis()
+    // First what needs no secrets: a request of no form is not to have them read.
+    const refusal = kernel.inspect(headers, now, Infinity)
+    if (typeof refusal !== "number") return settle(refusal, neverHere, neverHere)
+    const current = source.current(now)
+    // As a rule they are there.
+    return isSuccess(current)
+      ? verifyNow(clock, now, valueOf(current), headers, body, explain)
+      : Effect.flatMap(current, (settings) => verifyNow(clock, now, settings, headers, body, explain))
+  }
+
+  const verifyNow = (
+    clock: Clock.Clock,
+    now: number,
+    used: Settings,
+    headers: kernel.SignedHeaders,
+    body: WebhookBody,
+    explain: (settings: Settings) => Verdict
+  ): Verdict =>
+    verifyWith(used, headers, body, now, () => {
+      const now = clock.unsafeCurrentTimeMillis()
+      return Effect.flatMap(source.newer(used, now), (newer) =>
+        newer === used
+          ? explain(newer)
+          : verifyWith(newer, headers, body, now, () => explain(newer)))
+    })
+
+  const foreign = (headers: WebhookHeaders): MalformedSignatureError | undefined => {
+    const product = otherProduct((name) => kernel.header(headers, name) !== undefined)
+    return product === undefined
+      ? undefined
+      : new MalformedSignatureError({ reason: `its headers are those of a webhook of ${product}` })
+  }
+
   return {
-    verify: (signed) => Effect.clockWith((clock) => verifyHeaders(clock, headersOf(signed), signed.body)),
-    verifyRequest: (headers, body) =>
-      Effect.clockWith((clock) => {
+    verify: (signed) =>
+      new WithClock((clock) => {
+        const headers = headersOf(signed)
+        return verifyHeaders(clock, headers, signed.body, (settings) => explain(settings, headers, signed.body))
+      }),
+    verifyRequest: (headers, body, options) =>
+      new WithClock((clock): Verdict => {
         const known = kernel.readHeaders(headers)
-        if (known.signature !== undefined) return verifyHeaders(clock, known, body)
-        const product = otherProduct((name) => kernel.header(headers, name) !== undefined)
-        return product === undefined
-          ? verifyHeaders(clock, known, body)
-          : Effect.fail(new MalformedSignatureError({ reason: `its headers are those of a webhook of ${product}` }))
-      })
+        const error = known.signature === undefined ? foreign(headers) : undefined
+        if (error !== undefined) return Effect.fail(error)
+        return verifyHeaders(
+          clock,
+          known,
+          body,
+          options?.explain === false
+            ? () => Effect.fail(unexplained())
+            : (settings) => explain(settings, known, body)
+        )
+      }),
+    inspect: (headers) =>
+      new WithClock((clock) => {
+        const known = kernel.readHeaders(headers)
+        const error = known.signature === undefined ? foreign(headers) : undefined
+        if (error !== undefined) return Effect.fail(error)
+        const refusal = kernel.inspect(known, clock.unsafeCurrentTimeMillis(), toleranceMillis)
+        if (typeof refusal === "number") return Effect.void
+        return Effect.fail(
+          refusal.reason === "malformed"
+            ? new MalformedSignatureError(refusal.fields)
+            : new SignatureTimestampError(refusal.fields)
+        )
+      }),
+    explain: (headers, body) =>
+      new WithClock((clock) =>
+        Effect.matchEffect(source.current(clock.unsafeCurrentTimeMillis()), {
+          onFailure: () => Effect.succeed(undefined),
+          onSuccess: (settings) =>
+            Effect.map(
+              mistakeOf(settings, kernel.readHeaders(headers), body),
+              (mistake) => mistake === undefined ? undefined : errorOf(mistake)
+            )
+        })
+      )
   }
 }
+
+const neverHere = (): Verdict => Effect.dieMessage("inspection has refused it")
 
 /**
  * Verifies one webhook without a service. As `verify`, and `HookrailConfigError` for options that cannot work.
@@ -491,14 +708,28 @@ export const sign = (options: {
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * A verifier with the given secrets. Fails as `make` does.
+ * A verifier with the given secrets. Fails with `HookrailConfigError` for options that cannot work.
+ *
+ * Where an effect reads the secrets and its first reading fails, that is logged, and the layer is there all the same: it is
+ * tried again when webhooks come, which are answered with 503 until it succeeds. A store that was away at the start does
+ * not keep a program from its webhooks until it is restarted. (To have the start fail: `Layer.effect` with `make`, or
+ * `layerConfig`.)
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = <E = never, R = never>(
   options: SignatureVerifierOptions<E, R>
-): Layer.Layer<SignatureVerifier, HookrailConfigError | E, R> => Layer.effect(SignatureVerifier, make(options))
+): Layer.Layer<SignatureVerifier, HookrailConfigError, R> =>
+  Layer.effect(
+    SignatureVerifier,
+    Effect.isEffect(options.secrets)
+      ? Effect.flatMap(
+        readingsOf(options, options.secrets),
+        ({ service, source }) => Effect.as(source.first(), service)
+      )
+      : make({ ...options, secrets: options.secrets })
+  )
 
 /**
  * A verifier configured by `Config`.

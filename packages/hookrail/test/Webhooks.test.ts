@@ -92,6 +92,18 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly
     )
   })
 
+/** Lines as they are written. */
+const logTo = (lines: Array<string>): Layer.Layer<never> =>
+  Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ logLevel, message }) => void lines.push(`${logLevel.label} ${String(message)}`))
+  )
+
+/** WebCrypto answers from outside of Effect. */
+const settled = Effect.promise(async () => {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+})
+
 describe("handlers", () => {
   it.effect("one of a typed topic gets the decoded payload and what was verified", () =>
     Effect.gen(function*() {
@@ -269,7 +281,7 @@ describe("verification", () => {
         [change({}, `{"order_id": "o_1"`), 503, 401],
         [yield* request({ timestamp: 1_781_092_800 - 301 }), 503, 401],
         [yield* request({ timestamp: 1_781_092_800 + 301 }), 503, 401],
-        [yield* request({ secret: "whsec_another" }), 503, 401]
+        [yield* request({ secret: "whsec_another_secret" }), 503, 401]
       ]
       const retrying = yield* webhooks([Webhooks.otherwise(ran)])
       const rejecting = yield* webhooks([Webhooks.otherwise(ran)], { onUnverified: "reject" })
@@ -280,19 +292,88 @@ describe("verification", () => {
       }
     }))
 
-  it.effect("explains a mismatch in the log, now and then, with the line to change, and not in the answer", () =>
+  it.effect("explains a mismatch in the log, with the line to change: after the answer, and not in it", () =>
     Effect.gen(function*() {
       const service = yield* webhooks([Webhooks.otherwise(ran)])
       const good = yield* request()
       const parsed = { ...good, body: () => Effect.succeed(new TextEncoder().encode(`{"order_id":"o_1"}`)) }
-      const [answer, log] = yield* logged(service.handle(parsed))
-      deepStrictEqual(answer, { status: 503, headers: {}, outcome: "unverified" })
-      assertTrue(/WARN.*parsed and written again.*the line to change/.test(log), log)
-      const [, second] = yield* logged(service.handle(parsed))
-      assertTrue(!second.includes("WARN"), second)
-      yield* TestClock.adjust("10 seconds")
-      const [, third] = yield* logged(service.handle(parsed))
-      assertTrue(third.includes("WARN"), third)
+      const lines: Array<string> = []
+      const handle = Effect.provide(service.handle(parsed), logTo(lines))
+      deepStrictEqual(yield* handle, { status: 503, headers: {}, outcome: "unverified" })
+      deepStrictEqual(lines, [])
+      yield* TestClock.adjust(0)
+      yield* settled
+      strictEqual(lines.length, 1)
+      assertTrue(/WARN.*parsed and written again.*the line to change/.test(lines[0]!), lines[0])
+    }))
+
+  it.effect("looks for an explanation once in 10 seconds, for the first mismatch and then for the last one", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const good = yield* request()
+      const withBody = (body: string): Webhooks.WebhookRequest => ({
+        ...good,
+        body: () => Effect.succeed(new TextEncoder().encode(body))
+      })
+      const lines: Array<string> = []
+      const handle = (body: string) => Effect.provide(service.handle(withBody(body)), logTo(lines))
+      const adjusted = (millis: number) => Effect.zipRight(TestClock.adjust(millis), settled)
+      // A forgery comes first.
+      yield* handle("forged")
+      yield* adjusted(0)
+      strictEqual(lines.filter((line) => line.includes("parsed")).length, 0)
+      for (let times = 0; times < 20; times++) yield* handle(`{"order_id":"o_1"}`)
+      yield* adjusted(9_999)
+      strictEqual(lines.filter((line) => line.includes("parsed")).length, 0)
+      yield* adjusted(1)
+      strictEqual(lines.filter((line) => line.includes("parsed")).length, 1)
+      // The forgery, an explanation and a sum of the others.
+      strictEqual(lines.length, 3, lines.join("\n"))
+      yield* adjusted(60_000)
+      strictEqual(lines.length, 3, lines.join("\n"))
+    }))
+
+  it.effect("10,000 unsigned requests leave two lines: the first one's, and a sum", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const good = yield* request()
+      const unsigned = { ...good, headers: {}, body: () => Effect.dieMessage("must not be read") }
+      const lines: Array<string> = []
+      const handle = Effect.provide(service.handle(unsigned), logTo(lines))
+      for (let times = 0; times < 10_000; times++) strictEqual((yield* handle).status, 400)
+      yield* Effect.provide(
+        service.handle(yield* request({ timestamp: 1_000_000 })),
+        logTo(lines)
+      )
+      strictEqual(lines.length, 1)
+      yield* TestClock.adjust("1 hour")
+      strictEqual(lines.length, 2, lines.join("\n"))
+      assertTrue(
+        /WARN 10000 more webhooks refused within 10 seconds: 9999 x .*missing.*; 1 x /.test(lines[1]!),
+        lines[1]
+      )
+      strictEqual((yield* handle).status, 400)
+      strictEqual(lines.length, 3)
+    }))
+
+  it.effect("reads no body for a request that is unsigned, of another product, stale or no POST", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_781_092_800_000)
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const body = () => Effect.dieMessage("must not be read")
+      const good = yield* request()
+      const cases: ReadonlyArray<readonly [Webhooks.WebhookRequest, number]> = [
+        [{ ...good, headers: {} }, 400],
+        [{ ...good, headers: { "stripe-signature": "t=1,v1=0" } }, 400],
+        [{ ...good, headers: { ...good.headers, "hookrail-signature": "t=1" } }, 400],
+        [yield* request({ timestamp: 1_781_092_800 - 301 }), 503],
+        [yield* request({ timestamp: 1_781_092_800 + 301 }), 503],
+        [{ ...good, method: "PUT" }, 405]
+      ]
+      for (const [refused, status] of cases) {
+        const [answer] = yield* logged(service.handle({ ...refused, body }))
+        strictEqual(answer.status, status)
+      }
     }))
 })
 
@@ -362,6 +443,7 @@ describe("duplicates", () => {
           Effect.fail(
             new HookrailError.DeliveryLogError({ operation: "claim", deliveryId, cause: "connection refused" })
           ),
+        renew: () => Effect.succeed(true),
         done: () => Effect.void,
         release: () => Effect.void
       }
@@ -371,13 +453,14 @@ describe("duplicates", () => {
       )
       const [answer, log] = yield* logged(statusOf(service))
       strictEqual(answer, 503)
-      assertTrue(log.includes("claim of delivery 01DELIVERY failed"), log)
+      assertTrue(log.includes("claim of delivery 01DELIVERY.01EVENT.orders.created failed"), log)
     }))
 
   it.effect("work that is done is acknowledged, even if the log cannot note it", () =>
     Effect.gen(function*() {
       const forgetful: DeliveryLog.Service = {
         claim: () => Effect.succeed({ _tag: "Claimed", token: "1" }),
+        renew: () => Effect.succeed(true),
         done: () => Effect.dieMessage("disk full"),
         release: () => Effect.void
       }

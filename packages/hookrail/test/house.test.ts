@@ -23,15 +23,19 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["RetryPolicy"],
   ["HookrailConfig"],
   ["Event"],
+  ["claims/"],
   ["IdempotencyKeys", "SignatureVerifier", "DeliveryLog"],
   ["call/"],
   ["send/", "receive/"],
+  ["ways/"],
   ["HookrailClient", "Webhooks"],
   ["index"]
 ]
 
 /** Shared by all lines of Effect, since they need none: not even their types may lead to it. */
 const neutral = [
+  /^claims\//,
+  /^ways\/body$/,
   /^wire\//,
   /^signature\//,
   /^call\/backoff$/,

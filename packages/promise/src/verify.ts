@@ -196,7 +196,9 @@ const run = async (
 ): Promise<VerifiedWebhook> => {
   const list = Array.isArray(secrets) ? secrets : [secrets]
   if (!(list.length && list.every(isSecret) && tolerance >= 0 && tolerance < Infinity)) {
-    throw new TypeError("give secrets without white space or quotes around them, and tolerance in seconds")
+    throw new TypeError(
+      "give secrets of 16 bytes or more, without white space or quotes around them, and tolerance in seconds"
+    )
   }
   let verdict = verify(list.map(cachedKey), headers, body, Number(now), tolerance * 1000)
   // To await what is there already would cost a turn of the queue.

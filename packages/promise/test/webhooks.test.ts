@@ -53,7 +53,7 @@ describe("createWebhookHandler", () => {
     const log: Array<LogEntry> = []
     const thrown = new Error("no luck")
     const handler = createWebhookHandler({
-      secrets: [secret, "whsec_old"],
+      secrets: [secret, "whsec_old_0123456789"],
       log: (entry) => log.push(entry),
       on: {
         "retry.*": () => {
@@ -105,7 +105,7 @@ describe("createWebhookHandler", () => {
   })
 
   it("reads secrets from a function, again after a mismatch, and again after a failure", async () => {
-    const answers = [new Error("vault is sealed"), "whsec_first", [secret]]
+    const answers = [new Error("vault is sealed"), "whsec_first_0123456789", [secret]]
     let reads = 0
     const handler = createWebhookHandler({
       secrets: async () => {
@@ -137,6 +137,7 @@ describe("createWebhookHandler", () => {
         if (claim instanceof Error) throw claim
         return claim
       },
+      renew: async () => true,
       done: async (id, token) => calls.push(`done ${id} ${token}`),
       release: async (id, token) => calls.push(`release ${id} ${token}`)
     }

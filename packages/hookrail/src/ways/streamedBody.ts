@@ -1,0 +1,61 @@
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Abortable } from "../fiber/abortable.js"
+import { Callback, type Resume } from "../fiber/ground.js"
+import type { BodyListener, UnreadableBody } from "../receive/model.js"
+import { Collector } from "./body.js"
+
+type Listen = (listener: BodyListener) => () => void
+
+/** A body on its way in. It ends once: what comes after that is of no interest. */
+class Listening implements BodyListener, Abortable {
+  private readonly collector = new Collector()
+  private leave: (() => void) | undefined
+  private isOver = false
+
+  constructor(private readonly limit: number, private readonly resume: Resume<Uint8Array, UnreadableBody>) {}
+
+  begin(listen: Listen): void {
+    this.leave = listen(this)
+    // What is there already may have come meanwhile.
+    if (this.isOver) this.leave()
+  }
+
+  readonly onChunk = (chunk: Uint8Array): void => {
+    if (this.isOver) return
+    this.collector.add(chunk)
+    if (this.collector.size > this.limit) this.end(Exit.fail({ reason: "too-large" }))
+  }
+
+  readonly onEnd = (): void => this.end(Exit.succeed(this.collector.joined()))
+
+  readonly onAbort = (): void => this.end(Exit.fail({ reason: "aborted" }))
+
+  abort(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.leave?.()
+  }
+
+  private end(exit: Exit.Exit<Uint8Array, UnreadableBody>): void {
+    if (this.isOver) return
+    this.abort()
+    this.resume(exit)
+  }
+}
+
+class StreamedBody extends Callback<Uint8Array, UnreadableBody> {
+  constructor(private readonly limit: number, private readonly listen: Listen) {
+    super()
+  }
+
+  begin(resume: Resume<Uint8Array, UnreadableBody>): Abortable {
+    const listening = new Listening(this.limit, resume)
+    listening.begin(this.listen)
+    return listening
+  }
+}
+
+/** See `Webhooks.streamedBody`. */
+export const streamedBody = (limit: number, listen: Listen): Effect.Effect<Uint8Array, UnreadableBody> =>
+  new StreamedBody(limit, listen)
