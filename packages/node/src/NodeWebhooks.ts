@@ -72,19 +72,36 @@ const held = (body: unknown, limit: number): BodyExit | undefined => {
   return bytes.length > limit ? fail("too-large") : Exit.succeed(bytes)
 }
 
-const ignore = (): void => {}
+/** Who listens to a request. There: then the same functions serve all requests. */
+const listening = Symbol("@hookrail/node/listening")
+
+interface Listened {
+  readonly [listening]: Webhooks.BodyListener
+}
+
+function onData(this: Listened, chunk: Buffer): void {
+  this[listening].onChunk(chunk)
+}
+
+function onEnd(this: Listened): void {
+  this[listening].onEnd()
+}
+
+function onAbort(this: Listened): void {
+  this[listening].onAbort()
+}
 
 const read = (request: IncomingMessage, limit: number): Body => {
   // A parser has read it, or is about to: what is left would be no whole body.
   if (request.readableEnded || request.readableDidRead) return fail("consumed")
   if (request.destroyed) return fail("aborted")
   if (Number(request.headers["content-length"]) > limit) return fail("too-large")
-  return Webhooks.streamedBody(limit, ({ onAbort, onChunk, onEnd }) => {
-    request.on("data", onChunk).on("end", onEnd).on("error", onAbort).on("close", onAbort)
+  return Webhooks.streamedBody(limit, (listener) => {
+    Object.assign(request, { [listening]: listener })
+    request.on("data", onData).on("end", onEnd).on("error", onAbort).on("close", onAbort)
     return () => {
-      request.off("data", onChunk).off("end", onEnd).off("error", onAbort).off("close", onAbort)
-      // An error after the end of interest would have no listener, and end the process.
-      request.on("error", ignore)
+      // The listener for errors stays: without one, an error after the end of interest would end the process.
+      request.off("data", onData).off("end", onEnd).off("close", onAbort)
     }
   })
 }

@@ -261,39 +261,55 @@ const start = (
 
 const invalid = (option: string, reason: string): HookrailConfigError => new HookrailConfigError({ option, reason })
 
-/** What a handler is given. A class with its signal made on demand: hardly any handler looks at it. */
-class Handling extends Callback<unknown, unknown> {
-  private controller: AbortController | undefined
-  private isAborted = false
+/** What a handler gets. Its signal is made on demand: hardly any handler looks at it. */
+class Event implements WebhookEvent {
+  readonly topic: string
+  readonly eventId: string
+  readonly deliveryId: string
+  readonly payload: unknown
+  readonly receivedAt: Date
+  readonly rawBody: Uint8Array
+  readonly webhook: VerifiedWebhook
+  #controller: AbortController | undefined
+  #isAborted = false
 
-  constructor(private readonly handler: Handler, private readonly event: Webhooks.WebhookEvent) {
-    super()
+  constructor(event: Webhooks.WebhookEvent) {
+    this.topic = event.topic
+    this.eventId = event.eventId
+    this.deliveryId = event.deliveryId
+    this.payload = event.payload
+    this.receivedAt = event.receivedAt
+    this.rawBody = event.rawBody
+    // The same, by its name in `verify`.
+    this.webhook = event.webhook as unknown as VerifiedWebhook
   }
 
   get signal(): AbortSignal {
-    this.controller ??= new AbortController()
-    if (this.isAborted) this.controller.abort(late())
-    return this.controller.signal
+    this.#controller ??= new AbortController()
+    if (this.#isAborted) this.#controller.abort(late())
+    return this.#controller.signal
+  }
+
+  static abort(event: Event): void {
+    event.#isAborted = true
+    event.#controller?.abort(late())
+  }
+}
+
+/** A handler at work. */
+class Handling extends Callback<unknown, unknown> {
+  private readonly event: Event
+
+  constructor(private readonly handler: Handler, event: Webhooks.WebhookEvent) {
+    super()
+    this.event = new Event(event)
   }
 
   begin(resume: Resume<unknown, unknown>): Abortable {
-    const { deliveryId, eventId, payload, rawBody, receivedAt, topic, webhook } = this.event
-    const signalOf = (): AbortSignal => this.signal
+    const { handler } = this
     let result: unknown
     try {
-      result = this.handler({
-        topic,
-        eventId,
-        deliveryId,
-        payload,
-        receivedAt,
-        rawBody,
-        // The same, by its name in `verify`.
-        webhook: webhook as unknown as VerifiedWebhook,
-        get signal() {
-          return signalOf()
-        }
-      })
+      result = handler(this.event)
     } catch (thrown) {
       resume(Exit.fail(thrown))
       return nothing
@@ -309,8 +325,7 @@ class Handling extends Callback<unknown, unknown> {
 
   /** A promise goes on: the delivery is its own until then, and done if it is fulfilled after all. */
   abort(): void {
-    this.isAborted = true
-    this.controller?.abort(late())
+    Event.abort(this.event)
   }
 }
 

@@ -66,16 +66,16 @@ export interface UnreadableBody {
 }
 
 /**
- * Listens to a body that comes in pieces. Its functions may be passed on as they are.
+ * Listens to a body that comes in pieces.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BodyListener {
-  readonly onChunk: (chunk: Uint8Array) => void
-  readonly onEnd: () => void
+  onChunk(chunk: Uint8Array): void
+  onEnd(): void
   /** The sender hung up, or the stream broke. */
-  readonly onAbort: () => void
+  onAbort(): void
 }
 
 /**

@@ -272,6 +272,30 @@ export const inspect = (
   return timestamp
 }
 
+type Webhook = Extract<Verdict, { readonly ok: true }>["webhook"]
+
+/**
+ * Put together from `{}`, and no literal of its fields: it lives as long as a handler runs, and V8 takes the literals of one
+ * place for long-lived once some have survived.
+ */
+const webhookOf = (
+  deliveryId: string,
+  eventId: string | undefined,
+  topic: string | undefined,
+  body: Bytes,
+  signedAtSeconds: number,
+  secretIndex: number
+): Webhook => {
+  const webhook = {} as { -readonly [K in keyof Webhook]: Webhook[K] }
+  webhook.deliveryId = deliveryId
+  webhook.eventId = eventId
+  webhook.topic = topic
+  webhook.body = body
+  webhook.signedAtSeconds = signedAtSeconds
+  webhook.secretIndex = secretIndex
+  return webhook
+}
+
 /**
  * Verifies a signature: form and time first, then the MAC of each key. All keys are tried, whichever matches. A Promise
  * only where there is no `node:crypto`.
@@ -298,7 +322,7 @@ export const verify = (
         reason: "mismatch",
         fields: { reason: `use the endpoint's secret, whsec_ included, and ${rawBodyAdvice}` }
       }
-      : { ok: true, webhook: { deliveryId, eventId, topic, body, signedAtSeconds: timestamp, secretIndex } }
+      : { ok: true, webhook: webhookOf(deliveryId, eventId, topic, body, timestamp, secretIndex) }
   const pending: Array<Promise<boolean>> = []
   let secretIndex = -1
   // From the last, so that the first one that matches counts.
@@ -358,6 +382,7 @@ export const header = (headers: HeaderBag, name: string): string | undefined => 
  * gives `%XX` for a byte, and for what is above Latin-1, and so decoded already, something that does not decode.
  */
 const fromLatin1 = (text: string): string => {
+  if (!/[\x80-\xff]/.test(text)) return text
   try {
     return decodeURIComponent(escape(text))
   } catch {

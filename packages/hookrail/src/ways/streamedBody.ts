@@ -21,20 +21,25 @@ class Listening implements BodyListener, Abortable {
     if (this.isOver) this.leave()
   }
 
-  readonly onChunk = (chunk: Uint8Array): void => {
+  onChunk(chunk: Uint8Array): void {
     if (this.isOver) return
     this.collector.add(chunk)
     if (this.collector.size > this.limit) this.end(Exit.fail({ reason: "too-large" }))
   }
 
-  readonly onEnd = (): void => this.end(Exit.succeed(this.collector.joined()))
+  onEnd(): void {
+    this.end(Exit.succeed(this.collector.joined()))
+  }
 
-  readonly onAbort = (): void => this.end(Exit.fail({ reason: "aborted" }))
+  onAbort(): void {
+    this.end(Exit.fail({ reason: "aborted" }))
+  }
 
   abort(): void {
     if (this.isOver) return
     this.isOver = true
     this.leave?.()
+    this.leave = undefined
   }
 
   private end(exit: Exit.Exit<Uint8Array, UnreadableBody>): void {
