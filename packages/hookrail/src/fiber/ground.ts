@@ -14,6 +14,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import * as HashMap from "effect/HashMap"
 import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
@@ -57,6 +58,7 @@ export class Ground {
   readonly isTraced: boolean
   /** Of metrics. */
   readonly labels: ReadonlyArray<MetricLabel.MetricLabel>
+  private readonly annotations: HashMap.HashMap<string, unknown>
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
 
   constructor(readonly runtime: Runtime.Runtime<never>) {
@@ -64,6 +66,7 @@ export class Ground {
     this.clock = Context.get(services, Clock.Clock)
     this.isTraced = Context.get(services, Tracer.Tracer) !== noTracer
     this.labels = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMetricLabels)
+    this.annotations = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentLogAnnotations)
     this.fork = Runtime.runFork(runtime)
   }
 
@@ -95,10 +98,35 @@ export class Ground {
       resume(effect as Exit.Exit<A, E>)
       return nothing
     }
-    // Within an exit: a fiber that fails would log that nobody had handled it.
-    const fiber = this.fork(Effect.exit(effect))
-    fiber.addObserver((exit) => resume(Exit.flatten(exit)))
-    return new Interruptible(fiber)
+    return observed(this.fork(Effect.exit(effect)), resume)
+  }
+
+  /**
+   * The same, with annotations for its log. They are put where the fiber starts from: `Effect.annotateLogs` changes a fiber
+   * twice, and compares all annotations each time, which takes longer than all else that a fiber needs.
+   */
+  beginAnnotated<A, E>(
+    effect: Effect.Effect<A, E>,
+    annotations: () => { readonly [name: string]: unknown },
+    resume: Resume<A, E>
+  ): Abortable {
+    if (effect instanceof Callback || effect instanceof WithClock || Exit.isExit(effect)) {
+      return this.begin(effect, resume)
+    }
+    const { context, fiberRefs, runtimeFlags } = this.runtime
+    let all = this.annotations
+    const added = annotations()
+    for (const name in added) all = HashMap.set(all, name, added[name])
+    const fork = Runtime.runFork(Runtime.make({
+      context,
+      runtimeFlags,
+      fiberRefs: FiberRefs.updateAs(fiberRefs, {
+        fiberId: FiberId.none,
+        fiberRef: FiberRef.currentLogAnnotations,
+        value: all
+      })
+    }))
+    return observed(fork(Effect.exit(effect)), resume)
   }
 
   /** Runs an effect for what it does. Nothing comes of its failures. */
@@ -121,6 +149,12 @@ export class Ground {
     // A number in browsers and workers.
     if (typeof timer === "object") (timer as { readonly unref?: () => void }).unref?.()
   }
+}
+
+/** Of a fiber that runs within an exit: one that fails would log that nobody had handled it. */
+const observed = <A, E>(fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>>, resume: Resume<A, E>): Abortable => {
+  fiber.addObserver((exit) => resume(Exit.flatten(exit)))
+  return new Interruptible(fiber)
 }
 
 class Interruptible implements Abortable {

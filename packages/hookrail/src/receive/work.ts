@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
 import type * as DeliveryLog from "../DeliveryLog.js"
 import { nothing } from "../fiber/abortable.js"
-import { Callback, defect, type Ground } from "../fiber/ground.js"
+import { defect, type Ground } from "../fiber/ground.js"
 import { toMillis } from "../options/duration.js"
 import * as answers from "./answers.js"
 import { controlOf, type Rejected, type RetryLater } from "./control.js"
@@ -66,10 +66,7 @@ export class Work {
     try {
       const done = Effect.suspend(() => this.noted("done"))
       const effect = handler.handle(event as WebhookEvent<never>, done) as Effect.Effect<unknown, unknown>
-      this.handling = ground.begin(
-        effect instanceof Callback ? effect : Effect.annotateLogs(effect, idsOf(event)),
-        resume
-      )
+      this.handling = ground.beginAnnotated(effect, () => idsOf(event), resume)
     } catch (thrown) {
       this.onExit(defect(thrown))
     }
