@@ -1,7 +1,7 @@
 import { type RunningEmulator, signWebhook, startEmulator } from "@hookrail/emulator"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
 import { HookrailConfigError } from "../src/errors.js"
 import {
   type Claim,
@@ -105,20 +105,36 @@ describe("createWebhookHandler", () => {
   })
 
   it("reads secrets from a function, again after a mismatch, and again after a failure", async () => {
-    const answers = [new Error("vault is sealed"), "whsec_first_0123456789", [secret]]
+    let now = Date.now()
+    vi.spyOn(Date, "now").mockImplementation(() => now)
+    const answers = [new Error("vault is sealed"), undefined, "", "whsec_first_0123456789", [secret]]
     let reads = 0
+    const log: Array<LogEntry> = []
     const handler = createWebhookHandler({
       secrets: async () => {
         const answer = answers[reads++]
         if (answer instanceof Error) throw answer
-        return answer!
+        return answer
       },
-      log: silent,
+      log: (entry) => log.push(entry),
       otherwise: silent
     })
-    assert.strictEqual(await status(handler), 500)
-    assert.strictEqual(await status(handler), 204)
-    assert.strictEqual(reads, 3)
+    assert.strictEqual(reads, 0, "nothing is read when it is made")
+    const statuses: Array<number> = []
+    for (let times = 0; times < 5; times++) {
+      statuses.push(await status(handler, webhook({ signedAt: new Date(now) })))
+      const before = reads
+      await status(handler, webhook({ signedAt: new Date(now) }))
+      assert.strictEqual(reads, before, "not again within 5 seconds")
+      now += 5_000
+    }
+    assert.deepStrictEqual(statuses, [503, 503, 503, 503, 204])
+    assert.strictEqual(reads, 5)
+    const errors = log.map(({ error }) => String(error)).join("\n")
+    assert.include(errors, "vault is sealed")
+    assert.include(errors, "the secret is undefined, not a text: is an environment variable missing?")
+    assert.notInclude(errors, "Redacted")
+    vi.restoreAllMocks()
   })
 
   it("keeps to a delivery log of one's own", async () => {
@@ -151,12 +167,13 @@ describe("createWebhookHandler", () => {
       }
     })
     const signed = webhook({ deliveryId: "01D" })
+    const key = `01D.${signed.eventId}.${topic}`
     const statuses = [await status(handler, signed), await status(handler, signed), await status(handler, signed)]
     fails = true
     statuses.push(await status(handler, signed), await status(handler, signed))
     assert.deepStrictEqual(statuses, [204, 425, 200, 500, 503])
-    assert.deepStrictEqual(calls.filter((call) => !call.startsWith("claim")), ["done 01D t", "release 01D u"])
-    assert.strictEqual(calls[0], "claim 01D 38000")
+    assert.deepStrictEqual(calls.filter((call) => !call.startsWith("claim")), [`done ${key} t`, `release ${key} u`])
+    assert.strictEqual(calls[0], `claim ${key} 38000`)
   })
 
   it("handles duplicates too, if so told", async () => {

@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 
@@ -45,7 +45,7 @@ export const retryLater = (options?: {
   readonly after?: Duration.DurationInput | undefined
   /** For the log. */
   readonly reason?: string | undefined
-}): Effect.Effect<never, RetryLater> => Effect.fail(new RetryLater(options ?? {}))
+}): Effect.Effect<never, RetryLater> => new RetryLater(options ?? {})
 
 /**
  * Ends a handler: the delivery can never be handled. Answered with 422: Hookrail puts it to the dead letters at once.
@@ -54,22 +54,17 @@ export const retryLater = (options?: {
  * @since 0.1.0
  * @category outcomes
  */
-export const reject = (reason: string): Effect.Effect<never, Rejected> => Effect.fail(new Rejected({ reason }))
+export const reject = (reason: string): Effect.Effect<never, Rejected> => new Rejected({ reason })
 
 const isControl = (u: unknown): u is RetryLater | Rejected =>
   typeof u === "object" && u !== null && TypeId in u && "_tag" in u
 
 /**
- * The control value that a handler has failed with or returned. To return one, or the effect of one without a `yield*`, is
- * a slip that would lose the delivery: it counts as a failure.
+ * The control value that a handler has failed with or returned: the errors are the effects that fail with them. To return
+ * one without a `yield*` is a slip that would lose the delivery, so it counts as a failure.
  */
 export const controlOf = (exit: Exit.Exit<unknown, unknown>): RetryLater | Rejected | undefined => {
-  if (Exit.isSuccess(exit)) {
-    const { value } = exit
-    if (typeof value !== "object" || value === null) return undefined
-    if (isControl(value)) return value
-    return Exit.isExit(value) && Exit.isFailure(value) ? controlOf(value) : undefined
-  }
+  if (Exit.isSuccess(exit)) return isControl(exit.value) ? exit.value : undefined
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
   return isControl(error) ? error : undefined
 }
