@@ -76,6 +76,96 @@ describe("createWebhookHandler", () => {
     assert.isTrue(log.some(({ level, message }) => level === "warning" && message.includes("no such order")))
   })
 
+  it("takes what is returned for what is thrown, if it is retryLater or reject", async () => {
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      on: {
+        "reject.sync": () => reject("no such order"),
+        "reject.async": async () => reject("no such order"),
+        "retry.sync": () => retryLater({ after: "1 minute" }),
+        "retry.async": async () => retryLater(),
+        "error.returned": () => new Error("a value like any other")
+      }
+    })
+    const statuses = []
+    for (const topic of ["reject.sync", "reject.async", "retry.sync", "retry.async", "error.returned"]) {
+      statuses.push(await status(handler, webhook({ topic })))
+    }
+    assert.deepStrictEqual(statuses, [422, 422, 503, 503, 204])
+  })
+
+  it("takes an error of one's own for a failure, whatever its tag", async () => {
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      otherwise: () => Promise.reject(Object.assign(new Error("mine"), { _tag: "Rejected", reason: "mine" }))
+    })
+    assert.strictEqual(await status(handler), 500)
+  })
+
+  it("goes on with a log that throws or rejects", async () => {
+    const escaped: Array<unknown> = []
+    const note = (error: unknown): void => void escaped.push(error)
+    process.on("unhandledRejection", note).on("uncaughtException", note)
+    for (
+      const log of [
+        () => {
+          throw new Error("disk full")
+        },
+        async () => Promise.reject(new Error("disk full"))
+      ]
+    ) {
+      const handler = createWebhookHandler({
+        secrets: secret,
+        log,
+        on: { [topic]: () => Promise.reject(new Error("no luck")), rejected: () => reject("no") }
+      })
+      const signed = webhook()
+      assert.deepStrictEqual([await status(handler, signed), await status(handler, signed)], [500, 500])
+      assert.strictEqual(await status(handler, webhook({ topic: "rejected" })), 422)
+      assert.strictEqual(await status(handler, webhook({ secret: "whsec_other_0123456789" })), 503)
+    }
+    await new Promise(setImmediate)
+    process.off("unhandledRejection", note).off("uncaughtException", note)
+    assert.deepStrictEqual(escaped, [])
+  })
+
+  it("hands over a signal that is made when it is looked at, also after its time", async () => {
+    let event: WebhookEvent | undefined
+    const handler = createWebhookHandler({
+      secrets: secret,
+      timeout: "20 millis",
+      log: silent,
+      otherwise: (given) => {
+        event = given
+        return new Promise(() => {})
+      }
+    })
+    assert.strictEqual(await status(handler), 503)
+    assert.isTrue(event!.signal.aborted)
+    assert.match(String(event!.signal.reason), /not handled in time/)
+  })
+
+  it("drains: no new work, and the promise is fulfilled when all handlers have ended", async () => {
+    let finish = silent
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      otherwise: () => new Promise<void>((resolve) => finish = resolve)
+    })
+    const running = status(handler)
+    await vi.waitUntil(() => finish !== silent)
+    let isDrained = false
+    const drained = handler.drain().then(() => isDrained = true)
+    const refused = await handler(webhook().toRequest())
+    assert.deepStrictEqual([refused.status, refused.headers.get("retry-after")], [503, "1"])
+    assert.isFalse(isDrained)
+    finish()
+    assert.strictEqual(await running, 204)
+    await drained
+  })
+
   it("has no handler for it: rejected, so that it is not lost", async () => {
     assert.strictEqual(await status(createWebhookHandler({ secrets: secret, log: silent })), 422)
   })
@@ -193,6 +283,15 @@ describe("createWebhookHandler", () => {
         { secrets: secret, timeout: -1 },
         { secrets: secret, tolerance: Number.NaN },
         { secrets: secret, maxBodyBytes: 0 },
+        { secrets: secret, timeout: "soon" as never },
+        { secrets: () => secret, refreshSecrets: 0 },
+        { secrets: "whsec_" },
+        { secrets: "undefined" },
+        { secrets: `whsec_${undefined}` },
+        { secrets: secret, on: { "orders.created": undefined as never } },
+        { secrets: secret, otherwise: "handle" as never },
+        { secrets: secret, onUnverified: "Retry" as never },
+        { secrets: secret, deliveryLog: { claim: async () => ({ status: "done" }) } as never },
         { secrets: secret, on: { "*": silent }, otherwise: silent }
       ]
     ) {
