@@ -50,7 +50,7 @@ import * as internal from "./receive/receive.js"
 import { SignatureVerifier } from "./SignatureVerifier.js"
 import type * as Topic from "./Topic.js"
 import * as lambda from "./ways/lambdaRequest.js"
-import { handleWith } from "./ways/runtime.js"
+import { handleWith, receiveWith } from "./ways/runtime.js"
 import { streamedBody as internalBody } from "./ways/streamedBody.js"
 import * as web from "./ways/webRequest.js"
 
@@ -265,11 +265,21 @@ export type WebhooksRuntime = Runtime.Runtime<Webhooks> | ManagedRuntime.Managed
  * @category ways in
  */
 export const toPromise = (runtime: WebhooksRuntime): (request: WebhookRequest) => Promise<WebhookAnswer> =>
-  handleWith(runtime, Webhooks)
+  handleWith(toCallback(runtime))
+
+/**
+ * The same by a callback, which is called once: the way that costs least. It must not throw.
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const toCallback = (
+  runtime: WebhooksRuntime
+): (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void => receiveWith(runtime, Webhooks)
 
 /**
  * A raw body that comes in pieces, for adapters to servers that have none here: joined as it comes, at most `limit` bytes of
- * it, without a fiber. `listen` begins to listen and gives what stops it, which is called once, at the end or before.
+ * it, without a fiber. `listen` begins to listen and gives what stops it, which is called if nobody wants the rest.
  *
  * @since 0.1.0
  * @category ways in

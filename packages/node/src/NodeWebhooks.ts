@@ -97,7 +97,7 @@ const read = (request: IncomingMessage, limit: number): Body => {
   if (request.destroyed) return fail("aborted")
   if (Number(request.headers["content-length"]) > limit) return fail("too-large")
   return Webhooks.streamedBody(limit, (listener) => {
-    Object.assign(request, { [listening]: listener })
+    ;(request as unknown as { [listening]: Webhooks.BodyListener })[listening] = listener
     request.on("data", onData).on("end", onEnd).on("error", onAbort).on("close", onAbort)
     return () => {
       // The listener for errors stays: without one, an error after the end of interest would end the process.
@@ -147,13 +147,18 @@ const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.
  * @category ways in
  */
 export const listener = (runtime: Webhooks.WebhooksRuntime): Listener => {
-  const handle = Webhooks.toPromise(runtime)
-  return async (request: NodeRequest | FastifyRequest, response: ServerResponse | FastifyReply): Promise<void> => {
-    if ("raw" in request) {
-      const reply = response as FastifyReply
-      reply.hijack()
-      return write(reply.raw, await handle(new WebhookRequest(request.raw, request.body)))
-    }
-    return write(response as ServerResponse, await handle(new WebhookRequest(request, request.body)))
+  const receive = Webhooks.toCallback(runtime)
+  const listen = (request: NodeRequest, parsed: unknown, response: ServerResponse): Promise<void> =>
+    new Promise((resolve) => {
+      receive(new WebhookRequest(request, parsed), (answer) => {
+        write(response, answer)
+        resolve()
+      })
+    })
+  return (request: NodeRequest | FastifyRequest, response: ServerResponse | FastifyReply): Promise<void> => {
+    if (!("raw" in request)) return listen(request, request.body, response as ServerResponse)
+    const reply = response as FastifyReply
+    reply.hijack()
+    return listen(request.raw, request.body, reply.raw)
   }
 }

@@ -442,8 +442,11 @@ class Reception implements Owner {
       this.span.attribute("hookrail.outcome", answer.outcome)
       this.span.attribute("http.response.status_code", answer.status)
     }
-    this.onAnswer(answer)
-    this.receiver.onReceptionEnded()
+    try {
+      this.onAnswer(answer)
+    } finally {
+      this.receiver.onReceptionEnded()
+    }
   }
 }
 

@@ -8,8 +8,13 @@ import * as Runtime from "effect/Runtime"
 import type { Service, WebhookAnswer, WebhookRequest } from "../receive/model.js"
 import { type Direct, Receiver } from "../receive/receive.js"
 
-/** `Service.handle` outside of Effect. */
+/** `Service.handle` outside of Effect, by a callback, which is called once. */
+export type Receive = (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void
+
+/** The same by a promise. */
 export type Handle = (request: WebhookRequest) => Promise<WebhookAnswer>
+
+export const handleWith = (receive: Receive): Handle => (request) => new Promise((resolve) => receive(request, resolve))
 
 /** Without the layer there is nobody to handle it: Hookrail delivers it again. */
 const unavailable: WebhookAnswer = { outcome: "failed", status: 500, headers: {} }
@@ -20,17 +25,19 @@ const unavailable: WebhookAnswer = { outcome: "failed", status: 500, headers: {}
  *
  * As a rule that needs no fiber: see `Receiver.on`.
  */
-export const handleWith = <R>(
+export const receiveWith = <R>(
   runtime: Runtime.Runtime<R> | ManagedRuntime.ManagedRuntime<R, unknown>,
   tag: Context.Tag<R, Service>
-): Handle => {
+): Receive => {
   const directOf = (runtime: Runtime.Runtime<R>): Direct | undefined => {
     const service = Option.getOrUndefined(Context.getOption(runtime.context, tag))
     return service instanceof Receiver ? service.on(runtime as Runtime.Runtime<never>) : undefined
   }
   if (!("runPromiseExit" in runtime)) {
     const direct = directOf(runtime)
-    return direct === undefined ? inFiber(Runtime.runPromiseExit(runtime), tag) : (request) => handle(direct, request)
+    return direct === undefined
+      ? inFiber(Runtime.runPromiseExit(runtime), tag)
+      : (request, onAnswer) => direct.receive(request, onAnswer)
   }
   const throughFiber = inFiber(runtime.runPromiseExit, tag)
   const { runtimeEffect } = runtime
@@ -42,25 +49,22 @@ export const handleWith = <R>(
     // It is there when a request has been handled. If it cannot be built, the fiber tells.
     runtime.runtime().then((built) => direct = directOf(built), () => {})
   }
-  return (request) => {
+  return (request, onAnswer) => {
     // What was disposed has another one.
     if (direct !== undefined && (runtime.runtimeEffect === runtimeEffect || direct.isDraining)) {
-      return handle(direct, request)
+      return direct.receive(request, onAnswer)
     }
     lookOnce()
-    return throughFiber(request)
+    throughFiber(request, onAnswer)
   }
 }
-
-const handle = (direct: Direct, request: WebhookRequest): Promise<WebhookAnswer> =>
-  new Promise((resolve) => direct.receive(request, resolve))
 
 const inFiber = <R>(
   run: <A>(effect: Effect.Effect<A, never, R>) => Promise<Exit.Exit<A, unknown>>,
   tag: Context.Tag<R, Service>
-): Handle =>
-(request) =>
-  run(Effect.flatMap(tag, (service) => service.handle(request)))
+): Receive =>
+(request, onAnswer) =>
+  void run(Effect.flatMap(tag, (service) => service.handle(request)))
     .catch((defect: unknown) => Exit.die(defect))
     .then((exit) => {
       if (Exit.isSuccess(exit)) return exit.value
@@ -69,3 +73,4 @@ const inFiber = <R>(
       }
       return unavailable
     })
+    .then(onAnswer)

@@ -7,24 +7,31 @@ import { Collector } from "./body.js"
 
 type Listen = (listener: BodyListener) => () => void
 
+const aborted: UnreadableBody = { reason: "aborted" }
+
+const tooLarge: UnreadableBody = { reason: "too-large" }
+
 /** A body on its way in. It ends once: what comes after that is of no interest. */
 class Listening implements BodyListener, Abortable {
   private readonly collector = new Collector()
   private leave: (() => void) | undefined
   private isOver = false
+  private isStopped = false
 
   constructor(private readonly limit: number, private readonly resume: Resume<Uint8Array, UnreadableBody>) {}
 
   begin(listen: Listen): void {
     this.leave = listen(this)
     // What is there already may have come meanwhile.
-    if (this.isOver) this.leave()
+    if (this.isStopped) this.stop()
   }
 
   onChunk(chunk: Uint8Array): void {
     if (this.isOver) return
     this.collector.add(chunk)
-    if (this.collector.size > this.limit) this.end(Exit.fail({ reason: "too-large" }))
+    if (this.collector.size <= this.limit) return
+    this.stop()
+    this.end(Exit.fail(tooLarge))
   }
 
   onEnd(): void {
@@ -32,19 +39,24 @@ class Listening implements BodyListener, Abortable {
   }
 
   onAbort(): void {
-    this.end(Exit.fail({ reason: "aborted" }))
+    this.end(Exit.fail(aborted))
   }
 
   abort(): void {
     if (this.isOver) return
     this.isOver = true
+    this.stop()
+  }
+
+  private stop(): void {
+    this.isStopped = true
     this.leave?.()
     this.leave = undefined
   }
 
   private end(exit: Exit.Exit<Uint8Array, UnreadableBody>): void {
     if (this.isOver) return
-    this.abort()
+    this.isOver = true
     this.resume(exit)
   }
 }
