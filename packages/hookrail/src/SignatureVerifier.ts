@@ -165,10 +165,11 @@ export interface Service {
   ) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
   /**
    * Looks at the form of the headers and the age of the signature, which needs no body: for those who can refuse a request
-   * before they read it. A verifier of your own may do without.
+   * before they read it. Gives the headers of Hookrail among them, to go on with: they need not be looked for again. A
+   * verifier of your own may do without.
    */
   readonly inspect?:
-    | ((headers: WebhookHeaders) => Effect.Effect<void, MalformedSignatureError | SignatureTimestampError>)
+    | ((headers: WebhookHeaders) => Effect.Effect<WebhookHeaders, MalformedSignatureError | SignatureTimestampError>)
     | undefined
   /**
    * Why a request whose signature does not match has not matched: the advice and the mistake, if one of the usual ones
@@ -590,7 +591,7 @@ const serviceOf = (source: Source, toleranceMillis: number): Service => {
       }),
     verifyRequest: (headers, body, options) =>
       new WithClock((clock): Verdict => {
-        const known = kernel.readHeaders(headers)
+        const known = knownOf(headers)
         const error = known.signature === undefined ? foreign(headers) : undefined
         if (error !== undefined) return Effect.fail(error)
         return verifyHeaders(
@@ -608,7 +609,7 @@ const serviceOf = (source: Source, toleranceMillis: number): Service => {
         const error = known.signature === undefined ? foreign(headers) : undefined
         if (error !== undefined) return Effect.fail(error)
         const refusal = kernel.inspect(known, clock.unsafeCurrentTimeMillis(), toleranceMillis)
-        if (typeof refusal === "number") return Effect.void
+        if (typeof refusal === "number") return Effect.succeed(new InspectedHeaders(known))
         return Effect.fail(
           refusal.reason === "malformed"
             ? new MalformedSignatureError(refusal.fields)
@@ -621,13 +622,36 @@ const serviceOf = (source: Source, toleranceMillis: number): Service => {
           onFailure: () => Effect.succeed(undefined),
           onSuccess: (settings) =>
             Effect.map(
-              mistakeOf(settings, kernel.readHeaders(headers), body),
+              mistakeOf(settings, knownOf(headers), body),
               (mistake) => mistake === undefined ? undefined : errorOf(mistake)
             )
         })
       )
   }
 }
+
+/** Headers that have been read. */
+class InspectedHeaders {
+  constructor(readonly known: kernel.SignedHeaders) {}
+
+  get(name: string): string | undefined {
+    switch (name) {
+      case "hookrail-topic":
+        return this.known.topic
+      case "hookrail-event-id":
+        return this.known.eventId
+      case "hookrail-delivery-id":
+        return this.known.deliveryId
+      case "hookrail-signature":
+        return this.known.signature
+      default:
+        return undefined
+    }
+  }
+}
+
+const knownOf = (headers: WebhookHeaders): kernel.SignedHeaders =>
+  headers instanceof InspectedHeaders ? headers.known : kernel.readHeaders(headers)
 
 const neverHere = (): Verdict => Effect.dieMessage("inspection has refused it")
 

@@ -114,9 +114,10 @@ export class Ground {
       return this.begin(effect, resume)
     }
     const { context, fiberRefs, runtimeFlags } = this.runtime
-    let all = this.annotations
     const added = annotations()
-    for (const name in added) all = HashMap.set(all, name, added[name])
+    const all = HashMap.mutate(this.annotations, (all) => {
+      for (const name in added) HashMap.set(all, name, added[name])
+    })
     const fork = Runtime.runFork(Runtime.make({
       context,
       runtimeFlags,

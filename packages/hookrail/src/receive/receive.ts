@@ -126,6 +126,7 @@ class Reception implements Owner {
   private under: Abortable = nothing
   private timer: Abortable = nothing
   private receivedAt = 0
+  private headers: WebhookRequest["headers"]
   private body: Uint8Array | undefined
   private event: Event | undefined
   private work: Work | undefined
@@ -139,7 +140,9 @@ class Reception implements Owner {
     private readonly span: Tracer.Span | undefined,
     private readonly request: WebhookRequest,
     private readonly onAnswer: (answer: WebhookAnswer) => void
-  ) {}
+  ) {
+    this.headers = request.headers
+  }
 
   begin(): void {
     const { receiver, request } = this
@@ -153,6 +156,7 @@ class Reception implements Owner {
         const refusal = verifier.inspect(request.headers)
         this.ground.begin(refusal, (exit) => {
           if (Exit.isFailure(exit)) this.onUnverified(exit.cause)
+          else this.headers = exit.value
         })
         if (this.phase === "over") return
       }
@@ -204,8 +208,8 @@ class Reception implements Owner {
   private verify(body: Uint8Array): void {
     this.phase = "verifying"
     this.body = body
-    const { ground, receiver: { verifier }, request } = this
-    this.under = ground.begin(verifier.verifyRequest(request.headers, body, withoutExplanation), (exit) => {
+    const { ground, receiver: { verifier } } = this
+    this.under = ground.begin(verifier.verifyRequest(this.headers, body, withoutExplanation), (exit) => {
       if (this.phase !== "verifying") return
       try {
         if (Exit.isSuccess(exit)) this.onVerified(exit.value)
