@@ -60,6 +60,8 @@ export interface HookrailConfig {
   readonly origin: string
   /** The path before `/v1`: empty, or beginning with a slash and not ending with one. */
   readonly prefix: string
+  /** Where the base URL is from: the options, `HOOKRAIL_BASE_URL`, or nowhere. */
+  readonly baseUrlSource: "option" | "environment" | "default"
   readonly timeout: number
   readonly responseTimeout: number
   readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>
@@ -105,18 +107,24 @@ const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
   return Effect.succeed(apiKey)
 }
 
-const baseUrlOf = (options: Options): Effect.Effect<URL, HookrailConfigError> => {
-  if (options.baseUrl !== undefined) return checkBaseUrl(String(options.baseUrl), "baseUrl")
+type BaseUrl = Pick<HookrailConfig, "origin" | "prefix" | "baseUrlSource">
+
+const baseUrlOf = (options: Options): Effect.Effect<BaseUrl, HookrailConfigError> => {
+  if (options.baseUrl !== undefined) return checkBaseUrl(String(options.baseUrl), "option")
   return Effect.flatMap(
     fromEnvironment(Config.string("HOOKRAIL_BASE_URL"), (url) => url),
     Option.match({
-      onNone: () => checkBaseUrl("http://localhost:8080", "baseUrl"),
-      onSome: (url) => checkBaseUrl(url, "HOOKRAIL_BASE_URL")
+      onNone: () => checkBaseUrl("http://localhost:8080", "default"),
+      onSome: (url) => checkBaseUrl(url, "environment")
     })
   )
 }
 
-const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, HookrailConfigError> => {
+const checkBaseUrl = (
+  text: string,
+  baseUrlSource: BaseUrl["baseUrlSource"]
+): Effect.Effect<BaseUrl, HookrailConfigError> => {
+  const option = baseUrlSource === "environment" ? "HOOKRAIL_BASE_URL" : "baseUrl"
   let url: URL
   try {
     url = new URL(text.trim())
@@ -131,7 +139,7 @@ const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, Hookrail
   // `search` and `hash` are empty for a lone "?" or "#" too, which would still cut off the path.
   if (url.href.includes("?")) return fail(option, "it must not have a query")
   if (url.href.includes("#")) return fail(option, "it must not have a fragment")
-  return Effect.succeed(url)
+  return Effect.succeed({ origin: url.origin, prefix: url.pathname.replace(/\/+$/, ""), baseUrlSource })
 }
 
 /**
@@ -162,11 +170,10 @@ export const make = (options: Options = {}): Effect.Effect<HookrailConfig, Hookr
   Effect.gen(function*() {
     const { apiKey: _, baseUrl: _url, retry, ...settings } = yield* checkOptions(options, checks)
     const apiKey = yield* apiKeyOf(options)
-    const url = yield* baseUrlOf(options)
+    const baseUrl = yield* baseUrlOf(options)
     return {
       apiKey,
-      origin: url.origin,
-      prefix: url.pathname.replace(/\/+$/, ""),
+      ...baseUrl,
       ...settings,
       retry: yield* resolveRetry(retry),
       userAgent: `hookrail-typescript/${version}`

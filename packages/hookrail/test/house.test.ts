@@ -33,7 +33,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 const neutral = [
   /^wire\//,
   /^signature\//,
-  /^call\/(backoff|classify)$/,
+  /^call\/(advice|backoff|classify)$/,
   /^gate\/(model|overload|pace|queue)$/,
   /^options\/(calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,

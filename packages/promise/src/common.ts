@@ -12,6 +12,7 @@ export {
   HookrailTimeoutError,
   InvalidArgumentError,
   InvalidPayloadError,
+  isHookrailError,
   isRetryable,
   NotFoundError,
   OrderingKeyHeldError,

@@ -55,10 +55,10 @@ export const isConclusive = (status: number, problem: Problem | undefined): bool
 /** Whether a status outside the protocol is worth another attempt: something on the way could not take the request. */
 export const isPassing = (status: number): boolean => status === 408 || status === 425
 
-/** Why a status is outside the protocol. */
-export const unexpectedReason = (status: number): string =>
+/** Why a status is outside the protocol; `undefined` for a redirect. */
+export const unexpectedReason = (status: number): string | undefined =>
   status >= 300 && status < 400
-    ? "A redirect is never followed: set the base URL to where it leads"
+    ? undefined
     : isPassing(status)
     ? "Something between here and the server could not take the request"
     : "Hookrail does not give this answer: check the base URL"

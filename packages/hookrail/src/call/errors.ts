@@ -19,6 +19,7 @@ import type { TransportResponse } from "../transport/model.js"
 import type { Outcome, Problem } from "../wire/model.js"
 import { excerpt, redact } from "../wire/redact.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
+import { type Address, brokenOff, foreignAnswer, redirected, whichBaseUrl, wrongAddress } from "./advice.js"
 import { isPassing, tagOfStatus, unexpectedReason } from "./classify.js"
 
 /** What an error says of its call. */
@@ -27,7 +28,16 @@ export interface CallContext {
   readonly idempotencyKey?: string
   readonly eventId?: string
   readonly outcome?: Outcome
+  /** Where its requests go. */
+  readonly address?: Address
 }
+
+/**
+ * Adds the address to a context, but not as one of its own enumerable members: those become fields of the errors, which tell
+ * the address in words.
+ */
+export const withAddress = (context: CallContext, address: Address): CallContext =>
+  Object.defineProperty(context, "address", { value: address })
 
 /** The error of one attempt. */
 export type AttemptError =
@@ -58,8 +68,14 @@ export const errorOfResponse = (
   now: number
 ): AttemptError => {
   const { status } = response
+  const { address } = context
   const tag = tagOfStatus(status)
-  const fields = { ...context, status, problem }
+  const fields = {
+    ...context,
+    status,
+    problem,
+    ...(problem === undefined ? foreignFields(response, context, apiKey) : {})
+  }
   switch (tag) {
     case "RateLimitError":
       return new RateLimitError({ ...fields, retryAfter: retryAfterOf(response, now) })
@@ -68,8 +84,9 @@ export const errorOfResponse = (
     case "UnexpectedResponseError":
       return new UnexpectedResponseError({
         ...fields,
-        reason: unexpectedReason(status),
+        reason: unexpectedReason(status) ?? redirected(response.header("location"), address?.baseUrl, apiKey),
         body: excerpt(response.body, apiKey),
+        hint: isPassing(status) || address === undefined ? undefined : wrongAddress(address),
         retryable: isPassing(status),
         retryAfter: retryAfterOf(response, now)
       })
@@ -77,6 +94,12 @@ export const errorOfResponse = (
       return new plain[tag](fields)
   }
 }
+
+/** What an answer that is not Hookrail's says, and what that means. One that is not whole may have been Hookrail's. */
+const foreignFields = ({ body, status, truncated }: TransportResponse, { address }: CallContext, apiKey: string) => ({
+  body: excerpt(body, apiKey),
+  hint: truncated || address === undefined ? undefined : foreignAnswer(status, body, address)
+})
 
 const retryAfterOf = (response: TransportResponse, now: number): Duration.Duration | undefined => {
   const millis = parseRetryAfter(response.header("retry-after"), now)
@@ -92,23 +115,31 @@ export const unexpectedBody = (
   new UnexpectedResponseError({
     ...context,
     status: response.status,
-    reason: response.truncated ? "The body is too long" : "The body is not the promised JSON: is this Hookrail?",
+    reason: response.truncated
+      ? "The body is too long"
+      : "The body is not the promised JSON: this may be another server, or a proxy with a page of its own",
     body: excerpt(response.body, apiKey),
+    hint: response.truncated || context.address === undefined ? undefined : whichBaseUrl(context.address),
     retryable: true
   })
 
 /** The error of an exchange that brought no answer. */
-export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError =>
-  error.reason === "timeout"
-    ? new HookrailTimeoutError({
-      ...context,
-      phase: error.phase,
-      limit: Duration.millis(error.limit ?? 0)
-    })
+export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError => {
+  const { address } = context
+  const hint = address === undefined
+    ? undefined
+    : error.phase === "connect"
+    ? whichBaseUrl(address)
+    : error.reason === "connection" && error.phase === "response"
+    ? brokenOff(address)
+    : undefined
+  const fields = { ...context, phase: error.phase, hint }
+  return error.reason === "timeout"
+    ? new HookrailTimeoutError({ ...fields, limit: Duration.millis(error.limit ?? 0) })
     : new HookrailConnectionError({
-      ...context,
-      phase: error.phase,
+      ...fields,
       code: error.code,
       reason: redact(error.description, apiKey),
       cause: error.cause
     })
+}

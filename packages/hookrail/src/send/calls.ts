@@ -1,5 +1,6 @@
 /** What a client can do, as calls that are ready to be run in a fiber or begun without one. */
 import * as Redacted from "effect/Redacted"
+import { addressOf } from "../call/advice.js"
 import { Calls } from "../call/calls.js"
 import * as Gate from "../gate/gate.js"
 import { defaults } from "../gate/pace.js"
@@ -29,9 +30,10 @@ export const make = (dependencies: Dependencies): ClientCalls => {
   const apiKey = Redacted.value(config.apiKey)
   const authorization = `Bearer ${apiKey}`
   const path = `${config.prefix}/v1/events`
+  const address = addressOf(config.origin, config.prefix, config.baseUrlSource, apiKey)
   const calls = new Calls(config, transport, gate, apiKey)
   return {
-    sender: new Sender(config, calls, keys, authorization, path),
-    reader: new Reader(config, calls, authorization, path)
+    sender: new Sender(config, calls, keys, authorization, path, address),
+    reader: new Reader(config, calls, authorization, path, address)
   }
 }

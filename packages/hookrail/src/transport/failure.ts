@@ -60,8 +60,40 @@ const rootOf = (error: unknown): Coded | undefined => {
 }
 
 /**
+ * What OpenSSL and BoringSSL put into a message: `80CC...:error:0A00010B:SSL routines:ssl3_get_record:wrong version
+ * number:../deps/openssl/...`. The fourth part is the reason.
+ */
+const tlsDump = /[0-9A-F]{0,16}:?error:[0-9A-F]{8}:[^:]*:[^:]*:([^:\n]*)[^]*/i
+
+/** The reasons that it gives for bytes that are no TLS: as a rule, those of a server that speaks plain HTTP. */
+const notTls = /wrong[_ ]version[_ ]number|packet length too long/i
+
+/** An alert of TLS at the start of what should have been HTTP, as text or bytes. */
+const isTls = (data: unknown): boolean =>
+  typeof data === "string"
+    ? data.startsWith("\u0015\u0003")
+    : data instanceof Uint8Array && data[0] === 0x15 && data[1] === 3
+
+const descriptionOf = ({ code, error, parser }: Coded): string => {
+  const message = error.message || code || error.name
+  if (parser) {
+    const { data, rawPacket } = error as { readonly data?: unknown; readonly rawPacket?: unknown }
+    return isTls(data) || isTls(rawPacket)
+      ? "the server speaks TLS on this port: begin the base URL with https://"
+      : message
+  }
+  const dump = tlsDump.exec(message)
+  if (dump === null) return message
+  const reason = dump[1]!
+  // Something in front of it tells whose connection it was, as that of a proxy.
+  return notTls.test(reason) && /^(write |read )?(EPROTO )?$/.test(message.slice(0, dump.index))
+    ? `the server does not speak TLS on this port (${reason}): if it is an http server, begin the base URL with http://`
+    : message.slice(0, dump.index) + reason
+}
+
+/**
  * The error of an exchange that broke off. It keeps the code and message of the innermost cause that has one, because
- * `fetch` and its wrappers hide the reason there, and drops the cause of an answer that was not HTTP: such an error holds
+ * `fetch` and its wrappers hide the reason there (of what a TLS library dumps into a message only the reason), and drops the cause of an answer that was not HTTP: such an error holds
  * the bytes received, which may be an echo of credentials.
  *
  * `phase` decides what the sender is told: after `"connect"` that nothing was sent. Give it if you know it: `"body"` once
@@ -114,7 +146,7 @@ export const connectionError = (
   return new TransportError({
     reason: "connection",
     phase,
-    description: root.error.message || root.code || root.error.name,
+    description: descriptionOf(root),
     ...(root.code === undefined ? {} : { code: root.code }),
     // An error about the name in a certificate holds all of it, in circles that cannot be printed as JSON.
     ...(root.parser || "cert" in root.error ? {} : { cause: root.error })
