@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
-import { name, quote, shorten } from "./wire/shorten.js"
+import { quote, shorten } from "./wire/shorten.js"
 
 export type { Argument, Mistake, Outcome, Problem }
 
@@ -99,10 +99,10 @@ const TaggedError = <const Tag extends string>(
 
 const callOf = (error: CallFields): string => {
   if (error.topic !== undefined) {
-    const key = error.idempotencyKey === undefined ? "" : ` (Idempotency-Key ${name(error.idempotencyKey)})`
+    const key = error.idempotencyKey === undefined ? "" : ` (Idempotency-Key ${quote(error.idempotencyKey)})`
     return `event on topic ${quote(error.topic)}${key}`
   }
-  return error.eventId === undefined ? "request" : `status of event ${name(error.eventId)}`
+  return error.eventId === undefined ? "request" : `status of event ${quote(error.eventId)}`
 }
 
 const verdictOf = (error: CallFields): string => {
@@ -123,21 +123,20 @@ const answerOf = (error: ResponseFields): string => {
   return parts.length === 0 ? `${error.status}` : `${error.status} (${shorten(parts.join(": "), maxText)})`
 }
 
-/** What a message quotes of a text by others: problem documents, the operating system, paths in payloads. */
+/** How much a message quotes of a text by others: problem documents, the operating system, paths in payloads. */
 const maxText = 300
 
-/** An answer, what to do about it, and how it begins if that is not known already. */
+/** An answer, what to do about it, and how it begins. The advice is for answers of Hookrail itself, which need no hint. */
 const answer = (error: ResponseFields, advice: string): string => {
   const start = error.body === undefined || error.body === ""
     ? ""
     : ` The answer begins with ${JSON.stringify(error.body)}.`
-  return `the server answered ${answerOf(error)}. ${advice}${start}`
+  return `the server answered ${answerOf(error)}. ${error.hint ?? advice}${start}`
 }
 
 const sentence = (error: CallFields, what: string): string => `${callOf(error)}: ${what}${verdictOf(error)}`
 
-/** The advice is for Hookrail's own answers. */
-const answered = (error: ResponseFields, advice: string): string => sentence(error, answer(error, error.hint ?? advice))
+const answered = (error: ResponseFields, advice: string): string => sentence(error, answer(error, advice))
 
 const hintOf = (error: { readonly hint?: string | undefined }): string =>
   error.hint === undefined ? "" : ` ${error.hint}`
@@ -177,8 +176,7 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
   }
 > {
   override get message(): string {
-    const { path, reason } = this
-    return sentence(this, `invalid payload at ${shorten(path, maxText)}: ${shorten(reason, maxText)}.`)
+    return sentence(this, `invalid payload at ${shorten(`${this.path}: ${this.reason}`, maxText)}.`)
   }
 }
 
@@ -196,7 +194,7 @@ export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
   }
 > {
   override get message(): string {
-    return sentence(this, `invalid ${this.argument}: ${shorten(this.reason, maxText)}.`)
+    return sentence(this, `invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}.`)
   }
 }
 
@@ -216,7 +214,7 @@ export class HookrailConnectionError extends TaggedError("HookrailConnectionErro
     /** The code of the operating system or of the HTTP library, such as `ECONNREFUSED`. */
     readonly code?: string | undefined
     readonly reason: string
-    /** Which base URL is in use and where it is from, if there was no connection; or another likely cause. */
+    /** Which base URL is in use, and where it is from. */
     readonly hint?: string | undefined
     readonly cause?: unknown
   }
@@ -237,7 +235,7 @@ export class HookrailTimeoutError extends TaggedError("HookrailTimeoutError")<
     readonly phase: "connect" | "response" | "body"
     /** The limit that was exceeded. */
     readonly limit: Duration.Duration
-    /** Which base URL is in use and where it is from, if there was no connection. */
+    /** Which base URL is in use, and where it is from. */
     readonly hint?: string | undefined
   }
 > {
@@ -428,21 +426,20 @@ const whatHappened = (error: RetryableError): string => {
     }
     case "HookrailTimeoutError": {
       const { limit, phase } = error
-      const what = phase === "connect" ? "connected" : phase === "response" ? "answered" : "finished its answer"
-      return `the server has not ${what} within ${Duration.format(limit)}.${hintOf(error)}`
+      const what = phase === "connect" ? "connection" : phase === "response" ? "answer" : "complete answer"
+      return `no ${what} within ${Duration.format(limit)}.${hintOf(error)}`
     }
     case "RateLimitError":
       return answer(
         error,
-        (error.retryAfter === undefined ? "Send slower." : `Try again in ${Duration.format(error.retryAfter)}.`) +
-          hintOf(error)
+        error.retryAfter === undefined ? "Send slower." : `Try again in ${Duration.format(error.retryAfter)}.`
       )
     case "ServerError":
       return error.maskedStatus === undefined
-        ? answer(error, error.hint ?? "The server is in trouble; this is not the request's fault.")
-        : `the server answered ${error.maskedStatus}, but its database is down (/readyz answers ${error.status}), so that answer means nothing. Try again later.`
+        ? answer(error, "The server is in trouble; this is not the request's fault.")
+        : `the server answered ${error.maskedStatus}, but its database is down (/readyz answers ${error.status}): that answer means nothing. Try again later.`
     case "UnexpectedResponseError":
-      return answer(error, `${error.reason}.${hintOf(error)}`)
+      return answer(error, `${error.reason}.`)
   }
 }
 
@@ -514,7 +511,7 @@ export class UnmatchedEventError extends TaggedError("UnmatchedEventError")<{
   readonly outcome: "accepted"
 }> {
   override get message(): string {
-    return `event ${name(this.eventId)} on topic ${
+    return `event ${quote(this.eventId)} on topic ${
       quote(this.topic)
     } is stored, but no subscription matches the topic: nobody will receive it. Check the topic for a typing error, or create the subscription first.`
   }
@@ -533,7 +530,7 @@ export class AwaitTimeoutError extends TaggedError("AwaitTimeoutError")<{
   readonly states: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `event ${name(this.eventId)} has not reached the awaited state within ${
+    return `event ${quote(this.eventId)} has not reached the awaited state within ${
       Duration.format(this.limit)
     }. Its deliveries: ${this.states.length === 0 ? "none" : shorten(this.states.join(", "), maxText)}.`
   }
@@ -613,7 +610,7 @@ export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    return `delivery log: ${this.operation} of delivery ${name(this.deliveryId)} failed: check the store`
+    return `delivery log: ${this.operation} of delivery ${quote(this.deliveryId)} failed: check the store`
   }
 }
 

@@ -105,7 +105,7 @@ export class HookrailConnectionError extends CallError {
   declare readonly phase: "connect" | "response" | "body"
   declare readonly code?: string
   declare readonly reason: string
-  /** Which base URL is in use and where it is from, if there was no connection; or another likely cause. */
+  /** Which base URL is in use, and where it is from. */
   declare readonly hint?: string
 }
 
@@ -118,7 +118,7 @@ export class HookrailTimeoutError extends CallError {
   declare readonly _tag: "HookrailTimeoutError"
   declare readonly phase: "connect" | "response" | "body"
   declare readonly limitMs: number
-  /** Which base URL is in use and where it is from, if there was no connection. */
+  /** Which base URL is in use, and where it is from. */
   declare readonly hint?: string
 }
 
@@ -296,21 +296,13 @@ export type RetryableError =
 export const isHookrailError = (value: unknown): value is HookrailError =>
   typeof value === "object" && value !== null && brand in value
 
-const retried = [
-  "HookrailConnectionError",
-  "HookrailTimeoutError",
-  "RateLimitError",
-  "ServerError",
-  "RetryError"
-]
-
 /**
  * Whether the same call may succeed later. Works across copies, as `isHookrailError` does.
  *
  * @since 0.1.0
  */
 export const isRetryable = (error: unknown): error is RetryableError | RetryError =>
-  isHookrailError(error) && (retried.includes(error._tag) || (error as UnexpectedResponseError).retryable === true)
+  isHookrailError(error) && Core.isRetryable(error as unknown as Core.HookrailError)
 
 /** Those of receiving are `verify`'s own, or end in the log. */
 type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]

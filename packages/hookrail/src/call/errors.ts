@@ -19,8 +19,8 @@ import type { TransportResponse } from "../transport/model.js"
 import type { Outcome, Problem } from "../wire/model.js"
 import { excerpt, redact } from "../wire/redact.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
-import { type Address, brokenOff, foreignAnswer, redirected, whichBaseUrl, wrongAddress } from "./advice.js"
-import { isPassing, tagOfStatus, unexpectedReason } from "./classify.js"
+import { type Address, foreignAnswer, redirected, whichBaseUrl } from "./advice.js"
+import { isPassing, isRedirect, tagOfStatus } from "./classify.js"
 
 /** What an error says of its call. */
 export interface CallContext {
@@ -29,15 +29,15 @@ export interface CallContext {
   readonly eventId?: string
   readonly outcome?: Outcome
   /** Where its requests go. */
-  readonly address?: Address
+  readonly address: Address
 }
 
 /**
  * Adds the address to a context, but not as one of its own enumerable members: those become fields of the errors, which tell
  * the address in words.
  */
-export const withAddress = (context: CallContext, address: Address): CallContext =>
-  Object.defineProperty(context, "address", { value: address })
+export const withAddress = (context: Omit<CallContext, "address">, address: Address): CallContext =>
+  Object.defineProperty(context as CallContext, "address", { value: address })
 
 /** The error of one attempt. */
 export type AttemptError =
@@ -68,7 +68,6 @@ export const errorOfResponse = (
   now: number
 ): AttemptError => {
   const { status } = response
-  const { address } = context
   const tag = tagOfStatus(status)
   const fields = {
     ...context,
@@ -84,9 +83,10 @@ export const errorOfResponse = (
     case "UnexpectedResponseError":
       return new UnexpectedResponseError({
         ...fields,
-        reason: unexpectedReason(status) ?? redirected(response.header("location"), address?.baseUrl, apiKey),
+        reason: isRedirect(status)
+          ? redirected(response.header("location"), apiKey)
+          : "Hookrail does not give this answer",
         body: excerpt(response.body, apiKey),
-        hint: isPassing(status) || address === undefined ? undefined : wrongAddress(address),
         retryable: isPassing(status),
         retryAfter: retryAfterOf(response, now)
       })
@@ -95,10 +95,13 @@ export const errorOfResponse = (
   }
 }
 
-/** What an answer that is not Hookrail's says, and what that means. One that is not whole may have been Hookrail's. */
+/**
+ * What an answer that is not Hookrail's says, and what that means. One that is not whole may have been Hookrail's, and a
+ * redirect speaks for itself.
+ */
 const foreignFields = ({ body, status, truncated }: TransportResponse, { address }: CallContext, apiKey: string) => ({
   body: excerpt(body, apiKey),
-  hint: truncated || address === undefined ? undefined : foreignAnswer(status, body, address)
+  hint: truncated || isRedirect(status) ? undefined : foreignAnswer(status, body, address)
 })
 
 const retryAfterOf = (response: TransportResponse, now: number): Duration.Duration | undefined => {
@@ -115,25 +118,14 @@ export const unexpectedBody = (
   new UnexpectedResponseError({
     ...context,
     status: response.status,
-    reason: response.truncated
-      ? "The body is too long"
-      : "The body is not the promised JSON: this may be another server, or a proxy with a page of its own",
-    body: excerpt(response.body, apiKey),
-    hint: response.truncated || context.address === undefined ? undefined : whichBaseUrl(context.address),
+    reason: response.truncated ? "The body is too long" : "The body is not the promised JSON",
+    ...foreignFields(response, context, apiKey),
     retryable: true
   })
 
 /** The error of an exchange that brought no answer. */
 export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError => {
-  const { address } = context
-  const hint = address === undefined
-    ? undefined
-    : error.phase === "connect"
-    ? whichBaseUrl(address)
-    : error.reason === "connection" && error.phase === "response"
-    ? brokenOff(address)
-    : undefined
-  const fields = { ...context, phase: error.phase, hint }
+  const fields = { ...context, phase: error.phase, hint: whichBaseUrl(context.address) }
   return error.reason === "timeout"
     ? new HookrailTimeoutError({ ...fields, limit: Duration.millis(error.limit ?? 0) })
     : new HookrailConnectionError({

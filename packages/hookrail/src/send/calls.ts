@@ -30,7 +30,7 @@ export const make = (dependencies: Dependencies): ClientCalls => {
   const apiKey = Redacted.value(config.apiKey)
   const authorization = `Bearer ${apiKey}`
   const path = `${config.prefix}/v1/events`
-  const address = addressOf(config.origin, config.prefix, config.baseUrlSource, apiKey)
+  const address = addressOf(config.origin + config.prefix, config.baseUrlFrom, apiKey)
   const calls = new Calls(config, transport, gate, apiKey)
   return {
     sender: new Sender(config, calls, keys, authorization, path, address),

@@ -63,32 +63,22 @@ const rootOf = (error: unknown): Coded | undefined => {
  * What OpenSSL and BoringSSL put into a message: `80CC...:error:0A00010B:SSL routines:ssl3_get_record:wrong version
  * number:../deps/openssl/...`. The fourth part is the reason.
  */
-const tlsDump = /[0-9A-F]{0,16}:?error:[0-9A-F]{8}:[^:]*:[^:]*:([^:\n]*)[^]*/i
+const tlsDump = /\w{0,16}:?error:\w{8}:[^:]*:[^:]*:([^:\n]*)[^]*/i
 
-/** The reasons that it gives for bytes that are no TLS: as a rule, those of a server that speaks plain HTTP. */
-const notTls = /wrong[_ ]version[_ ]number|packet length too long/i
-
-/** An alert of TLS at the start of what should have been HTTP, as text or bytes. */
-const isTls = (data: unknown): boolean =>
-  typeof data === "string"
-    ? data.startsWith("\u0015\u0003")
-    : data instanceof Uint8Array && data[0] === 0x15 && data[1] === 3
+/** The reasons for bytes that are no TLS. Other words before them tell whose connection it was, as that of a proxy. */
+const notTls = /^(\w+ EPROTO )?(wrong.version|packet length)/i
 
 const descriptionOf = ({ code, error, parser }: Coded): string => {
-  const message = error.message || code || error.name
-  if (parser) {
-    const { data, rawPacket } = error as { readonly data?: unknown; readonly rawPacket?: unknown }
-    return isTls(data) || isTls(rawPacket)
-      ? "the server speaks TLS on this port: begin the base URL with https://"
-      : message
+  // Of undici, or of node:http, whose buffer becomes text.
+  const { data, rawPacket = data } = error as { readonly data?: unknown; readonly rawPacket?: unknown }
+  if (parser && String(rawPacket).startsWith("\u0015\u0003")) {
+    // An alert of TLS.
+    return "the server speaks TLS on this port: begin the base URL with https://"
   }
-  const dump = tlsDump.exec(message)
-  if (dump === null) return message
-  const reason = dump[1]!
-  // Something in front of it tells whose connection it was, as that of a proxy.
-  return notTls.test(reason) && /^(write |read )?(EPROTO )?$/.test(message.slice(0, dump.index))
-    ? `the server does not speak TLS on this port (${reason}): if it is an http server, begin the base URL with http://`
-    : message.slice(0, dump.index) + reason
+  const message = error.message.replace(tlsDump, "$1")
+  return notTls.test(message)
+    ? "the server does not speak TLS on this port: begin the base URL with http://"
+    : message || code || error.name
 }
 
 /**

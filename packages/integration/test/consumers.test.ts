@@ -1,4 +1,7 @@
-/** The declarations of the packed packages compile where nobody skips them: in every module mode, on Node and elsewhere. */
+/**
+ * What programs with the packed packages rely on: declarations that compile where nobody skips them, in every module mode, on
+ * Node and elsewhere; errors that are told across module formats.
+ */
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
@@ -62,7 +65,31 @@ export type Unknown = typeof Delivery.DeliverySchema.Encoded["no_such_member"]
 export const close = (client: Hookrail): Promise<void> => client[Symbol.asyncDispose]()
 `
 
-describe.skipIf(!built && process.env["CI"] === undefined)("the declarations (need a build: pnpm run build)", () => {
+/** Each format has classes of its own. Run as ESM, which has CJS as well. */
+const formats = `
+import * as Esm from "hookrail"
+import { createRequire } from "node:module"
+import * as Promised from "@hookrail/promise"
+
+const require = createRequire(import.meta.url)
+const check = (made, { isHookrailError, isRetryable }) => {
+  const [error, retryable] = made
+  console.log(isHookrailError(error), isRetryable(error), isRetryable(retryable), isHookrailError(new Error()))
+}
+
+const core = ({ HookrailConfigError, ServerError }) =>
+  [new HookrailConfigError({ option: "apiKey", reason: "r" }), new ServerError({ status: 503 })]
+check(core(Esm.HookrailError), require("hookrail").HookrailError)
+check(core(require("hookrail").HookrailError), Esm.HookrailError)
+
+const promised = ({ HookrailConfigError, ServerError }) =>
+  [new HookrailConfigError("HookrailConfigError", "m"), new ServerError("ServerError", "m")]
+check(promised(Promised), require("@hookrail/promise"))
+check(promised(require("@hookrail/promise")), Promised)
+console.log(promised(require("@hookrail/promise"))[0] instanceof Promised.HookrailError)
+`
+
+describe.skipIf(!built && process.env["CI"] === undefined)("consumers (need a build: pnpm run build)", () => {
   let directory: string
 
   /** A folder of its own: where there is no @types/node, nothing must find it. */
@@ -104,6 +131,13 @@ describe.skipIf(!built && process.env["CI"] === undefined)("the declarations (ne
 
   afterAll(async () => {
     if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+  })
+
+  it("errors are told across formats, where instanceof does not hold", async () => {
+    const cwd = folderOf("on Node, with @types/node")
+    await writeFile(join(cwd, "formats.mjs"), formats)
+    const { stdout } = await exec(process.execPath, ["formats.mjs"], cwd)
+    assert.strictEqual(stdout, `${"true false true false\n".repeat(4)}false\n`)
   })
 
   describe.each(Object.keys(consumers))("compile in a program %s", (consumer) => {
