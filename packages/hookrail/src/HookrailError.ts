@@ -610,7 +610,7 @@ export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    return `delivery log: ${this.operation} of delivery ${quote(this.deliveryId)} failed: check the store`
+    return `delivery log: ${this.operation} of delivery ${shorten(this.deliveryId)} failed: check the store`
   }
 }
 
