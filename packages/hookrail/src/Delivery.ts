@@ -8,10 +8,12 @@ import type { Attempt, AttemptStatus, Delivery, DeliveryState } from "./wire/mod
 
 export type { Attempt, AttemptStatus, Delivery, DeliveryState }
 
-const optionalAs = <S extends Schema.Schema.All>(schema: S, key: string) =>
+// The key by its own type: as any text, it becomes an index signature in the encoded form, which the other fields
+// contradict.
+const optionalAs = <S extends Schema.Schema.All, const Key extends string>(schema: S, key: Key) =>
   Schema.optional(schema).pipe(Schema.fromKey(key))
 
-const renamed = <S extends Schema.Schema.All>(schema: S, key: string) =>
+const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: S, key: Key) =>
   Schema.propertySignature(schema).pipe(Schema.fromKey(key))
 
 /**

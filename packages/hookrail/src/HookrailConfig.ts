@@ -60,6 +60,8 @@ export interface HookrailConfig {
   readonly origin: string
   /** The path before `/v1`: empty, or with a leading slash and no trailing one. */
   readonly prefix: string
+  /** Where the base URL is from: the option, the environment, or neither. */
+  readonly baseUrlFrom: "baseUrl" | "HOOKRAIL_BASE_URL" | "default"
   readonly timeout: number
   readonly responseTimeout: number
   readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>
@@ -78,19 +80,19 @@ const fail = (option: string, reason: string) => Effect.fail(new HookrailConfigE
 
 /** A blank value counts as absent, such as an empty assignment in a `.env` file. */
 const fromEnvironment = <A>(config: Config.Config<A>, text: (value: A) => string) =>
-  Config.option(config).pipe(
-    Effect.map(Option.filter((value) => text(value).trim() !== "")),
-    Effect.mapError((error) => new HookrailConfigError({ option: "environment", reason: redact(error.message) }))
-  )
+  Effect.mapBoth(Config.option(config), {
+    onFailure: (error) => new HookrailConfigError({ option: "environment", reason: redact(error.message) }),
+    onSuccess: (found) => Option.isSome(found) && text(found.value).trim() !== "" ? found.value : undefined
+  })
 
 const apiKeyOf = (options: Options): Effect.Effect<Redacted.Redacted<string>, HookrailConfigError> => {
   if (options.apiKey !== undefined) return checkApiKey(options.apiKey, "apiKey")
   return Effect.flatMap(
     fromEnvironment(Config.redacted("HOOKRAIL_API_KEY"), Redacted.value),
-    Option.match({
-      onNone: () => fail("apiKey", "it is missing: pass apiKey, or set HOOKRAIL_API_KEY"),
-      onSome: (key) => checkApiKey(key, "HOOKRAIL_API_KEY")
-    })
+    (key) =>
+      key === undefined
+        ? fail("apiKey", "it is missing: pass apiKey, or set HOOKRAIL_API_KEY")
+        : checkApiKey(key, "HOOKRAIL_API_KEY")
   )
 }
 
@@ -98,25 +100,27 @@ const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
   if (!Redacted.isRedacted(apiKey)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
   const key: unknown = Redacted.value(apiKey)
   if (typeof key !== "string" || key.trim() === "") return fail(option, "it is empty")
-  if (key !== key.trim()) return fail(option, "it begins or ends with a blank or a line break: remove that")
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    return fail(option, "it has characters that no key has (blanks, control characters, or others outside ASCII)")
+  if (!/^[!-~]+$/.test(key)) {
+    return fail(option, "it has a blank, a line break or another character that no key has, perhaps at its end")
   }
   return Effect.succeed(apiKey)
 }
 
-const baseUrlOf = (options: Options): Effect.Effect<URL, HookrailConfigError> => {
+type BaseUrl = Pick<HookrailConfig, "origin" | "prefix" | "baseUrlFrom">
+
+const baseUrlOf = (options: Options): Effect.Effect<BaseUrl, HookrailConfigError> => {
   if (options.baseUrl !== undefined) return checkBaseUrl(String(options.baseUrl), "baseUrl")
   return Effect.flatMap(
     fromEnvironment(Config.string("HOOKRAIL_BASE_URL"), (url) => url),
-    Option.match({
-      onNone: () => checkBaseUrl("http://localhost:8080", "baseUrl"),
-      onSome: (url) => checkBaseUrl(url, "HOOKRAIL_BASE_URL")
-    })
+    (url) =>
+      url === undefined ? checkBaseUrl("http://localhost:8080", "default") : checkBaseUrl(url, "HOOKRAIL_BASE_URL")
   )
 }
 
-const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, HookrailConfigError> => {
+const checkBaseUrl = (
+  text: string,
+  option: BaseUrl["baseUrlFrom"]
+): Effect.Effect<BaseUrl, HookrailConfigError> => {
   let url: URL
   try {
     url = new URL(text.trim())
@@ -129,9 +133,8 @@ const checkBaseUrl = (text: string, option: string): Effect.Effect<URL, Hookrail
   }
   if (url.username !== "" || url.password !== "") return fail(option, "it must not hold a user name or password")
   // `search` and `hash` are empty for a lone "?" or "#" too, but it would still cut off the path.
-  if (url.href.includes("?")) return fail(option, "it must not have a query")
-  if (url.href.includes("#")) return fail(option, "it must not have a fragment")
-  return Effect.succeed(url)
+  if (/[?#]/.test(url.href)) return fail(option, "it must not have a query or a fragment")
+  return Effect.succeed({ origin: url.origin, prefix: url.pathname.replace(/\/+$/, ""), baseUrlFrom: option })
 }
 
 /**
@@ -162,11 +165,10 @@ export const make = (options: Options = {}): Effect.Effect<HookrailConfig, Hookr
   Effect.gen(function*() {
     const { apiKey: _, baseUrl: _url, retry, ...settings } = yield* checkOptions(options, checks)
     const apiKey = yield* apiKeyOf(options)
-    const url = yield* baseUrlOf(options)
+    const baseUrl = yield* baseUrlOf(options)
     return {
       apiKey,
-      origin: url.origin,
-      prefix: url.pathname.replace(/\/+$/, ""),
+      ...baseUrl,
       ...settings,
       retry: yield* resolveRetry(retry),
       userAgent: `hookrail-typescript/${version}`

@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
+import { quote, shorten } from "./wire/shorten.js"
 
 export type { Argument, Mistake, Outcome, Problem }
 
@@ -62,6 +63,10 @@ interface CallFields {
 interface ResponseFields extends CallFields {
   readonly status: number
   readonly problem?: Problem | undefined
+  /** The start of a body that is no problem document, without anything that looks like a secret. */
+  readonly body?: string | undefined
+  /** What to do about an answer that is not Hookrail's own, such as one of a proxy or firewall. */
+  readonly hint?: string | undefined
 }
 
 interface Base<Tag extends string> extends YieldableError {
@@ -94,10 +99,10 @@ const TaggedError = <const Tag extends string>(
 
 const callOf = (error: CallFields): string => {
   if (error.topic !== undefined) {
-    const key = error.idempotencyKey === undefined ? "" : ` (Idempotency-Key ${error.idempotencyKey})`
-    return `event on topic ${JSON.stringify(error.topic)}${key}`
+    const key = error.idempotencyKey === undefined ? "" : ` (Idempotency-Key ${quote(error.idempotencyKey)})`
+    return `event on topic ${quote(error.topic)}${key}`
   }
-  return error.eventId === undefined ? "request" : `status of event ${error.eventId}`
+  return error.eventId === undefined ? "request" : `status of event ${quote(error.eventId)}`
 }
 
 const verdictOf = (error: CallFields): string => {
@@ -115,11 +120,26 @@ const verdictOf = (error: CallFields): string => {
 
 const answerOf = (error: ResponseFields): string => {
   const parts = [error.problem?.title, error.problem?.detail].filter((part) => part !== undefined && part !== "")
-  return parts.length === 0 ? `${error.status}` : `${error.status} (${parts.join(": ")})`
+  return parts.length === 0 ? `${error.status}` : `${error.status} (${shorten(parts.join(": "), maxText)})`
 }
 
-const answered = (error: ResponseFields, advice: string): string =>
-  `${callOf(error)}: the server answered ${answerOf(error)}. ${advice}${verdictOf(error)}`
+/** How much a message quotes of a text by others: problem documents, the operating system, paths in payloads. */
+const maxText = 300
+
+/** An answer, what to do about it, and how it begins. The advice is for answers of Hookrail itself, which need no hint. */
+const answer = (error: ResponseFields, advice: string): string => {
+  const start = error.body === undefined || error.body === ""
+    ? ""
+    : ` The answer begins with ${JSON.stringify(error.body)}.`
+  return `the server answered ${answerOf(error)}. ${error.hint ?? advice}${start}`
+}
+
+const sentence = (error: CallFields, what: string): string => `${callOf(error)}: ${what}${verdictOf(error)}`
+
+const answered = (error: ResponseFields, advice: string): string => sentence(error, answer(error, advice))
+
+const hintOf = (error: { readonly hint?: string | undefined }): string =>
+  error.hint === undefined ? "" : ` ${error.hint}`
 
 // ---------------------------------------------------------------------------------------------------------------
 // before sending
@@ -156,7 +176,7 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
   }
 > {
   override get message(): string {
-    return `${callOf(this)}: invalid payload at ${this.path}: ${this.reason}.${verdictOf(this)}`
+    return sentence(this, `invalid payload at ${shorten(`${this.path}: ${this.reason}`, maxText)}.`)
   }
 }
 
@@ -174,7 +194,7 @@ export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
   }
 > {
   override get message(): string {
-    return `${callOf(this)}: invalid ${this.argument}: ${this.reason}.${verdictOf(this)}`
+    return sentence(this, `invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}.`)
   }
 }
 
@@ -194,18 +214,13 @@ export class HookrailConnectionError extends TaggedError("HookrailConnectionErro
     /** The code of the operating system or of the HTTP library, such as `ECONNREFUSED`. */
     readonly code?: string | undefined
     readonly reason: string
+    /** Which base URL is in use, and where it is from. */
+    readonly hint?: string | undefined
     readonly cause?: unknown
   }
 > {
   override get message(): string {
-    const what = this.phase === "connect"
-      ? "no connection to the server"
-      : this.phase === "response"
-      ? "the connection broke before an answer"
-      : "the connection broke within the answer"
-    return `${callOf(this)}: ${what} (${this.code === undefined ? "" : `${this.code}: `}${this.reason}).${
-      verdictOf(this)
-    }`
+    return sentence(this, whatHappened(this))
   }
 }
 
@@ -220,11 +235,12 @@ export class HookrailTimeoutError extends TaggedError("HookrailTimeoutError")<
     readonly phase: "connect" | "response" | "body"
     /** The limit that was exceeded. */
     readonly limit: Duration.Duration
+    /** Which base URL is in use, and where it is from. */
+    readonly hint?: string | undefined
   }
 > {
   override get message(): string {
-    const what = this.phase === "connect" ? "connected" : this.phase === "response" ? "answered" : "finished its answer"
-    return `${callOf(this)}: the server has not ${what} within ${Duration.format(this.limit)}.${verdictOf(this)}`
+    return sentence(this, whatHappened(this))
   }
 }
 
@@ -245,8 +261,7 @@ export class UnexpectedResponseError extends TaggedError("UnexpectedResponseErro
   }
 > {
   override get message(): string {
-    const start = this.body === "" ? "" : ` The answer starts with ${JSON.stringify(this.body)}.`
-    return `${answered(this, `${this.reason}.`)}${start}`
+    return sentence(this, whatHappened(this))
   }
 }
 
@@ -330,6 +345,8 @@ export class PayloadTooLargeError extends TaggedError("PayloadTooLargeError")<
   CallFields & {
     readonly status?: number | undefined
     readonly problem?: Problem | undefined
+    readonly body?: string | undefined
+    readonly hint?: string | undefined
     /** The size of the event as JSON in UTF-8. */
     readonly bytes?: number | undefined
     /** The largest size that the server accepts. */
@@ -339,9 +356,7 @@ export class PayloadTooLargeError extends TaggedError("PayloadTooLargeError")<
   override get message(): string {
     const advice = "Make the payload smaller, or send a reference to the data."
     return this.status === undefined
-      ? `${callOf(this)}: it has ${this.bytes} bytes as JSON, at most ${this.maxBytes} are allowed. ${advice}${
-        verdictOf(this)
-      }`
+      ? sentence(this, `it has ${this.bytes} bytes as JSON, at most ${this.maxBytes} are allowed. ${advice}`)
       : answered({ ...this, status: this.status }, advice)
   }
 }
@@ -359,10 +374,7 @@ export class RateLimitError extends TaggedError("RateLimitError")<
   }
 > {
   override get message(): string {
-    return answered(
-      this,
-      this.retryAfter === undefined ? "Send slower." : `Try again in ${Duration.format(this.retryAfter)}.`
-    )
+    return sentence(this, whatHappened(this))
   }
 }
 
@@ -380,13 +392,7 @@ export class ServerError extends TaggedError("ServerError")<
   }
 > {
   override get message(): string {
-    return this.maskedStatus === undefined
-      ? answered(this, "The server is in trouble; this is not the request's fault.")
-      : `${
-        callOf(this)
-      }: the server answered ${this.maskedStatus}, but its database is down (/readyz answers ${this.status}), so that answer means nothing. Try again later.${
-        verdictOf(this)
-      }`
+    return sentence(this, whatHappened(this))
   }
 }
 
@@ -407,6 +413,35 @@ export type RetryableError =
   | ServerError
   | UnexpectedResponseError
 
+/** What the message of such an error says besides the call and the outcome: a `RetryError` says those itself. */
+const whatHappened = (error: RetryableError): string => {
+  switch (error._tag) {
+    case "HookrailConnectionError": {
+      const { code, phase, reason } = error
+      const what = phase === "connect"
+        ? "no connection to the server"
+        : `the connection broke ${phase === "response" ? "before an" : "within the"} answer`
+      return `${what} (${code === undefined ? "" : `${code}: `}${shorten(reason, maxText)}).${hintOf(error)}`
+    }
+    case "HookrailTimeoutError": {
+      const { limit, phase } = error
+      const what = phase === "connect" ? "connection" : phase === "response" ? "answer" : "complete answer"
+      return `no ${what} within ${Duration.format(limit)}.${hintOf(error)}`
+    }
+    case "RateLimitError":
+      return answer(
+        error,
+        error.retryAfter === undefined ? "Send slower." : `Try again in ${Duration.format(error.retryAfter)}.`
+      )
+    case "ServerError":
+      return error.maskedStatus === undefined
+        ? answer(error, "The server is in trouble; this is not the request's fault.")
+        : `the server answered ${error.maskedStatus}, but its database is down (/readyz answers ${error.status}): that answer means nothing. Try again later.`
+    case "UnexpectedResponseError":
+      return answer(error, `${error.reason}.`)
+  }
+}
+
 /**
  * Retrying did not help: the attempts or the time of the policy are used up, or the server asks for a wait longer than the time
  * left. `cause` is the error of the last attempt.
@@ -424,17 +459,17 @@ export class RetryError extends TaggedError("RetryError")<
   }
 > {
   override get message(): string {
-    if (this.attempts === 0) {
-      const status = "status" in this.cause ? ` with ${this.cause.status}` : ""
-      return `${callOf(this)}: its turn did not come in ${
-        Duration.format(this.elapsed)
-      }, since the server answers other ` +
-        `requests${status} and the client slows down.${verdictOf(this)}`
+    const { attempts, cause } = this
+    const elapsed = Duration.format(this.elapsed)
+    if (attempts === 0) {
+      const status = "status" in cause ? ` with ${cause.status}` : ""
+      return sentence(
+        this,
+        `its turn did not come in ${elapsed}, since the server answers other requests${status} and the client slows down.`
+      )
     }
-    const times = this.attempts === 1 ? "1 attempt" : `${this.attempts} attempts`
-    return `${callOf(this)}: gave up after ${times} in ${Duration.format(this.elapsed)}.${
-      verdictOf(this)
-    } The last one: ${this.cause.message}`
+    const times = attempts === 1 ? "1 attempt" : `${attempts} attempts`
+    return sentence(this, `gave up after ${times} in ${elapsed}. The last one: ${whatHappened(cause)}`)
   }
 }
 
@@ -452,9 +487,12 @@ export class OrderingKeyHeldError extends TaggedError("OrderingKeyHeldError")<
   }
 > {
   override get message(): string {
-    return `${callOf(this)}: held back, since an earlier event with the ordering key ${
-      JSON.stringify(this.orderingKey)
-    } may have to be sent again. Send that one first, with its idempotency key.${verdictOf(this)}`
+    return sentence(
+      this,
+      `held back, since an earlier event with the ordering key ${
+        quote(this.orderingKey)
+      } may have to be sent again. Send that one first, with its idempotency key.`
+    )
   }
 }
 
@@ -472,8 +510,8 @@ export class UnmatchedEventError extends TaggedError("UnmatchedEventError")<{
   readonly outcome: "accepted"
 }> {
   override get message(): string {
-    return `event ${this.eventId} on topic ${
-      JSON.stringify(this.topic)
+    return `event ${quote(this.eventId)} on topic ${
+      quote(this.topic)
     } is stored, but no subscription matches the topic: nobody will receive it. Check the topic for a typing error, or create the subscription first.`
   }
 }
@@ -491,9 +529,9 @@ export class AwaitTimeoutError extends TaggedError("AwaitTimeoutError")<{
   readonly states: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `event ${this.eventId} has not reached the awaited state within ${
+    return `event ${quote(this.eventId)} has not reached the awaited state within ${
       Duration.format(this.limit)
-    }. Its deliveries: ${this.states.length === 0 ? "none" : this.states.join(", ")}.`
+    }. Its deliveries: ${this.states.length === 0 ? "none" : shorten(this.states.join(", "), maxText)}.`
   }
 }
 
@@ -586,7 +624,7 @@ export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    return `delivery log: ${this.operation} of delivery ${this.deliveryId} failed: check the store`
+    return `delivery log: ${this.operation} of delivery ${shorten(this.deliveryId)} failed: check the store`
   }
 }
 

@@ -190,9 +190,17 @@ const checks = {
   tolerance: toleranceOf
 }
 
-const faultOf = (secret: unknown): string =>
+const faultOf = (given: unknown): string => {
+  const isRedacted = Redacted.isRedacted(given)
+  const secret = isRedacted ? Redacted.value(given) : given
+  // As callers of the facade may give it, who know nothing of Redacted.
+  if (secret === undefined || secret === null) return "is missing: is the environment variable that holds it set?"
+  return isRedacted ? textFaultOf(secret) : "is not a Redacted text: wrap it in Redacted.make"
+}
+
+const textFaultOf = (secret: unknown): string =>
   typeof secret !== "string"
-    ? "is not a Redacted text: wrap it in Redacted.make"
+    ? "is not a text"
     : secret === ""
     ? "is empty"
     : secret.trim() !== secret
@@ -214,14 +222,14 @@ const settingsOf = (
   toleranceMillis: number,
   keyOf: (secret: string) => kernel.Key
 ): Effect.Effect<Settings, HookrailConfigError> => {
-  const secrets = Redacted.isRedacted(given) ? [given] : given
-  if (!Array.isArray(secrets) || secrets.length === 0) return configError("secrets", "give at least one secret")
+  const secrets = (Array.isArray(given) ? given : [given]) as ReadonlyArray<Redacted.Redacted<string>>
+  if (secrets.length === 0) return configError("secrets", "give at least one secret")
   const keys: Array<kernel.Key> = []
   for (const [index, redacted] of secrets.entries()) {
     const secret = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : undefined
     if (!kernel.isSecret(secret)) {
       const which = secrets.length === 1 ? "the secret" : `secret ${index + 1} of ${secrets.length}`
-      return configError("secrets", `${which} ${faultOf(secret)}`)
+      return configError("secrets", `${which} ${faultOf(redacted)}`)
     }
     keys.push(keyOf(secret))
   }

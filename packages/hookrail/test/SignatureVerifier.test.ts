@@ -282,11 +282,11 @@ describe("options", () => {
 
   it.effect.each(
     [
-      [{}, "secrets", "at least one"],
+      [{}, "secrets", "is missing"],
       [{ secrets: [] }, "secrets", "at least one"],
-      [{ secrets: "whsec_bare" }, "secrets", "at least one"],
+      [{ secrets: "whsec_bare" }, "secrets", "Redacted"],
       [{ secrets: ["whsec_bare"] }, "secrets", "Redacted"],
-      [{ secrets: Redacted.make(undefined) }, "secrets", "Redacted"],
+      [{ secrets: Redacted.make(undefined) }, "secrets", "is missing"],
       [{ secrets: Redacted.make("") }, "secrets", "empty"],
       [{ secrets: Redacted.make("whsec_") }, "secrets", "shorter than 16 bytes"],
       [{ secrets: Redacted.make("undefined") }, "secrets", "shorter than 16 bytes"],

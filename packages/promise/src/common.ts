@@ -13,6 +13,7 @@ export {
   HookrailTimeoutError,
   InvalidArgumentError,
   InvalidPayloadError,
+  isHookrailError,
   isRetryable,
   NotFoundError,
   OrderingKeyHeldError,

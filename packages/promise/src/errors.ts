@@ -10,6 +10,12 @@ import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 export type { Argument, Outcome, Problem }
 
 /**
+ * On the prototype of every error, for `isHookrailError`. Not the brand of the core, whose errors have durations where these
+ * have numbers.
+ */
+const brand = "~hookrail/promise/HookrailError"
+
+/**
  * The base class of all errors of the client.
  *
  * @since 0.1.0
@@ -25,7 +31,7 @@ export abstract class HookrailError extends Error {
   /** The JSON form, without foreign causes. */
   toJSON(): unknown {
     const { cause } = this
-    return { ...this, message: this.message, ...(cause instanceof HookrailError ? { cause: cause.toJSON() } : {}) }
+    return { ...this, message: this.message, ...(isHookrailError(cause) ? { cause: cause.toJSON() } : {}) }
   }
 }
 
@@ -49,6 +55,10 @@ export abstract class CallError extends HookrailError {
 export abstract class ResponseError extends CallError {
   declare readonly status: number
   declare readonly problem?: Problem
+  /** The start of a body that is no problem document, without anything that looks like a secret. */
+  declare readonly body?: string
+  /** What to do about an answer that is not Hookrail's own, such as one of a proxy or firewall. */
+  declare readonly hint?: string
 }
 
 /**
@@ -95,6 +105,8 @@ export class HookrailConnectionError extends CallError {
   declare readonly phase: "connect" | "response" | "body"
   declare readonly code?: string
   declare readonly reason: string
+  /** Which base URL is in use, and where it is from. */
+  declare readonly hint?: string
 }
 
 /**
@@ -106,6 +118,8 @@ export class HookrailTimeoutError extends CallError {
   declare readonly _tag: "HookrailTimeoutError"
   declare readonly phase: "connect" | "response" | "body"
   declare readonly limitMs: number
+  /** Which base URL is in use, and where it is from. */
+  declare readonly hint?: string
 }
 
 /**
@@ -176,6 +190,8 @@ export class PayloadTooLargeError extends CallError {
   declare readonly _tag: "PayloadTooLargeError"
   declare readonly status?: number
   declare readonly problem?: Problem
+  declare readonly body?: string
+  declare readonly hint?: string
   declare readonly bytes?: number
   declare readonly maxBytes?: number
 }
@@ -288,15 +304,21 @@ export type RetryableError =
   | UnexpectedResponseError
 
 /**
- * Whether the same call may succeed later.
+ * Whether a value is an error of this package. Works across the ESM and CJS copies and across bundles, where `instanceof`
+ * does not.
+ *
+ * @since 0.1.0
+ */
+export const isHookrailError = (value: unknown): value is HookrailError =>
+  typeof value === "object" && value !== null && brand in value
+
+/**
+ * Whether the same call may succeed later. Works across copies, as `isHookrailError` does.
  *
  * @since 0.1.0
  */
 export const isRetryable = (error: unknown): error is RetryableError | RetryError =>
-  error instanceof UnexpectedResponseError
-    ? error.retryable
-    : error instanceof HookrailConnectionError || error instanceof HookrailTimeoutError ||
-      error instanceof RateLimitError || error instanceof ServerError || error instanceof RetryError
+  isHookrailError(error) && Core.isRetryable(error as unknown as Core.HookrailError)
 
 /** Errors of receiving belong to `verify`, or only appear in the log. */
 type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
@@ -326,6 +348,8 @@ const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", Erro
   HookrailAbortedError,
   HookrailClosedError
 }
+
+Object.defineProperty(HookrailError.prototype, brand, { value: true })
 
 // Restores the names of classes, which the build shortens.
 for (const [name, type] of [...Object.entries(classes), ["HookrailError", HookrailError] as const]) {

@@ -16,26 +16,19 @@ export type AnswerTag =
   | "ServerError"
   | "UnexpectedResponseError"
 
-/** The error for a status other than 2xx. */
-export const tagOfStatus = (status: number): AnswerTag => {
-  switch (status) {
-    case 400:
-      return "BadRequestError"
-    case 401:
-      return "AuthenticationError"
-    case 403:
-      return "ForbiddenError"
-    case 404:
-      return "NotFoundError"
-    case 409:
-      return "ConflictError"
-    case 413:
-      return "PayloadTooLargeError"
-    case 429:
-      return "RateLimitError"
-  }
-  return status >= 500 ? "ServerError" : "UnexpectedResponseError"
+const tags: Readonly<Record<number, AnswerTag>> = {
+  400: "BadRequestError",
+  401: "AuthenticationError",
+  403: "ForbiddenError",
+  404: "NotFoundError",
+  409: "ConflictError",
+  413: "PayloadTooLargeError",
+  429: "RateLimitError"
 }
+
+/** Which error a status other than 2xx is. */
+export const tagOfStatus = (status: number): AnswerTag =>
+  tags[status] ?? (status >= 500 ? "ServerError" : "UnexpectedResponseError")
 
 /**
  * What a response other than 2xx says about the event. After a 5xx or 408 its outcome is unknown: the server may have committed
@@ -55,13 +48,7 @@ export const isConclusive = (status: number, problem: Problem | undefined): bool
 /** Whether a status outside the protocol is worth a retry: an intermediary could not handle the request. */
 export const isPassing = (status: number): boolean => status === 408 || status === 425
 
-/** Why a status is outside the protocol. */
-export const unexpectedReason = (status: number): string =>
-  status >= 300 && status < 400
-    ? "A redirect is never followed: set the base URL to where it leads"
-    : isPassing(status)
-    ? "Something between here and the server could not take the request"
-    : "Hookrail does not give this answer: check the base URL"
+export const isRedirect = (status: number): boolean => status >= 300 && status < 400
 
 /** The problem document of a response, without secrets. */
 export const problemOf = (response: TransportResponse, apiKey: string): Problem | undefined =>

@@ -19,7 +19,8 @@ import type { TransportResponse } from "../transport/model.js"
 import type { Outcome, Problem } from "../wire/model.js"
 import { excerpt, redact } from "../wire/redact.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
-import { isPassing, tagOfStatus, unexpectedReason } from "./classify.js"
+import { type Address, foreignAnswer, redirected, whichBaseUrl } from "./advice.js"
+import { isPassing, isRedirect, tagOfStatus } from "./classify.js"
 
 /** What an error says about its call. */
 export interface CallContext {
@@ -27,7 +28,16 @@ export interface CallContext {
   readonly idempotencyKey?: string
   readonly eventId?: string
   readonly outcome?: Outcome
+  /** Where its requests go. */
+  readonly address: Address
 }
+
+/**
+ * Adds the address to a context, but not as one of its own enumerable members: those become fields of the errors, which tell
+ * the address in words.
+ */
+export const withAddress = (context: Omit<CallContext, "address">, address: Address): CallContext =>
+  Object.defineProperty(context as CallContext, "address", { value: address })
 
 /** The error of one attempt. */
 export type AttemptError =
@@ -59,7 +69,12 @@ export const errorOfResponse = (
 ): AttemptError => {
   const { status } = response
   const tag = tagOfStatus(status)
-  const fields = { ...context, status, problem }
+  const fields = {
+    ...context,
+    status,
+    problem,
+    ...(problem === undefined ? foreignFields(response, context, apiKey) : {})
+  }
   switch (tag) {
     case "RateLimitError":
       return new RateLimitError({ ...fields, retryAfter: retryAfterOf(response, now) })
@@ -68,7 +83,9 @@ export const errorOfResponse = (
     case "UnexpectedResponseError":
       return new UnexpectedResponseError({
         ...fields,
-        reason: unexpectedReason(status),
+        reason: isRedirect(status)
+          ? redirected(response.header("location"), apiKey)
+          : "Hookrail does not give this answer",
         body: excerpt(response.body, apiKey),
         retryable: isPassing(status),
         retryAfter: retryAfterOf(response, now)
@@ -77,6 +94,15 @@ export const errorOfResponse = (
       return new plain[tag](fields)
   }
 }
+
+/**
+ * What an answer that is not Hookrail's says, and what that means. One that is not whole may have been Hookrail's, and a
+ * redirect speaks for itself.
+ */
+const foreignFields = ({ body, status, truncated }: TransportResponse, { address }: CallContext, apiKey: string) => ({
+  body: excerpt(body, apiKey),
+  hint: truncated || isRedirect(status) ? undefined : foreignAnswer(status, body, address)
+})
 
 const retryAfterOf = (response: TransportResponse, now: number): Duration.Duration | undefined => {
   const millis = parseRetryAfter(response.header("retry-after"), now)
@@ -92,23 +118,20 @@ export const unexpectedBody = (
   new UnexpectedResponseError({
     ...context,
     status: response.status,
-    reason: response.truncated ? "The body is too long" : "The body is not the promised JSON: is this Hookrail?",
-    body: excerpt(response.body, apiKey),
+    reason: response.truncated ? "The body is too long" : "The body is not the promised JSON",
+    ...foreignFields(response, context, apiKey),
     retryable: true
   })
 
 /** The error for an exchange without a response. */
-export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError =>
-  error.reason === "timeout"
-    ? new HookrailTimeoutError({
-      ...context,
-      phase: error.phase,
-      limit: Duration.millis(error.limit ?? 0)
-    })
+export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError => {
+  const fields = { ...context, phase: error.phase, hint: whichBaseUrl(context.address) }
+  return error.reason === "timeout"
+    ? new HookrailTimeoutError({ ...fields, limit: Duration.millis(error.limit ?? 0) })
     : new HookrailConnectionError({
-      ...context,
-      phase: error.phase,
+      ...fields,
       code: error.code,
       reason: redact(error.description, apiKey),
       cause: error.cause
     })
+}

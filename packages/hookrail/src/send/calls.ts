@@ -1,6 +1,7 @@
 /** The operations of a client, as calls that can run in a fiber or start without one. */
 import * as Redacted from "effect/Redacted"
 import { defaultRuntime, type Runtime } from "effect/Runtime"
+import { addressOf } from "../call/advice.js"
 import { Calls } from "../call/calls.js"
 import * as Gate from "../gate/gate.js"
 import { defaults } from "../gate/pace.js"
@@ -36,9 +37,10 @@ export const make = (dependencies: Dependencies): ClientCalls => {
   const apiKey = Redacted.value(config.apiKey)
   const authorization = `Bearer ${apiKey}`
   const path = `${config.prefix}/v1/events`
+  const address = addressOf(config.origin + config.prefix, config.baseUrlFrom, apiKey)
   const calls = new Calls(config, transport, gate, apiKey)
   return {
-    sender: new Sender(config, calls, keys, authorization, path),
-    reader: new Reader(config, calls, authorization, path)
+    sender: new Sender(config, calls, keys, authorization, path, address),
+    reader: new Reader(config, calls, authorization, path, address)
   }
 }

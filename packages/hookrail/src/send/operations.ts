@@ -6,7 +6,8 @@
  * it refers to until the next full collection: that doubled the work of the garbage collector.
  */
 import * as Effect from "effect/Effect"
-import type { CallContext } from "../call/errors.js"
+import type { Address } from "../call/advice.js"
+import { type CallContext, withAddress } from "../call/errors.js"
 import type { Operation } from "../call/operation.js"
 import type { Outcome, UnmatchedEventError } from "../HookrailError.js"
 import type { TransportResponse } from "../transport/model.js"
@@ -15,6 +16,7 @@ import type { EventAccepted, EventStatus } from "../wire/model.js"
 
 /** Decides how to report an event that the server has stored. */
 interface Acceptance {
+  readonly address: Address
   readonly accepted: (topic: string, accepted: EventAccepted) => Effect.Effect<EventAccepted, UnmatchedEventError>
 }
 
@@ -26,7 +28,7 @@ export class SendOperation implements Operation<EventAccepted> {
   ) {}
 
   context(outcome: Outcome): CallContext {
-    return { topic: this.topic, idempotencyKey: this.idempotencyKey, outcome }
+    return withAddress({ topic: this.topic, idempotencyKey: this.idempotencyKey, outcome }, this.acceptance.address)
   }
 
   read(response: TransportResponse): Effect.Effect<EventAccepted, UnmatchedEventError> | undefined {
@@ -47,11 +49,11 @@ export class SendOperation implements Operation<EventAccepted> {
 }
 
 export class ReadOperation implements Operation<EventStatus> {
-  constructor(private readonly eventId: string) {}
+  constructor(private readonly eventId: string, private readonly address: Address) {}
 
   /** Without an outcome: a read changes nothing. */
   context(): CallContext {
-    return { eventId: this.eventId }
+    return withAddress({ eventId: this.eventId }, this.address)
   }
 
   read(response: TransportResponse): Effect.Effect<EventStatus> | undefined {

@@ -3,6 +3,7 @@ import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type { Address } from "../call/advice.js"
 import type { CallError, Calls } from "../call/calls.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import type { AwaitError, ReadContext, ReadError } from "../HookrailError.js"
@@ -21,7 +22,8 @@ export class Reader {
     config: HookrailConfig,
     private readonly calls: Calls,
     authorization: string,
-    private readonly path: string
+    private readonly path: string,
+    private readonly address: Address
   ) {
     this.headers = {
       authorization,
@@ -38,7 +40,7 @@ export class Reader {
     const path = `${this.path}/${encodeURIComponent(eventId)}`
     return this.calls.prepare(
       clock,
-      new ReadOperation(eventId),
+      new ReadOperation(eventId, this.address),
       "GET",
       path,
       this.headers,

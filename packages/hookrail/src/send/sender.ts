@@ -1,6 +1,7 @@
 /** Makes the calls that send events: encoded once, with one key for all attempts. */
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { Address } from "../call/advice.js"
 import type { CallError, CallObserver, Calls } from "../call/calls.js"
 import { isSuccess } from "../fiber/callback.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
@@ -44,7 +45,8 @@ export class Sender {
     private readonly calls: Calls,
     private readonly keys: IdempotencyKeys.Service,
     private readonly authorization: string,
-    private readonly path: string
+    private readonly path: string,
+    readonly address: Address
   ) {}
 
   /** The call that sends an event, or an effect that leads to it, or an error. */

@@ -60,6 +60,28 @@ const rootOf = (error: unknown): Coded | undefined => {
 }
 
 /**
+ * What OpenSSL and BoringSSL put into a message: `80CC...:error:0A00010B:SSL routines:ssl3_get_record:wrong version
+ * number:../deps/openssl/...`. The fourth part is the reason.
+ */
+const tlsDump = /\w{0,16}:?error:\w{8}:[^:]*:[^:]*:([^:\n]*)[^]*/i
+
+/** The reasons for bytes that are no TLS. Other words before them tell whose connection it was, as that of a proxy. */
+const notTls = /^(\w+ EPROTO )?(wrong.version|packet length)/i
+
+const descriptionOf = ({ code, error, parser }: Coded): string => {
+  // Of undici, or of node:http, whose buffer becomes text.
+  const { data, rawPacket = data } = error as { readonly data?: unknown; readonly rawPacket?: unknown }
+  if (parser && String(rawPacket).startsWith("\u0015\u0003")) {
+    // An alert of TLS.
+    return "the server speaks TLS on this port: begin the base URL with https://"
+  }
+  const message = error.message.replace(tlsDump, "$1")
+  return notTls.test(message)
+    ? "the server does not speak TLS on this port: begin the base URL with http://"
+    : message || code || error.name
+}
+
+/**
  * Makes the error of an exchange that broke off. It keeps the code and message of the innermost cause with a code, because
  * `fetch` and its wrappers hide the reason there. It drops the cause of a response that was not HTTP: such an error holds the
  * received bytes, which may echo credentials.
@@ -114,7 +136,7 @@ export const connectionError = (
   return new TransportError({
     reason: "connection",
     phase,
-    description: root.error.message || root.code || root.error.name,
+    description: descriptionOf(root),
     ...(root.code === undefined ? {} : { code: root.code }),
     // An error about the name in a certificate holds the whole certificate, with cycles that JSON cannot represent.
     ...(root.parser || "cert" in root.error ? {} : { cause: root.error })
