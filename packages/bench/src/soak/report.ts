@@ -25,7 +25,9 @@ export const render = (report: Report): string => {
     ["retries", String(summary.retries)],
     ["requests per event", (report.requests / summary.sends).toFixed(2)],
     ["sends per second", (summary.sends / elapsedMs * 1000).toFixed(0)],
-    ["slowest send", `${report.slowestMs} ms`],
+    ["slowest send", `${report.slowestMs.toFixed(0)} ms`],
+    ["steps of the wall clock", String(report.steps)],
+    ["clients closed and replaced", String(report.replaced)],
     [
       "event loop late by, 99 % and most",
       `${report.lateness.p99Ms.toFixed(0)} ms, ${report.lateness.maxMs.toFixed(0)} ms`
