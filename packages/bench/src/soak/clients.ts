@@ -14,7 +14,7 @@ export interface Client {
 export interface ClientsOptions {
   readonly make: () => Hookrail
   readonly size: number
-  /** A client is closed with every so-manieth send. */
+  /** A client is closed with every `closeEvery`th send. */
   readonly closeEvery: number
   /** How long the draining of a client may last that has a limit. */
   readonly drainMs: number

@@ -95,21 +95,24 @@ export const effectSender = (options: ClientOptions) =>
 export interface FacadeOptions extends ClientOptions {
   /** The maximum number of concurrent sends. */
   readonly concurrency: number
+  /** A client is closed and replaced with every `closeEvery`th send. */
+  readonly closeEvery: number
   readonly report: (violation: string) => void
 }
 
-/** How many clients of the facade there are at a time, and with which send one is closed. */
-const facades = { size: 2, closeEvery: 15 }
+/** How many clients of the facade there are at a time. */
+const facades = 2
 
 const isClosed = (error: unknown): boolean => error instanceof HookrailClosedError
 
 /** The Promise facade. */
-export const promiseSender = ({ concurrency, report, ...options }: FacadeOptions) =>
+export const promiseSender = ({ closeEvery, concurrency, report, ...options }: FacadeOptions) =>
   Effect.gen(function*() {
     const clients = yield* Effect.acquireRelease(
       Effect.sync(() =>
         new Clients({
-          ...facades,
+          size: facades,
+          closeEvery,
           make: () => new Hookrail({ ...settings(options), apiKey: options.apiKey }),
           drainMs: options.timeoutMs / 4,
           report

@@ -163,6 +163,8 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
         ...client,
         baseUrl: proxy.url,
         concurrency: fibers,
+        // At full rate that is twice a second.
+        closeEvery: Math.ceil(rate / 4),
         report: (what) => violations.push(what)
       })
       const senders = [yield* effectSender({ ...client, baseUrl: proxy.url }), facade.sender] as const
