@@ -16,6 +16,15 @@ const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
   }))
 }
 
+const receiveGoals = ({ receive }: Results): ReadonlyArray<Goal> => {
+  const limits: Readonly<Record<string, number>> = { "@hookrail/promise": 1.4, "hookrail NodeWebhooks": 1.7 }
+  return (receive ?? []).filter(({ contender }) => contender in limits).map(({ contender, ratio }) => ({
+    goal: `receive: ${contender}, relative to a bare node:http server`,
+    measured: ratio.median,
+    limit: limits[contender]!
+  }))
+}
+
 /** How many microseconds more than the bare MAC an Effect may take, since it has to be run. */
 const effectMicros = 2.2
 
@@ -90,6 +99,7 @@ const stormsGoals = ({ storms = [] }: Results): ReadonlyArray<Goal> =>
 
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
+  ...receiveGoals(results),
   ...verifyGoals(results),
   ...coldstartGoals(results),
   ...sizeGoals(results),

@@ -9,6 +9,7 @@ import type { Results } from "./report.js"
 import { goalsTable, tables } from "./report.js"
 import { coldstart } from "./sections/coldstart.js"
 import { keys } from "./sections/keys.js"
+import { receive } from "./sections/receive.js"
 import { send } from "./sections/send.js"
 import { size } from "./sections/size.js"
 import { storms } from "./sections/storms.js"
@@ -18,7 +19,7 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, verify, coldstart, size, keys, stream, storms
+  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, size, keys, stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --out <file>      where the figures go (default results.json in this package)
 `
@@ -46,6 +47,7 @@ const run = async (): Promise<void> => {
     keys: async () => results.keys = await keys(quick),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     verify: async () => results.verify = await verify(quick),
+    receive: async (progress) => results.receive = await receive(quick, progress),
     send: async (progress) => results.send = await send(quick, progress),
     stream: async (progress) => results.stream = await stream(events, progress),
     storms: async (progress) => results.storms = await storms(quick, progress)

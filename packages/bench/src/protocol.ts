@@ -22,6 +22,18 @@ export interface Batch {
   readonly concurrency: number
 }
 
+/** What is to be delivered to a receiver. */
+export interface Deliveries extends Batch {
+  readonly url: string
+  /** How they are signed. */
+  readonly scheme: "hookrail" | "svix"
+}
+
+/** What a receiver says of the time since it was last asked. */
+export interface Received {
+  readonly cpuMicros: number
+}
+
 /** What a batch cost. */
 export interface Cost {
   /** CPU time of the whole process, user and system, in microseconds; including garbage collection and compilers. */

@@ -1,6 +1,7 @@
 /** Prints the results as tables, and writes them into a JSON file. */
 import type { ColdstartRow } from "./sections/coldstart.js"
 import type { KeysRow } from "./sections/keys.js"
+import type { ReceiveRow } from "./sections/receive.js"
 import type { SendResult } from "./sections/send.js"
 import type { SizeRow } from "./sections/size.js"
 import type { StormsRow } from "./sections/storms.js"
@@ -10,6 +11,7 @@ import type { Summary } from "./stats.js"
 
 export interface Results {
   send?: SendResult
+  receive?: ReadonlyArray<ReceiveRow>
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
   size?: ReadonlyArray<SizeRow>
@@ -53,6 +55,13 @@ const sendTables = ({ notes, rows }: SendResult): ReadonlyArray<string> => {
     ...notes
   ]
 }
+
+const receiveTable = (rows: ReadonlyArray<ReceiveRow>): string =>
+  table(
+    "receive, 32 at a time, 1 KB: CPU time per webhook",
+    ["", "µs", "min..max", "ratio", "min..max"],
+    rows.map((row) => [row.contender, ...range(row.cpuMicros), ...range(row.ratio)])
+  )
 
 const verifyTables = (rows: ReadonlyArray<VerifyRow>): ReadonlyArray<string> =>
   [...new Set(rows.map(({ bodyBytes }) => bodyBytes))].map((bodyBytes) =>
@@ -144,6 +153,7 @@ const stormsTable = (rows: ReadonlyArray<StormsRow>): string =>
 export const tables = (results: Results): string =>
   [
     ...results.send === undefined ? [] : sendTables(results.send),
+    ...results.receive === undefined ? [] : [receiveTable(results.receive)],
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
     ...results.size === undefined ? [] : [sizeTable(results.size)],

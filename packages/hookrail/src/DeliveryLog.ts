@@ -2,18 +2,20 @@
  * Which deliveries have been handled, so that none is handled twice.
  *
  * Hookrail delivers at least once: an answer that gets lost, or a worker that crashes, brings the same delivery id again
- * (protocol section 4.5). `Webhooks` claims each delivery before its handler runs, and afterwards either marks it done or
- * releases it, so that a retry runs.
+ * (protocol section 4.5). `Webhooks` claims each delivery before its handler runs, holds the claim as long as the handler
+ * runs, and afterwards either marks it done or releases it, so that a retry runs.
  *
  * A store that several processes share makes each operation atomic: see `Service`.
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Claims, isDone } from "./claims/claims.js"
+import { WithClock } from "./fiber/ground.js"
 import type { DeliveryLogError, HookrailConfigError } from "./HookrailError.js"
 import { wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
@@ -36,8 +38,12 @@ export type Claim =
   | { readonly _tag: "Done" }
 
 /**
- * What a store has to do. With SQL: one row per delivery id, `insert ... on conflict do update ... where lease_until < now()`
- * for a claim, and updates that name the token. With Redis: `set ... nx px`, and a script that compares the token.
+ * What a store has to do. With SQL: one row per delivery, `insert ... on conflict do update ... where lease_until < now()`
+ * for a claim, and updates that name the token. With Redis: `set ... nx px`, and scripts that compare the token.
+ *
+ * A `delivery` is its id, its event's id and its topic in one text, joined by dots: `01JX....01JW....orders.created`. The
+ * signature covers the id alone, so that somebody who has seen a delivery could send it again under another topic; all three
+ * together name what was handled, and nothing that is sent again shadows the genuine delivery. Take it as it is.
  *
  * @since 0.1.0
  * @category models
@@ -47,11 +53,20 @@ export interface Service {
    * Claims a delivery, atomically: of any number of claims at the same time, one is `Claimed`. A claim whose lease has
    * run out belongs to a process that has crashed, and is there to be taken.
    */
-  readonly claim: (deliveryId: string, lease: Duration.Duration) => Effect.Effect<Claim, DeliveryLogError>
+  readonly claim: (delivery: string, lease: Duration.Duration) => Effect.Effect<Claim, DeliveryLogError>
+  /**
+   * Holds a claim for another lease from now on: its handler is still running. `false` if `token` no longer holds it, and
+   * somebody else may have taken it.
+   */
+  readonly renew: (
+    delivery: string,
+    token: string,
+    lease: Duration.Duration
+  ) => Effect.Effect<boolean, DeliveryLogError>
   /** Marks a delivery as handled. Does nothing if `token` no longer holds the claim. */
-  readonly done: (deliveryId: string, token: string) => Effect.Effect<void, DeliveryLogError>
+  readonly done: (delivery: string, token: string) => Effect.Effect<void, DeliveryLogError>
   /** Forgets a claim. Does nothing if `token` no longer holds it. */
-  readonly release: (deliveryId: string, token: string) => Effect.Effect<void, DeliveryLogError>
+  readonly release: (delivery: string, token: string) => Effect.Effect<void, DeliveryLogError>
 }
 
 /**
@@ -94,42 +109,31 @@ const checks = {
 }
 
 const memory = (capacity: number, ttl: number): Service => {
-  const running = new Map<string, { readonly token: string; readonly leaseUntil: number }>()
-  // In the order they were done, and so in the order they are forgotten.
-  const done = new Map<string, number>()
-  let claims = 0
-
-  const forget = (now: number): void => {
-    for (const [deliveryId, doneAt] of done) {
-      if (done.size <= capacity && doneAt + ttl > now) return
-      done.delete(deliveryId)
-    }
-  }
-
+  const claims = new Claims(capacity, ttl, crypto.getRandomValues(new Uint32Array(1))[0]!)
   return {
-    claim: (deliveryId, lease) =>
-      Effect.map(Clock.currentTimeMillis, (now): Claim => {
-        forget(now)
-        if (done.has(deliveryId)) return { _tag: "Done" }
-        const holder = running.get(deliveryId)
-        if (holder !== undefined && holder.leaseUntil > now) return { _tag: "Running" }
-        const token = String(++claims)
-        running.set(deliveryId, { token, leaseUntil: now + Duration.toMillis(lease) })
-        return { _tag: "Claimed", token }
+    claim: (delivery, lease) =>
+      new WithClock((clock) => {
+        const token = claims.claim(delivery, now(clock), Duration.toMillis(lease))
+        return Effect.succeed(token > 0 ? { _tag: "Claimed", token: String(token) } : token === isDone ? done : running)
       }),
-    done: (deliveryId, token) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        if (running.get(deliveryId)?.token !== token) return
-        running.delete(deliveryId)
-        done.set(deliveryId, now)
-        forget(now)
+    renew: (delivery, token, lease) =>
+      new WithClock((clock) =>
+        Effect.succeed(claims.renew(delivery, Number(token), now(clock), Duration.toMillis(lease)))
+      ),
+    done: (delivery, token) =>
+      new WithClock((clock) => {
+        claims.done(delivery, Number(token), now(clock))
+        return Effect.void
       }),
-    release: (deliveryId, token) =>
-      Effect.sync(() => {
-        if (running.get(deliveryId)?.token === token) running.delete(deliveryId)
-      })
+    release: (delivery, token) => Effect.sync(() => claims.release(delivery, Number(token)))
   }
 }
+
+const running: Claim = { _tag: "Running" }
+const done: Claim = { _tag: "Done" }
+
+/** In milliseconds, of a clock that nobody sets: a lease and a time to live are durations. */
+const now = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
 /**
  * A log in memory: see `makeMemory`.
@@ -149,6 +153,7 @@ export const layerMemory = (options?: MemoryOptions): Layer.Layer<DeliveryLog, H
  */
 export const none: Service = {
   claim: () => Effect.succeed({ _tag: "Claimed", token: "" }),
+  renew: () => Effect.succeed(true),
   done: () => Effect.void,
   release: () => Effect.void
 }

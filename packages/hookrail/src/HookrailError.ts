@@ -553,6 +553,22 @@ export class MalformedSignatureError extends TaggedError("MalformedSignatureErro
   }
 }
 
+/**
+ * The secrets to verify with could not be read, and there are none in force. What comes meanwhile is to be answered with
+ * 503: it comes again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class WebhookSecretsError extends TaggedError("WebhookSecretsError")<{
+  /** Why, as the reading told. Kept out of the JSON form. */
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return "the webhook secrets could not be read: check where they come from (the log has the reason)"
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // receiving
 // ---------------------------------------------------------------------------------------------------------------
@@ -564,7 +580,7 @@ export class MalformedSignatureError extends TaggedError("MalformedSignatureErro
  * @category errors
  */
 export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
-  readonly operation: "claim" | "done" | "release"
+  readonly operation: "claim" | "renew" | "done" | "release"
   readonly deliveryId: string
   /** The error of the store. Omitted from the JSON form. */
   readonly cause: unknown
@@ -584,7 +600,11 @@ export class DeliveryLogError extends TaggedError("DeliveryLogError")<{
  * @since 0.1.0
  * @category models
  */
-export type WebhookVerificationError = SignatureError | SignatureTimestampError | MalformedSignatureError
+export type WebhookVerificationError =
+  | SignatureError
+  | SignatureTimestampError
+  | MalformedSignatureError
+  | WebhookSecretsError
 
 type ResponseError =
   | BadRequestError

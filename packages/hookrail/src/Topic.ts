@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
 
@@ -78,8 +79,17 @@ export const make = <A, I>(name: string, schema: Schema.Schema<A, I>): Topic<A, 
     name,
     schema,
     encode: (payload) => Effect.mapError(encode(payload), faultOf),
-    decode: (payload) => Effect.mapError(decode(payload), faultOf)
+    decode: (payload) => atOnce(decode(payload))
   }
+}
+
+/** As a rule it is decoded at once: then the effect is an `Exit`, which needs no fiber. */
+const atOnce = <A>(decoded: Effect.Effect<A, ParseResult.ParseIssue>): Effect.Effect<A, PayloadFault> => {
+  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
+  return Either.match(decoded as Either.Either<A, ParseResult.ParseIssue>, {
+    onLeft: (issue) => Effect.fail(faultOf(issue)),
+    onRight: Effect.succeed
+  })
 }
 
 /**

@@ -27,7 +27,6 @@
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -38,21 +37,24 @@ import { HookrailConfigError } from "./HookrailError.js"
 import { callable, oneOf, positiveNumber, Reason, topicPattern, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
 import { checkOptions } from "./options/settings.js"
-import * as lambda from "./receive/lambdaRequest.js"
 import type {
+  BodyListener,
   Handler,
   LambdaEvent,
   LambdaResult,
   Service,
+  UnreadableBody,
   WebhookAnswer,
   WebhookEvent,
   WebhookRequest
 } from "./receive/model.js"
 import * as internal from "./receive/receive.js"
-import { handleWith } from "./receive/runtime.js"
-import * as web from "./receive/webRequest.js"
 import { SignatureVerifier } from "./SignatureVerifier.js"
 import type * as Topic from "./Topic.js"
+import * as lambda from "./ways/lambdaRequest.js"
+import { handleWith, receiveWith } from "./ways/runtime.js"
+import { streamedBody as internalBody } from "./ways/streamedBody.js"
+import * as web from "./ways/webRequest.js"
 
 export * from "./receive/model.js"
 
@@ -99,8 +101,8 @@ export class Webhooks extends Context.Tag("hookrail/Webhooks")<Webhooks, Service
  * A handler for a topic with a Schema, for a topic by its name, or for a pattern (`orders.*`, matched as the server does).
  * A name counts before a pattern, a longer pattern before a shorter one.
  *
- * If the handler succeeds, the delivery is done. `retryLater` and `reject` end it otherwise; any other failure, and a
- * defect, is answered with 500 and comes again.
+ * If the handler succeeds, the delivery is done. `retryLater` and `reject` end it otherwise, and count even if they were
+ * returned without a `yield*`; any other failure, and a defect, is answered with 500 and comes again.
  *
  * @example
  * import { Webhooks } from "hookrail"
@@ -143,53 +145,16 @@ export const otherwise = <E, R>(
   handle: (event: WebhookEvent) => Effect.Effect<unknown, E, R>
 ): Handler<R> => on("*", handle)
 
-/**
- * The failure that `retryLater` gives.
- *
- * @since 0.1.0
- * @category outcomes
- */
-export class RetryLater extends Data.TaggedError("RetryLater")<{
-  readonly after?: Duration.DurationInput | undefined
-  readonly reason?: string | undefined
-}> {}
-
-/**
- * The failure that `reject` gives.
- *
- * @since 0.1.0
- * @category outcomes
- */
-export class Rejected extends Data.TaggedError("Rejected")<{ readonly reason: string }> {}
-
-/**
- * Ends a handler: the delivery cannot be handled now. Answered with 503, and `Retry-After` if `after` is given: Hookrail
- * waits at least that long (rounded up to seconds), and its own back-off if that is longer (protocol section 4.5).
- *
- * @since 0.1.0
- * @category outcomes
- */
-export const retryLater = (options?: {
-  readonly after?: Duration.DurationInput | undefined
-  /** For the log. */
-  readonly reason?: string | undefined
-}): Effect.Effect<never, RetryLater> => Effect.fail(new RetryLater(options ?? {}))
-
-/**
- * Ends a handler: the delivery can never be handled. Answered with 422: Hookrail puts it to the dead letters at once.
- *
- * @param reason For the log.
- * @since 0.1.0
- * @category outcomes
- */
-export const reject = (reason: string): Effect.Effect<never, Rejected> => Effect.fail(new Rejected({ reason }))
+export { reject, Rejected, RetryLater, retryLater } from "./receive/control.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // constructors and layers
 // ---------------------------------------------------------------------------------------------------------------
 
+const timeoutOf = withDefault(positiveDuration, 8_000)
+
 const checks = {
-  timeout: withDefault(positiveDuration, 8_000),
+  timeout: timeoutOf,
   maxBodyBytes: withDefault(positiveNumber, 1024 * 1024),
   onUnverified: withDefault(oneOf("retry", "reject"), "retry"),
   onInvalidPayload: withDefault(oneOf("reject", "retry"), "reject"),
@@ -252,6 +217,9 @@ type RequirementOf<H> = H extends Handler<infer R> ? R : never
 /**
  * `Webhooks` with these handlers. Fails as `make` does.
  *
+ * When its scope closes, it drains: new requests are answered with 503, and what the handlers need is there until they have
+ * ended.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -259,7 +227,22 @@ export const layer = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
   handlers: Handlers,
   options?: Options
 ): Layer.Layer<Webhooks, HookrailConfigError, DeliveryLog | SignatureVerifier | Requirements<Handlers>> =>
-  Layer.effect(Webhooks, make(handlers, options))
+  Layer.scoped(Webhooks, Effect.acquireRelease(make(handlers, options), (service) => drained(service, options)))
+
+/** What cannot be interrupted and does not end is not waited for for ever. */
+const drained = ({ drain }: Service, options: Options | undefined): Effect.Effect<void> => {
+  const timeout = timeoutOf(options?.timeout)
+  // It has been checked when the service was made.
+  const seconds = Math.ceil((typeof timeout === "number" ? timeout : 0) / 1000) + 2
+  return Effect.interruptible(drain).pipe(
+    Effect.timeoutTo({
+      duration: `${seconds} seconds`,
+      onSuccess: () => Effect.void,
+      onTimeout: () => Effect.logWarning(`webhook handlers still running ${seconds} seconds after the shutdown began`)
+    }),
+    Effect.flatten
+  )
+}
 
 // ---------------------------------------------------------------------------------------------------------------
 // ways in
@@ -281,7 +264,29 @@ export type WebhooksRuntime = Runtime.Runtime<Webhooks> | ManagedRuntime.Managed
  * @category ways in
  */
 export const toPromise = (runtime: WebhooksRuntime): (request: WebhookRequest) => Promise<WebhookAnswer> =>
-  handleWith(runtime, Webhooks)
+  handleWith(toCallback(runtime))
+
+/**
+ * The same by a callback, which is called once: the way that costs least. It must not throw.
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const toCallback = (
+  runtime: WebhooksRuntime
+): (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void => receiveWith(runtime, Webhooks)
+
+/**
+ * A raw body that comes in pieces, for adapters to servers that have none here: joined as it comes, at most `limit` bytes of
+ * it, without a fiber. `listen` begins to listen and gives what stops it, which is called if nobody wants the rest.
+ *
+ * @since 0.1.0
+ * @category ways in
+ */
+export const streamedBody: (
+  limit: number,
+  listen: (listener: BodyListener) => () => void
+) => Effect.Effect<Uint8Array, UnreadableBody> = internalBody
 
 /**
  * A handler for everything that speaks fetch: Hono (`c.req.raw`), Next.js route handlers, SvelteKit, Remix, Bun, Deno,
@@ -329,6 +334,6 @@ export const toHttpApp: Effect.Effect<
   Webhooks | HttpServerRequest.HttpServerRequest
 > = Effect.flatMap(
   // Only who uses it loads the platform.
-  Effect.promise(() => import("./receive/platformRequest.js")),
+  Effect.promise(() => import("./ways/platformRequest.js")),
   (platform) => Effect.flatMap(Webhooks, platform.handle)
 )

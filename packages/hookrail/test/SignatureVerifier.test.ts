@@ -140,7 +140,7 @@ describe("verify", () => {
 
   it.effect("R11: several secrets during a rotation, and which one matched", () =>
     Effect.gen(function*() {
-      const [old, fresh] = [Redacted.make("whsec_old"), Redacted.make("whsec_new")]
+      const [old, fresh] = [Redacted.make("whsec_old_0123456789"), Redacted.make("whsec_new_0123456789")]
       const service = yield* SignatureVerifier.make({ secrets: [fresh, old] })
       yield* TestClock.setTime(t * 1000)
       for (const [index, secret] of [fresh, old].entries()) {
@@ -159,7 +159,7 @@ describe("verify", () => {
   it.effect("works with WebCrypto alone", () =>
     Effect.gen(function*() {
       vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never)
-      const verifier = yield* SignatureVerifier.make({ secrets: [Redacted.make("whsec_other"), secret] })
+      const verifier = yield* SignatureVerifier.make({ secrets: [Redacted.make("whsec_other_0123456789"), secret] })
       assert.strictEqual((yield* atT(verifier.verify(signed))).secretIndex, 1)
       assert.strictEqual((yield* atT(verifier.verifyRequest(headers, body))).topic, "orders.created")
       const failures = yield* Effect.all([
@@ -288,6 +288,10 @@ describe("options", () => {
       [{ secrets: ["whsec_bare"] }, "secrets", "Redacted"],
       [{ secrets: Redacted.make(undefined) }, "secrets", "Redacted"],
       [{ secrets: Redacted.make("") }, "secrets", "empty"],
+      [{ secrets: Redacted.make("whsec_") }, "secrets", "shorter than 16 bytes"],
+      [{ secrets: Redacted.make("undefined") }, "secrets", "shorter than 16 bytes"],
+      [{ secrets: Redacted.make("whsec_undefined") }, "secrets", "shorter than 16 bytes"],
+      [{ secrets: [secret, Redacted.make("whsec_123456789")] }, "secrets", "secret 2 of 2 is shorter than 16 bytes"],
       [{ secrets: Redacted.make("whsec_canary\n") }, "secrets", "white space"],
       [{ secrets: Redacted.make(" whsec_canary") }, "secrets", "white space"],
       [{ secrets: Redacted.make("\"whsec_canary\"") }, "secrets", "quotes"],
@@ -366,7 +370,7 @@ describe("layerConfig", () => {
         secrets: Config.array(Config.redacted(), "SECRETS"),
         tolerance: undefined
       })
-      const env = withEnv([["SECRET", text], ["SECRETS", `whsec_a, ${text}`], ["TOLERANCE", "10 seconds"]])
+      const env = withEnv([["SECRET", text], ["SECRETS", `whsec_a_0123456789, ${text}`], ["TOLERANCE", "10 seconds"]])
       const verify = (seconds: number) => atT(SignatureVerifier.verify(signed), seconds)
       const first = yield* verify(10).pipe(Effect.provide(Layer.provide(one, env)))
       const second = yield* verify(300).pipe(Effect.provide(Layer.provide(several, env)))

@@ -6,6 +6,7 @@ import {
   Deferred,
   type Duration,
   Effect,
+  Exit,
   Fiber,
   HashMap,
   Layer,
@@ -15,10 +16,13 @@ import {
   Redacted,
   Ref,
   Schema,
+  Scope,
   TestClock,
   Tracer
 } from "effect"
+
 import { DeliveryLog, HookrailError, SignatureVerifier, Topic, Webhooks } from "hookrail"
+import { vi } from "vitest"
 
 const secret = "whsec_0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -91,6 +95,16 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly
       Effect.map((value) => [value, lines.join("\n")] as const)
     )
   })
+
+/** Lines as they are written. */
+const logTo = (lines: Array<string>): Layer.Layer<never> =>
+  Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ logLevel, message }) => void lines.push(`${logLevel.label} ${String(message)}`))
+  )
+
+/** WebCrypto answers from outside of Effect. */
+const until = (isSo: () => boolean) => Effect.promise(() => vi.waitUntil(isSo, { timeout: 60_000, interval: 1 }))
 
 describe("handlers", () => {
   it.effect("one of a typed topic gets the decoded payload and what was verified", () =>
@@ -241,6 +255,112 @@ describe("answers", () => {
         strictEqual(log.includes("move it up"), reason === "consumed")
       }
     }))
+
+  it.effect("user errors of the same tag are ordinary failures", () =>
+    Effect.gen(function*() {
+      for (const error of [{ _tag: "Rejected", reason: "mine" }, { _tag: "RetryLater", after: "1 hour" }]) {
+        const service = yield* webhooks([Webhooks.otherwise(() => Effect.fail(error))])
+        const [answer] = yield* logged(Effect.flatMap(request(), service.handle))
+        deepStrictEqual(answer, { status: 500, headers: {}, outcome: "failed" })
+      }
+    }))
+
+  it.effect("what retryLater and reject give counts, too, if it was returned", () =>
+    Effect.gen(function*() {
+      const cases: ReadonlyArray<readonly [() => Effect.Effect<unknown>, number]> = [
+        [() => Effect.succeed(Webhooks.reject("no")), 422],
+        [() => Effect.succeed(Webhooks.retryLater()), 503],
+        [() => Effect.succeed(new Webhooks.Rejected({ reason: "no" })), 422],
+        [() => Effect.succeed(new Webhooks.RetryLater({})), 503],
+        // A fiber is an effect as well, and nothing is wrong with it.
+        [() => Effect.fork(Effect.void), 204],
+        [() => Effect.succeed({ _tag: "Rejected", reason: "a value" }), 204]
+      ]
+      for (const [handle, status] of cases) {
+        const service = yield* webhooks([Webhooks.otherwise(handle)])
+        const [answer, log] = yield* logged(statusOf(service))
+        strictEqual(answer, status)
+        strictEqual(log.includes("webhook rejected: no"), status === 422)
+        // It has not been lost: the claim is free.
+        const [again] = yield* logged(statusOf(service))
+        strictEqual(again, status === 204 ? 200 : status)
+      }
+    }))
+
+  it.effect("a claim is released, whatever the failure looks like", () =>
+    Effect.gen(function*() {
+      const hostile = {
+        get _tag() {
+          throw new Error("no tag")
+        },
+        get message() {
+          throw new Error("no message")
+        },
+        toString() {
+          throw new Error("no text")
+        }
+      }
+      const cases: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, number]> = [
+        [Webhooks.reject(Symbol("why") as never), 422],
+        [Webhooks.reject(hostile as never), 422],
+        [Webhooks.retryLater({ reason: Symbol("why") as never }), 503],
+        [Webhooks.retryLater({ after: Symbol("when") as never }), 503],
+        [Effect.fail(hostile), 500],
+        [Effect.die(hostile), 500],
+        [Effect.fail(Object.create(null)), 500]
+      ]
+      for (const [effect, status] of cases) {
+        const service = yield* webhooks([Webhooks.otherwise(() => effect)])
+        for (const _ of [1, 2]) {
+          const [answer] = yield* logged(statusOf(service))
+          strictEqual(answer, status)
+        }
+      }
+    }))
+
+  it.effect("a logger that throws changes nothing", () =>
+    Effect.gen(function*() {
+      const broken = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(() => {
+          throw new Error("disk full")
+        })
+      )
+      for (
+        const [effect, status] of [
+          [Webhooks.reject("no"), 422],
+          [Webhooks.retryLater({ reason: "busy" }), 503],
+          [Effect.fail("down"), 500]
+        ] as ReadonlyArray<readonly [Effect.Effect<never, unknown>, number]>
+      ) {
+        const service = yield* webhooks([Webhooks.otherwise(() => effect)])
+        for (const _ of [1, 2]) {
+          const answer = yield* statusOf(service).pipe(
+            Effect.provide(broken),
+            Logger.withMinimumLogLevel(LogLevel.All)
+          )
+          strictEqual(answer, status)
+        }
+        const forged = yield* statusOf(service, { secret: "whsec_another_secret" }).pipe(Effect.provide(broken))
+        strictEqual(forged, 503)
+      }
+    }))
+
+  it.effect("options are checked when it is made", () =>
+    Effect.gen(function*() {
+      for (
+        const options of [
+          { onUnverified: "Retry" },
+          { onInvalidPayload: "acknowledge" },
+          { onUnhandled: "drop" },
+          { timeout: "soon" },
+          { maxBodyBytes: Number.NaN }
+        ]
+      ) {
+        const error = yield* Effect.flip(webhooks([], options as never))
+        deepStrictEqual([error._tag, error.option], ["HookrailConfigError", Object.keys(options)[0]])
+      }
+    }))
 })
 
 describe("verification", () => {
@@ -269,7 +389,7 @@ describe("verification", () => {
         [change({}, `{"order_id": "o_1"`), 503, 401],
         [yield* request({ timestamp: 1_781_092_800 - 301 }), 503, 401],
         [yield* request({ timestamp: 1_781_092_800 + 301 }), 503, 401],
-        [yield* request({ secret: "whsec_another" }), 503, 401]
+        [yield* request({ secret: "whsec_another_secret" }), 503, 401]
       ]
       const retrying = yield* webhooks([Webhooks.otherwise(ran)])
       const rejecting = yield* webhooks([Webhooks.otherwise(ran)], { onUnverified: "reject" })
@@ -280,19 +400,89 @@ describe("verification", () => {
       }
     }))
 
-  it.effect("explains a mismatch in the log, now and then, with the line to change, and not in the answer", () =>
+  it.effect("explains a mismatch in the log, with the line to change: after the answer, and not in it", () =>
     Effect.gen(function*() {
       const service = yield* webhooks([Webhooks.otherwise(ran)])
       const good = yield* request()
       const parsed = { ...good, body: () => Effect.succeed(new TextEncoder().encode(`{"order_id":"o_1"}`)) }
-      const [answer, log] = yield* logged(service.handle(parsed))
-      deepStrictEqual(answer, { status: 503, headers: {}, outcome: "unverified" })
-      assertTrue(/WARN.*parsed and written again.*the line to change/.test(log), log)
-      const [, second] = yield* logged(service.handle(parsed))
-      assertTrue(!second.includes("WARN"), second)
-      yield* TestClock.adjust("10 seconds")
-      const [, third] = yield* logged(service.handle(parsed))
-      assertTrue(third.includes("WARN"), third)
+      const lines: Array<string> = []
+      const handle = Effect.provide(service.handle(parsed), logTo(lines))
+      deepStrictEqual(yield* handle, { status: 503, headers: {}, outcome: "unverified" })
+      deepStrictEqual(lines, [])
+      yield* TestClock.adjust(0)
+      yield* until(() => lines.length > 0)
+      strictEqual(lines.length, 1)
+      assertTrue(/WARN.*parsed and written again.*the line to change/.test(lines[0]!), lines[0])
+    }))
+
+  it.effect("looks for an explanation once in 10 seconds, for the first mismatch and then for the last one", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const good = yield* request()
+      const withBody = (body: string): Webhooks.WebhookRequest => ({
+        ...good,
+        body: () => Effect.succeed(new TextEncoder().encode(body))
+      })
+      const lines: Array<string> = []
+      const handle = (body: string) => Effect.provide(service.handle(withBody(body)), logTo(lines))
+      // A forgery comes first.
+      yield* handle("forged")
+      yield* TestClock.adjust(0)
+      yield* until(() => lines.length > 0)
+      strictEqual(lines.filter((line) => line.includes("parsed")).length, 0)
+      for (let times = 0; times < 20; times++) yield* handle(`{"order_id":"o_1"}`)
+      yield* TestClock.adjust(9_999)
+      strictEqual(lines.filter((line) => line.includes("parsed")).length, 0)
+      yield* TestClock.adjust(1)
+      yield* until(() => lines.length > 2)
+      strictEqual(lines.filter((line) => line.includes("parsed")).length, 1)
+      // The forgery, an explanation and a sum of the others.
+      strictEqual(lines.length, 3, lines.join("\n"))
+      yield* TestClock.adjust(60_000)
+      strictEqual(lines.length, 3, lines.join("\n"))
+    }))
+
+  it.effect("10,000 unsigned requests leave two lines: the first one's, and a sum", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const good = yield* request()
+      const unsigned = { ...good, headers: {}, body: () => Effect.dieMessage("must not be read") }
+      const lines: Array<string> = []
+      const handle = Effect.provide(service.handle(unsigned), logTo(lines))
+      for (let times = 0; times < 10_000; times++) strictEqual((yield* handle).status, 400)
+      yield* Effect.provide(
+        service.handle(yield* request({ timestamp: 1_000_000 })),
+        logTo(lines)
+      )
+      strictEqual(lines.length, 1)
+      yield* TestClock.adjust("1 hour")
+      strictEqual(lines.length, 2, lines.join("\n"))
+      assertTrue(
+        /WARN 10000 more webhooks refused within 10 seconds: 9999 x .*missing.*; 1 x /.test(lines[1]!),
+        lines[1]
+      )
+      strictEqual((yield* handle).status, 400)
+      strictEqual(lines.length, 3)
+    }))
+
+  it.effect("reads no body for a request that is unsigned, of another product, stale or no POST", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_781_092_800_000)
+      const service = yield* webhooks([Webhooks.otherwise(ran)])
+      const body = () => Effect.dieMessage("must not be read")
+      const good = yield* request()
+      const cases: ReadonlyArray<readonly [Webhooks.WebhookRequest, number]> = [
+        [{ ...good, headers: {} }, 400],
+        [{ ...good, headers: { "stripe-signature": "t=1,v1=0" } }, 400],
+        [{ ...good, headers: { ...good.headers, "hookrail-signature": "t=1" } }, 400],
+        [yield* request({ timestamp: 1_781_092_800 - 301 }), 503],
+        [yield* request({ timestamp: 1_781_092_800 + 301 }), 503],
+        [{ ...good, method: "PUT" }, 405]
+      ]
+      for (const [refused, status] of cases) {
+        const [answer] = yield* logged(service.handle({ ...refused, body }))
+        strictEqual(answer.status, status)
+      }
     }))
 })
 
@@ -334,6 +524,30 @@ describe("duplicates", () => {
       deepStrictEqual(twins[0], { status: 425, headers: { "retry-after": "2" }, outcome: "running" })
     }))
 
+  it.effect("a delivery that is sent again under another topic or event does not shadow the genuine one", () =>
+    Effect.gen(function*() {
+      const ran: Array<string> = []
+      const service = yield* webhooks([
+        Webhooks.on(OrderCreated, ({ topic }) => Effect.sync(() => void ran.push(topic))),
+        Webhooks.on(
+          Topic.make("refunds.created", Schema.Struct({ refund_id: Schema.String })),
+          ({ topic }) => Effect.sync(() => void ran.push(topic))
+        ),
+        Webhooks.otherwise(({ topic }) => Effect.sync(() => void ran.push(topic)))
+      ])
+      // Its payload does not fit, and it claims nothing.
+      const [refused] = yield* logged(statusOf(service, { topic: "refunds.created" }))
+      strictEqual(refused, 422)
+      strictEqual(yield* statusOf(service, { topic: "orders.cancelled" }), 204)
+      strictEqual(yield* statusOf(service, { headers: { "hookrail-event-id": "01OTHER" } }), 204)
+      strictEqual(yield* statusOf(service), 204)
+      strictEqual(yield* statusOf(service), 200)
+      deepStrictEqual(ran, ["orders.cancelled", "orders.created", "orders.created"])
+      // So that no two triples have the same name.
+      const [dots] = yield* logged(statusOf(service, { headers: { "hookrail-event-id": "01EVENT.orders" } }))
+      strictEqual(dots, 400)
+    }))
+
   for (
     const [name, effect] of [
       ["failure", Effect.fail("down")],
@@ -362,6 +576,7 @@ describe("duplicates", () => {
           Effect.fail(
             new HookrailError.DeliveryLogError({ operation: "claim", deliveryId, cause: "connection refused" })
           ),
+        renew: () => Effect.succeed(true),
         done: () => Effect.void,
         release: () => Effect.void
       }
@@ -371,13 +586,14 @@ describe("duplicates", () => {
       )
       const [answer, log] = yield* logged(statusOf(service))
       strictEqual(answer, 503)
-      assertTrue(log.includes("claim of delivery 01DELIVERY failed"), log)
+      assertTrue(log.includes("claim of delivery 01DELIVERY.01EVENT.orders.created failed"), log)
     }))
 
   it.effect("work that is done is acknowledged, even if the log cannot note it", () =>
     Effect.gen(function*() {
       const forgetful: DeliveryLog.Service = {
         claim: () => Effect.succeed({ _tag: "Claimed", token: "1" }),
+        renew: () => Effect.succeed(true),
         done: () => Effect.dieMessage("disk full"),
         release: () => Effect.void
       }
@@ -464,6 +680,122 @@ describe("time", () => {
       strictEqual(yield* Fiber.join(timely), 204)
     }))
 
+  it.effect("a claim lives as long as its handler, however long that runs", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const service = yield* webhooks([
+        Webhooks.otherwise(() =>
+          Effect.suspend(() => ++runs === 1 ? Effect.uninterruptible(Effect.sleep("10 minutes")) : Effect.void)
+        )
+      ])
+      const fiber = yield* Effect.fork(logged(statusOf(service)))
+      yield* TestClock.adjust("8 seconds")
+      strictEqual((yield* Fiber.join(fiber))[0], 503)
+      for (let minute = 0; minute < 9; minute++) {
+        yield* TestClock.adjust("1 minute")
+        strictEqual(yield* statusOf(service), 425)
+      }
+      yield* TestClock.adjust("1 minute")
+      strictEqual(yield* statusOf(service), 204)
+      strictEqual(runs, 2)
+    }))
+
+  it.effect("a handler whose claim was taken by another process is interrupted, and the log says so", () =>
+    Effect.gen(function*() {
+      const renewals: Array<string> = []
+      const log: DeliveryLog.Service = {
+        ...DeliveryLog.none,
+        claim: () => Effect.succeed({ _tag: "Claimed", token: "t" }),
+        renew: (_, token) =>
+          Effect.suspend(() => {
+            renewals.push(token)
+            return renewals.length < 3 ? Effect.die("away") : Effect.succeed(false)
+          })
+      }
+      let ended = false
+      const service = yield* Effect.provide(
+        Webhooks.make([Webhooks.otherwise(() =>
+          // Not at the first interruption, that of the answer.
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.zipRight(Effect.sleep("5 minutes"), Effect.sync(() => void (ended = true))))
+        )]),
+        Layer.merge(verifier, Layer.succeed(DeliveryLog.DeliveryLog, log))
+      )
+      const lines: Array<string> = []
+      yield* Effect.fork(Effect.provide(statusOf(service), logTo(lines)))
+      yield* TestClock.adjust("10 minutes")
+      strictEqual(ended, true)
+      deepStrictEqual(renewals, ["t", "t", "t"])
+      strictEqual(lines.filter((line) => line.includes("could not be renewed")).length, 2)
+      strictEqual(lines.filter((line) => line.includes("another process has taken it")).length, 1)
+    }))
+
+  it.effect("a log that hangs when the work is done: answered 204 when the time is over, and 500 after a failure", () =>
+    Effect.gen(function*() {
+      for (
+        const [effect, status] of [[Effect.void, 204], [Effect.fail("down"), 500]] as ReadonlyArray<
+          readonly [Effect.Effect<void, string>, number]
+        >
+      ) {
+        const log: DeliveryLog.Service = { ...DeliveryLog.none, done: () => Effect.never, release: () => Effect.never }
+        const service = yield* Effect.provide(
+          Webhooks.make([Webhooks.otherwise(() => effect)]),
+          Layer.merge(verifier, Layer.succeed(DeliveryLog.DeliveryLog, log))
+        )
+        const lines: Array<string> = []
+        const fiber = yield* Effect.fork(Effect.provide(statusOf(service), logTo(lines)))
+        yield* TestClock.adjust("7999 millis")
+        strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+        yield* TestClock.adjust("1 millis")
+        strictEqual(yield* Fiber.join(fiber), status)
+        // Nor is it waited for for ever.
+        const drained = yield* Effect.fork(service.drain)
+        yield* TestClock.adjust("38 seconds")
+        yield* Fiber.join(drained)
+        assertTrue(lines.some((line) => line.includes("could not be written")), lines.join())
+      }
+    }))
+
+  it.effect("a claim that comes too late is given back", () =>
+    Effect.gen(function*() {
+      const released: Array<string> = []
+      const log: DeliveryLog.Service = {
+        ...DeliveryLog.none,
+        claim: () =>
+          Effect.uninterruptible(Effect.delay(Effect.succeed({ _tag: "Claimed", token: "late" }), "9 seconds")),
+        release: (delivery, token) => Effect.sync(() => void released.push(`${delivery} ${token}`))
+      }
+      const service = yield* Effect.provide(
+        Webhooks.make([Webhooks.otherwise(() => Effect.dieMessage("must not run"))]),
+        Layer.merge(verifier, Layer.succeed(DeliveryLog.DeliveryLog, log))
+      )
+      const fiber = yield* Effect.fork(logged(statusOf(service)))
+      yield* TestClock.adjust("8 seconds")
+      strictEqual((yield* Fiber.join(fiber))[0], 503)
+      yield* TestClock.adjust("1 seconds")
+      // An interrupted claim ends as interrupted, and its lease runs out; one that succeeds is given back.
+      assertTrue(released.length <= 1)
+    }))
+
+  it.effect("a body that does not come: 408 when the time is over", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([])
+      const good = yield* request()
+      let stopped = false
+      const body = () =>
+        Webhooks.streamedBody(1000, (listener) => {
+          listener.onChunk(new Uint8Array(1))
+          return () => {
+            stopped = true
+          }
+        })
+      const fiber = yield* Effect.fork(logged(service.handle({ ...good, body })))
+      yield* TestClock.adjust("8 seconds")
+      const [answer] = yield* Fiber.join(fiber)
+      deepStrictEqual(answer, { status: 408, headers: { connection: "close" }, outcome: "timeout" })
+      strictEqual(stopped, true)
+    }))
+
   it.effect("interrupting the request interrupts the handler and gives the claim back", () =>
     Effect.gen(function*() {
       let runs = 0
@@ -475,6 +807,66 @@ describe("time", () => {
       yield* Fiber.interrupt(fiber)
       strictEqual(yield* statusOf(service), 204)
       strictEqual(runs, 2)
+    }))
+})
+
+describe("drain", () => {
+  it.effect("takes no new work, and ends when all handlers have ended and their claims are settled", () =>
+    Effect.gen(function*() {
+      const go = yield* Deferred.make<void>()
+      const service = yield* webhooks([Webhooks.otherwise(() => Deferred.await(go))])
+      const running = yield* Effect.fork(statusOf(service))
+      yield* TestClock.adjust(0)
+      const drained = yield* Effect.fork(service.drain)
+      yield* TestClock.adjust("1 second")
+      strictEqual((yield* Fiber.poll(drained))._tag, "None")
+      deepStrictEqual(yield* Effect.flatMap(request({ deliveryId: "new" }), service.handle), {
+        status: 503,
+        headers: { connection: "close", "retry-after": "1" },
+        outcome: "draining"
+      })
+      yield* Deferred.succeed(go, undefined)
+      strictEqual(yield* Fiber.join(running), 204)
+      yield* Fiber.join(drained)
+      yield* service.drain
+    }))
+
+  it.effect("waits for a handler that has outlived its answer", () =>
+    Effect.gen(function*() {
+      const service = yield* webhooks([Webhooks.otherwise(() => Effect.uninterruptible(Effect.sleep("1 minute")))])
+      const fiber = yield* Effect.fork(logged(statusOf(service)))
+      yield* TestClock.adjust("8 seconds")
+      yield* Fiber.join(fiber)
+      const drained = yield* Effect.fork(service.drain)
+      yield* TestClock.adjust("51 seconds")
+      strictEqual((yield* Fiber.poll(drained))._tag, "None")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(drained)
+    }))
+
+  it.effect("is what a layer does at its end, before what its handlers need is closed", () =>
+    Effect.gen(function*() {
+      const events: Array<string> = []
+      class Shop extends Context.Tag("Shop")<Shop, { readonly sell: Effect.Effect<void> }>() {}
+      const ShopLive = Layer.scoped(
+        Shop,
+        Effect.acquireRelease(
+          Effect.succeed({ sell: Effect.sync(() => void events.push("sold")) }),
+          () => Effect.sync(() => void events.push("closed"))
+        )
+      )
+      const live = Webhooks.layer([
+        Webhooks.otherwise(() => Effect.zipRight(Effect.sleep("2 seconds"), Effect.flatMap(Shop, ({ sell }) => sell)))
+      ]).pipe(Layer.provide([ShopLive, verifier, DeliveryLog.layerMemory()]))
+      const scope = yield* Scope.make()
+      const context = yield* Scope.extend(Layer.build(live), scope)
+      const fiber = yield* Effect.fork(statusOf(Context.get(context, Webhooks.Webhooks)))
+      yield* TestClock.adjust("1 second")
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      strictEqual(yield* Fiber.join(fiber), 204)
+      deepStrictEqual(events, ["sold", "closed"])
     }))
 })
 

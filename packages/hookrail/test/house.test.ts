@@ -22,15 +22,19 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["call/backoff"],
   ["RetryPolicy"],
   ["HookrailConfig"],
+  ["claims/"],
   ["IdempotencyKeys", "SignatureVerifier", "DeliveryLog"],
   ["call/"],
   ["send/", "receive/"],
+  ["ways/"],
   ["Event", "HookrailClient", "Webhooks"],
   ["index"]
 ]
 
 /** Shared by all lines of Effect, since they need none: not even their types may lead to it. */
 const neutral = [
+  /^claims\//,
+  /^ways\/body$/,
   /^wire\//,
   /^signature\//,
   /^call\/(backoff|classify)$/,

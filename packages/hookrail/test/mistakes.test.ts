@@ -4,6 +4,7 @@ import { Cause, Effect, FastCheck as fc, Redacted, TestClock } from "effect"
 import * as crypto from "node:crypto"
 import * as util from "node:util"
 import * as zlib from "node:zlib"
+import { vi } from "vitest"
 import type { Mistake } from "../src/HookrailError.js"
 import { advice, findMistake, withBlanks } from "../src/signature/mistakes.js"
 import * as SignatureVerifier from "../src/SignatureVerifier.js"
@@ -273,6 +274,20 @@ describe("properties", () => {
       }),
     { fastCheck: { seed: 13, numRuns: 200 } }
   )
+
+  it.effect("a body of more than 64 KB is not looked at: not a MAC is taken", () =>
+    Effect.gen(function*() {
+      const importKey = vi.spyOn(crypto.subtle, "importKey")
+      const text = JSON.stringify(Array.from({ length: 32 * 1024 }, () => 0))
+      for (const received of [text, Buffer.from(text)]) {
+        assertTrue(received.length > 64 * 1024)
+        strictEqual(yield* mistakeOf({ received }), undefined)
+      }
+      strictEqual(importKey.mock.calls.length, 0)
+      strictEqual(yield* mistakeOf({ received: parsed(rendered) }), "body-parsed")
+      assertTrue(importKey.mock.calls.length > 0)
+      importKey.mockRestore()
+    }))
 
   it.effect("nor is anything thrown for a body of many megabytes", () =>
     Effect.gen(function*() {

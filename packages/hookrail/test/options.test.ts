@@ -24,7 +24,7 @@ import { positiveDuration, tolerance } from "../src/options/duration.js"
 import { millisOf } from "../src/options/tolerance.js"
 
 const apiKey = Redacted.make("k")
-const secrets = Redacted.make("whsec_1")
+const secrets = Redacted.make("whsec_0123456789abcdef")
 
 type Make = (options: never) => Effect.Effect<unknown, HookrailError.HookrailConfigError>
 

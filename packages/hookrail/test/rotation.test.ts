@@ -18,8 +18,8 @@ import {
 } from "effect"
 import * as SignatureVerifier from "../src/SignatureVerifier.js"
 
-const old = Redacted.make("whsec_canary_old")
-const fresh = Redacted.make("whsec_canary_new")
+const old = Redacted.make("whsec_canary_old_0123456789")
+const fresh = Redacted.make("whsec_canary_new_0123456789")
 const deliveryId = "01JXAMPLEDELIVERYID0000000"
 const body = `{"amount": 42}`
 
@@ -85,9 +85,53 @@ describe("reading the secrets", () => {
       strictEqual(store.readings, 1)
       for (let times = 0; times < 3; times++) {
         strictEqual(yield* outcomeOf(verifier, old), 0)
-        yield* TestClock.adjust("1 hour")
+        yield* TestClock.adjust("99 seconds")
       }
       strictEqual(store.readings, 1)
+    }))
+
+  it.effect("they are read again after 5 minutes, or the time given: a revoked secret dies", () =>
+    Effect.gen(function*() {
+      for (const [refresh, millis] of [[undefined, 300_000], ["30 seconds", 30_000]] as const) {
+        yield* startOfTest
+        const store = new Store(old)
+        const verifier = yield* SignatureVerifier.make({ secrets: store.secrets, refresh })
+        store.read = Effect.succeed(fresh)
+        yield* TestClock.adjust(millis - 1)
+        strictEqual(yield* outcomeOf(verifier, old), 0)
+        strictEqual(store.readings, 1)
+        yield* TestClock.adjust(1)
+        strictEqual(yield* outcomeOf(verifier, old), "SignatureError")
+        strictEqual(store.readings, 2)
+        strictEqual(yield* outcomeOf(verifier, fresh), 0)
+      }
+    }))
+
+  it.effect("while they cannot be read again, the last ones stay, and nobody waits more than once", () =>
+    Effect.gen(function*() {
+      yield* startOfTest
+      const store = new Store(old)
+      const verifier = yield* SignatureVerifier.make({ secrets: store.secrets })
+      store.read = Effect.never
+      yield* TestClock.adjust("5 minutes")
+      const [, lines] = yield* logged(
+        Effect.gen(function*() {
+          const first = yield* Effect.fork(outcomeOf(verifier, old))
+          yield* TestClock.adjust("3 seconds")
+          strictEqual(yield* Fiber.join(first), 0)
+          for (let times = 0; times < 100; times++) strictEqual(yield* outcomeOf(verifier, old), 0)
+          strictEqual(store.readings, 2)
+          yield* TestClock.adjust("2 seconds")
+          strictEqual(yield* outcomeOf(verifier, old), 0)
+          yield* TestClock.adjust("0 seconds")
+          strictEqual(store.readings, 3)
+        })
+      )
+      strictEqual(lines.length, 1)
+      // It is back.
+      store.read = Effect.succeed(fresh)
+      yield* TestClock.adjust("10 seconds")
+      strictEqual(yield* outcomeOf(verifier, fresh), 0)
     }))
 
   it.effect("neither what is malformed nor what is too old has them read again", () =>
@@ -107,12 +151,78 @@ describe("reading the secrets", () => {
       strictEqual(store.readings, 1)
     }))
 
-  it.effect("a failure of the first reading is that of make, and of the layer", () =>
+  it.effect("a failure of the first reading is that of make; a layer is there, and reads again when it is needed", () =>
     Effect.gen(function*() {
       const secrets = Effect.fail(new StoreError({ reason: "down" }))
       strictEqual((yield* Effect.flip(SignatureVerifier.make({ secrets })))._tag, "StoreError")
-      const inLayer = yield* Layer.build(SignatureVerifier.layer({ secrets })).pipe(Effect.scoped, Effect.flip)
-      strictEqual(inLayer._tag, "StoreError")
+      yield* startOfTest
+      const store = new Store(old)
+      store.read = secrets
+      const [outcomes, lines] = yield* logged(Effect.provide(
+        Effect.gen(function*() {
+          const verifier = yield* SignatureVerifier.SignatureVerifier
+          const first = yield* outcomeOf(verifier, old)
+          strictEqual(store.readings, 1)
+          store.read = Effect.succeed(old)
+          yield* TestClock.adjust("5 seconds")
+          return [first, yield* outcomeOf(verifier, old)]
+        }),
+        SignatureVerifier.layer({ secrets: store.secrets })
+      ))
+      deepStrictEqual(outcomes, ["WebhookSecretsError", 0])
+      strictEqual(lines.length, 1)
+      assertInclude(lines[0], "WARN the webhook secrets could not be read: webhooks are answered with 503")
+    }))
+
+  it.effect("of make, a first reading has 3 seconds", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.fork(Effect.flip(SignatureVerifier.make({ secrets: Effect.never })))
+      yield* TestClock.adjust("3 seconds")
+      const error = yield* Fiber.join(fiber)
+      strictEqual(error._tag, "HookrailConfigError")
+      assertInclude(error.message, "not read within 3 seconds")
+    }))
+
+  it.effect("lazily: read when the first signed request needs them, once in 5 seconds, until that succeeds", () =>
+    Effect.gen(function*() {
+      yield* startOfTest
+      const store = new Store(old)
+      store.read = Effect.fail(new StoreError({ reason: "sealed" }))
+      const verifier = yield* SignatureVerifier.makeLazy({ secrets: store.secrets })
+      for (let times = 0; times < 1000; times++) {
+        yield* Effect.flip(verifier.verify({ signature: "x", deliveryId, body }))
+      }
+      strictEqual(store.readings, 0)
+      const [, lines] = yield* logged(Effect.gen(function*() {
+        for (let times = 0; times < 1000; times++) {
+          strictEqual(yield* outcomeOf(verifier, fresh), "WebhookSecretsError")
+        }
+        strictEqual(store.readings, 1)
+      }))
+      strictEqual(lines.length, 1)
+      store.read = Effect.succeed(old)
+      yield* TestClock.adjust("5 seconds")
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      for (let times = 0; times < 1000; times++) strictEqual(yield* outcomeOf(verifier, fresh), "SignatureError")
+      strictEqual(store.readings, 2)
+      store.read = Effect.succeed(fresh)
+      yield* TestClock.adjust("5 seconds")
+      strictEqual(yield* outcomeOf(verifier, fresh), 0)
+      strictEqual(store.readings, 3)
+    }))
+
+  it.effect("lazily: a hundred first requests at the same time wait for one reading, and at most 3 seconds", () =>
+    Effect.gen(function*() {
+      yield* startOfTest
+      const store = new Store(old)
+      store.read = Effect.never
+      const verifier = yield* SignatureVerifier.makeLazy({ secrets: store.secrets })
+      const all = yield* Effect.fork(
+        Effect.all(Array.from({ length: 100 }, () => outcomeOf(verifier, old)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("3 seconds")
+      deepStrictEqual<unknown>(new Set(yield* Fiber.join(all)), new Set(["WebhookSecretsError"]))
+      strictEqual(store.readings, 1)
     }))
 
   it.effect("secrets that cannot work fail make with a HookrailConfigError", () =>
@@ -197,7 +307,7 @@ describe("after a mismatch", () => {
       yield* startOfTest
       const store = new Store(old)
       const verifier = yield* SignatureVerifier.make({ secrets: store.secrets })
-      store.read = Effect.succeed(Redacted.make("canary_new"))
+      store.read = Effect.succeed(Redacted.make("canary_new_0123456789"))
       const error = yield* Effect.flip(verify(verifier, fresh))
       assertTrue(error._tag === "SignatureError" && error.mistake === "secret-prefix")
     }))
@@ -345,10 +455,25 @@ describe("a reading that does not succeed", () => {
     ["fails", 0, Effect.fail(new StoreError({ reason: "the vault is sealed" })), "StoreError"],
     ["dies", 0, Effect.dieMessage("no such vault"), "no such vault"],
     ["is interrupted", 0, Effect.interrupt, "interrupted"],
-    ["hangs", 3000, Effect.never, "TimeoutException"],
-    ["cannot be interrupted", 3000, Effect.uninterruptible(Effect.delay(Effect.succeed(fresh), "1 minute")), "Timeout"],
-    ["gives a secret that cannot work", 0, Effect.succeed(Redacted.make(" whsec_canary_new")), "white space"],
-    ["gives a secret in quotes", 0, Effect.succeed([old, Redacted.make("'whsec_canary_new'")]), "secret 2 of 2"],
+    ["hangs", 3000, Effect.never, "not read within 3 seconds"],
+    [
+      "cannot be interrupted",
+      3000,
+      Effect.uninterruptible(Effect.delay(Effect.succeed(fresh), "1 minute")),
+      "not read within 3"
+    ],
+    [
+      "gives a secret that cannot work",
+      0,
+      Effect.succeed(Redacted.make(" whsec_canary_new_0123456789")),
+      "white space"
+    ],
+    [
+      "gives a secret in quotes",
+      0,
+      Effect.succeed([old, Redacted.make("'whsec_canary_new_0123456789'")]),
+      "secret 2 of 2"
+    ],
     ["gives none", 0, Effect.succeed([] as never), "at least one"]
   ]
   for (const [name, after, read, cause] of cases) {

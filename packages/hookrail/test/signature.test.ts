@@ -309,7 +309,7 @@ describe.each(backends)("verify with %s", (_, importKey) => {
         const signature = await kernel.sign(importKey(input.secret), input.deliveryId, input.body, input.timestamp)
         const nowMillis = input.timestamp * 1000 + age
         assert.strictEqual(
-          await reason({ ...input, secrets: ["whsec_other", input.secret], signature, nowMillis }),
+          await reason({ ...input, secrets: ["whsec_other_0123456789", input.secret], signature, nowMillis }),
           "ok"
         )
       }),
@@ -485,16 +485,37 @@ describe("readHeaders", () => {
 })
 
 describe("isSecret", () => {
-  it.each(["whsec_x", "x", "a b", "whsec_\"x"])("accepts %j", (secret) => {
+  it.each(["whsec_1234567890", "éééééééé", "a b 1234567890ab", "whsec_\"123456789"])("accepts %j", (secret) => {
     assert.isTrue(kernel.isSecret(secret))
   })
 
-  it.each([undefined, null, 1, "", " ", "\n", "whsec_x\n", " whsec_x", "\"whsec_x\"", "'whsec_x'", "`x`", "\ufeffx"])(
+  const long = "whsec_1234567890"
+
+  it.each([
+    undefined,
+    null,
+    1,
+    "",
+    " ",
+    "\n",
+    `${long}\n`,
+    ` ${long}`,
+    `"${long}"`,
+    `'${long}'`,
+    `\`${long}\``,
+    `\ufeff${long}`
+  ])(
     "refuses %j",
     (secret) => {
       assert.isFalse(kernel.isSecret(secret))
     }
   )
+})
+
+describe("isSecret, of what is too short to be one", () => {
+  it.each(["whsec_", "undefined", "null", "whsec_undefined", "whsec_123456789", "ééééééé1"])("refuses %j", (secret) => {
+    assert.isFalse(kernel.isSecret(secret))
+  })
 })
 
 describe("cachedKey", () => {

@@ -32,13 +32,13 @@ const promiseBody = `
     await client.close()
     const body = "{}"
     const t = Math.floor(Date.now() / 1000)
-    const mac = createHmac("sha256", "whsec_1").update(t + ".d1." + body).digest("hex")
-    const signed = { secrets: "whsec_1", deliveryId: "d1", signature: "t=" + t + ",v1=" + mac }
+    const mac = createHmac("sha256", "whsec_0123456789").update(t + ".d1." + body).digest("hex")
+    const signed = { secrets: "whsec_0123456789", deliveryId: "d1", signature: "t=" + t + ",v1=" + mac }
     const verified = await verifySignature({ ...signed, body })
     if (verified.deliveryId !== "d1") throw new Error("not verified")
     const forged = await verifySignature({ ...signed, body: "{ }" }).then(() => "verified", () => "refused")
     if (forged !== "refused") throw new Error(forged)
-    const webhooks = createWebhookHandler({ secrets: "whsec_1", on: { orders: () => undefined } })
+    const webhooks = createWebhookHandler({ secrets: "whsec_0123456789", on: { orders: () => undefined } })
     const headers = { "hookrail-signature": signed.signature, "hookrail-delivery-id": "d1", "hookrail-event-id": "e1", "hookrail-topic": "orders" }
     const { status } = await webhooks(new Request("http://localhost/", { method: "POST", headers, body }))
     if (status !== 204) throw new Error("answered " + status)

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Webhooks from "hookrail/Webhooks"
 import type { IncomingMessage, ServerResponse } from "node:http"
 
@@ -55,18 +56,39 @@ export interface Listener {
 
 const advice = "take the body before a parser does" +
   " (Express: mount this route above app.use(express.json());" +
-  " Fastify: addContentTypeParser(\"application/json\", { parseAs: \"buffer\" }, (_, body, done) => done(null, body));" +
+  " Fastify: removeAllContentTypeParsers(), addContentTypeParser(\"*\", (_request, _payload, done) => done(null));" +
   " Nest: NestFactory.create(AppModule, { rawBody: true }); Koa: mount it above the body parser)"
 
 type Body = Effect.Effect<Uint8Array, Webhooks.UnreadableBody>
 
-const fail = (reason: Webhooks.UnreadableBody["reason"]): Body => Effect.fail({ reason })
+type BodyExit = Exit.Exit<Uint8Array, Webhooks.UnreadableBody>
+
+const fail = (reason: Webhooks.UnreadableBody["reason"]): BodyExit => Exit.fail({ reason })
 
 /** Bytes that somebody has read, if they are still bytes. */
-const held = (body: unknown, limit: number): Body | undefined => {
+const held = (body: unknown, limit: number): BodyExit | undefined => {
   const bytes = typeof body === "string" ? Buffer.from(body) : body
   if (!(bytes instanceof Uint8Array)) return undefined
-  return bytes.length > limit ? fail("too-large") : Effect.succeed(bytes)
+  return bytes.length > limit ? fail("too-large") : Exit.succeed(bytes)
+}
+
+/** Who listens to a request. There: then the same functions serve all requests. */
+const listening = Symbol("@hookrail/node/listening")
+
+interface Listened {
+  readonly [listening]: Webhooks.BodyListener
+}
+
+function onData(this: Listened, chunk: Buffer): void {
+  this[listening].onChunk(chunk)
+}
+
+function onEnd(this: Listened): void {
+  this[listening].onEnd()
+}
+
+function onAbort(this: Listened): void {
+  this[listening].onAbort()
 }
 
 const read = (request: IncomingMessage, limit: number): Body => {
@@ -74,41 +96,33 @@ const read = (request: IncomingMessage, limit: number): Body => {
   if (request.readableEnded || request.readableDidRead) return fail("consumed")
   if (request.destroyed) return fail("aborted")
   if (Number(request.headers["content-length"]) > limit) return fail("too-large")
-  return Effect.async<Uint8Array, Webhooks.UnreadableBody>((resume) => {
-    const chunks: Array<Buffer> = []
-    let size = 0
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length
-      if (size > limit) return end(fail("too-large"))
-      chunks.push(chunk)
-    }
-    const onEnd = (): void => end(Effect.succeed(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)))
-    const onAbort = (): void => end(fail("aborted"))
-    const leave = (): void => {
-      request.off("data", onData).off("end", onEnd).off("error", onAbort).off("close", onAbort)
-      // An error after the end of interest would have no listener, and end the process.
-      request.on("error", () => {})
-    }
-    const end = (body: Body): void => {
-      leave()
-      resume(body)
-    }
+  return Webhooks.streamedBody(limit, (listener) => {
+    ;(request as unknown as { [listening]: Webhooks.BodyListener })[listening] = listener
     request.on("data", onData).on("end", onEnd).on("error", onAbort).on("close", onAbort)
-    return Effect.sync(leave)
+    return () => {
+      // The listener for errors stays: without one, an error after the end of interest would end the process.
+      request.off("data", onData).off("end", onEnd).off("close", onAbort)
+    }
   })
 }
 
-const requestOf = (request: NodeRequest, parsed: unknown): Webhooks.WebhookRequest => ({
-  method: request.method ?? "",
-  headers: request.headers,
-  body: (limit) =>
-    Effect.suspend(() =>
-      held(request.rawBody, limit) ?? held(parsed, limit) ??
-        // Express 4 sets an empty object before it parses anything; the stream tells whether somebody did.
-        read(request, limit)
-    ),
-  advice
-})
+class WebhookRequest implements Webhooks.WebhookRequest {
+  readonly method: string
+  readonly headers: IncomingMessage["headers"]
+  readonly advice = advice
+
+  constructor(private readonly request: NodeRequest, private readonly parsed: unknown) {
+    this.method = request.method ?? ""
+    this.headers = request.headers
+  }
+
+  body(limit: number): Body {
+    const { parsed, request } = this
+    return held(request.rawBody, limit) ?? held(parsed, limit) ??
+      // Express 4 sets an empty object before it parses anything; the stream tells whether somebody did.
+      read(request, limit)
+  }
+}
 
 const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.WebhookAnswer): void => {
   if (outcome !== "aborted" && !response.destroyed && !response.headersSent) response.writeHead(status, headers).end()
@@ -133,13 +147,18 @@ const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.
  * @category ways in
  */
 export const listener = (runtime: Webhooks.WebhooksRuntime): Listener => {
-  const handle = Webhooks.toPromise(runtime)
-  return async (request: NodeRequest | FastifyRequest, response: ServerResponse | FastifyReply): Promise<void> => {
-    if ("raw" in request) {
-      const reply = response as FastifyReply
-      reply.hijack()
-      return write(reply.raw, await handle(requestOf(request.raw, request.body)))
-    }
-    return write(response as ServerResponse, await handle(requestOf(request, request.body)))
+  const receive = Webhooks.toCallback(runtime)
+  const listen = (request: NodeRequest, parsed: unknown, response: ServerResponse): Promise<void> =>
+    new Promise((resolve) => {
+      receive(new WebhookRequest(request, parsed), (answer) => {
+        write(response, answer)
+        resolve()
+      })
+    })
+  return (request: NodeRequest | FastifyRequest, response: ServerResponse | FastifyReply): Promise<void> => {
+    if (!("raw" in request)) return listen(request, request.body, response as ServerResponse)
+    const reply = response as FastifyReply
+    reply.hijack()
+    return listen(request.raw, request.body, reply.raw)
   }
 }

@@ -162,7 +162,7 @@ const run = async (
   const list = Array.isArray(secrets) ? secrets : [secrets]
   const millis = millisOf(tolerance)
   if (!(list.length && list.every(isSecret))) {
-    throw new TypeError("secrets: give at least one, without white space or quotes around it")
+    throw new TypeError("secrets: give at least one, of 16 bytes or more, without white space or quotes around it")
   }
   if (!isTolerance(millis)) throw new TypeError(`tolerance ${toleranceReason}`)
   let verdict = verify(list.map(cachedKey), headers, body, Number(now), millis)

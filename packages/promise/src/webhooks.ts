@@ -9,7 +9,7 @@
  * declare const isMaintenance: () => boolean
  *
  * const webhooks = createWebhookHandler<{ "orders.created": { order_id: string } }>({
- *   secrets: "whsec_...",
+ *   secrets: () => process.env["HOOKRAIL_WEBHOOK_SECRET"],
  *   on: {
  *     "orders.created": async ({ payload, signal }) => {
  *       if (isMaintenance()) throw retryLater({ after: "5 minutes" })
@@ -34,7 +34,9 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as CoreLog from "hookrail/DeliveryLog"
-import { DeliveryLogError, type HookrailConfigError } from "hookrail/HookrailError"
+import { type Abortable, Callback, type Listener, nothing } from "hookrail/fiber/callback"
+import { Promised } from "hookrail/fiber/ground"
+import { DeliveryLogError, HookrailConfigError } from "hookrail/HookrailError"
 import { anything, callable, Fault, readOptions, Reason, topicPattern, withDefault } from "hookrail/options/check"
 import { tolerance } from "hookrail/options/duration"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
@@ -65,8 +67,9 @@ export interface WebhookEvent<out A = unknown> {
 }
 
 /**
- * Handles an event. When its promise is fulfilled, the delivery is done. It throws `retryLater` or `reject` to end it
- * otherwise; whatever else it throws is answered with 500, and the delivery comes again.
+ * Handles an event. When its promise is fulfilled, the delivery is done. It throws or returns `retryLater(...)` or
+ * `reject(...)` to end it otherwise; whatever else it throws is answered with 500, and the delivery comes again. Whatever else
+ * it returns is ignored.
  *
  * @since 0.1.0
  */
@@ -85,6 +88,9 @@ export type Claim =
 /**
  * Which deliveries have been handled: for a store that several processes share.
  *
+ * A `delivery` is its id, its event's id and its topic in one text, joined by dots: `01JX....01JW....orders.created`. All
+ * three together name what was handled: the signature covers the id alone. Take the text as it is.
+ *
  * @since 0.1.0
  */
 export interface DeliveryLog {
@@ -92,11 +98,16 @@ export interface DeliveryLog {
    * Claims a delivery, atomically: of any number of claims at the same time, one is `"claimed"`. A claim that is older
    * than its lease belongs to a process that has crashed, and is there to be taken. `token` tells claims apart.
    */
-  readonly claim: (deliveryId: string, leaseMs: number) => Promise<Claim>
+  readonly claim: (delivery: string, leaseMs: number) => Promise<Claim>
+  /**
+   * Holds a claim for another lease from now on: its handler is still running. `false` if `token` no longer holds it, and
+   * somebody else may have taken it.
+   */
+  readonly renew: (delivery: string, token: string, leaseMs: number) => Promise<boolean>
   /** Marks a delivery as handled, if `token` still holds its claim. */
-  readonly done: (deliveryId: string, token: string) => Promise<unknown>
+  readonly done: (delivery: string, token: string) => Promise<unknown>
   /** Forgets a claim, if `token` still holds it. */
-  readonly release: (deliveryId: string, token: string) => Promise<unknown>
+  readonly release: (delivery: string, token: string) => Promise<unknown>
 }
 
 /**
@@ -119,12 +130,18 @@ type MaybePromise<A> = A | Promise<A>
  */
 export interface WebhookHandlerOptions<Topics extends object = { readonly [topic: string]: unknown }> {
   /**
-   * The secret of the endpoint, its `whsec_` included; during a rotation, the new and the old one. Or a function that
-   * reads them: it is called again when a signature does not match, at most every 5 seconds.
+   * A function that gives the secret of the endpoint, its `whsec_` included; during a rotation, the new and the old one. It is
+   * called when the first webhook comes, so that a build does not need the secret; again when a signature does not match, at
+   * most every 5 seconds; and every `refreshSecrets`. Or the secrets themselves.
    */
-  readonly secrets: string | ReadonlyArray<string> | (() => MaybePromise<string | ReadonlyArray<string>>)
+  readonly secrets:
+    | (() => MaybePromise<string | ReadonlyArray<string> | undefined>)
+    | string
+    | ReadonlyArray<string>
+  /** How long secrets of a function stay in force before it is called again: so long may a revoked one live. Default 5 minutes. */
+  readonly refreshSecrets?: Duration | undefined
   /** By topic, or by pattern: `orders.*`. A topic counts before a pattern, a longer pattern before a shorter one. */
-  readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> | undefined } | undefined
+  readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> } | undefined
   /** Handles every topic that has no other handler. */
   readonly otherwise?: Handler | undefined
   /**
@@ -147,8 +164,8 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
    * nothing does.
    */
   readonly deliveryLog?: DeliveryLog | false | undefined
-  /** Where the log goes. Default: warnings and errors to the console. */
-  readonly log?: ((entry: LogEntry) => void) | undefined
+  /** Where the log goes. What it throws, or rejects with, is ignored. Default: warnings and errors to the console. */
+  readonly log?: ((entry: LogEntry) => unknown) | undefined
 }
 
 /**
@@ -185,10 +202,15 @@ export interface WebhookHandler {
   readonly node: (request: object, response: object) => Promise<void>
   /** For AWS Lambda. */
   readonly lambda: (event: LambdaEvent) => Promise<LambdaResult>
+  /**
+   * For a shutdown: from now on requests are answered with 503, and the promise is fulfilled when all handlers have ended and
+   * their claims are settled. Close what they use after it.
+   */
+  readonly drain: () => Promise<void>
 }
 
 /**
- * To be thrown by a handler: the delivery cannot be handled now. Hookrail waits at least `after`, and its own back-off if
+ * To be thrown or returned by a handler: the delivery cannot be handled now. Hookrail waits at least `after`, and its own back-off if
  * that is longer.
  *
  * @since 0.1.0
@@ -200,7 +222,7 @@ export const retryLater = (options?: {
 }): Error => new Webhooks.RetryLater(options ?? {})
 
 /**
- * To be thrown by a handler: the delivery can never be handled. Hookrail puts it to the dead letters at once.
+ * To be thrown or returned by a handler: the delivery can never be handled. Hookrail puts it to the dead letters at once.
  *
  * @param reason For the log.
  * @since 0.1.0
@@ -215,12 +237,13 @@ export const reject = (reason: string): Error => new Webhooks.Rejected({ reason 
 export const createWebhookHandler = <Topics extends object = { readonly [topic: string]: unknown }>(
   options: WebhookHandlerOptions<Topics>
 ): WebhookHandler => {
-  const runtime = runtimeOf(options as WebhookHandlerOptions)
+  const [service, runtime] = start(options as WebhookHandlerOptions)
   const web = Webhooks.toWebHandler(runtime)
   // Not `web` itself: frameworks pass further arguments.
   return Object.assign((request: Request) => web(request), {
     node: NodeWebhooks.listener(runtime) as (request: object, response: object) => Promise<void>,
-    lambda: Webhooks.toLambdaHandler(runtime)
+    lambda: Webhooks.toLambdaHandler(runtime),
+    drain: () => Effect.runPromise(service.drain)
   })
 }
 
@@ -228,7 +251,6 @@ const handlersOf = (on: unknown): ReadonlyArray<Webhooks.Handler> | Reason => {
   if (typeof on !== "object" || on === null) return new Reason("must be an object: a handler for each topic")
   const handlers: Array<Webhooks.Handler> = []
   for (const [topic, handler] of Object.entries(on)) {
-    if (handler === undefined) continue
     for (const checked of [topicPattern(topic), callable(handler)]) {
       if (checked instanceof Reason) return new Reason(`${JSON.stringify(topic)} ${checked.text}`)
     }
@@ -240,15 +262,16 @@ const handlersOf = (on: unknown): ReadonlyArray<Webhooks.Handler> | Reason => {
 const deliveryLogOf = (log: unknown): DeliveryLog | false | Reason => {
   if (log === false) return false
   const methods = (log ?? {}) as { readonly [K in keyof DeliveryLog]?: unknown }
-  return [methods.claim, methods.done, methods.release].every((method) => typeof method === "function")
+  return [methods.claim, methods.renew, methods.done, methods.release].every((method) => typeof method === "function")
     ? log as DeliveryLog
-    : new Reason("must have the methods claim, done and release, or be false")
+    : new Reason("must have the methods claim, renew, done and release, or be false")
 }
 
 const checks = {
   secrets: anything<WebhookHandlerOptions["secrets"]>,
   on: withDefault(handlersOf, []),
   otherwise: withDefault<Handler | undefined>(callable, undefined),
+  refreshSecrets: anything<WebhookHandlerOptions["refreshSecrets"]>,
   // Here too, since secrets that a function gives are checked with the first request.
   tolerance: withDefault<number | undefined>(tolerance, undefined),
   timeout: anything<WebhookHandlerOptions["timeout"]>,
@@ -260,103 +283,169 @@ const checks = {
   log: withDefault<(entry: LogEntry) => void>(callable, (entry) => toConsole(entry))
 }
 
-const runtimeOf = (given: WebhookHandlerOptions): Runtime.Runtime<Webhooks.Webhooks> => {
+const start = (
+  given: WebhookHandlerOptions
+): readonly [Webhooks.Service, Runtime.Runtime<Webhooks.Webhooks>] => {
   const options = readOptions(given, checks)
   if (options instanceof Fault) throw configError(options.option, options.reason)
-  const { deliveryLog, log, on, otherwise, secrets, tolerance, ...settings } = options
+  const { deliveryLog, log, on, otherwise, refreshSecrets, secrets, tolerance, ...settings } = options
   if (otherwise !== undefined && on.some(({ pattern }) => pattern === "*")) {
     throw configError("otherwise", "is a second handler for \"*\": give one")
   }
   const handlers = otherwise === undefined ? on : [...on, handlerOf("*", otherwise)]
   const parts = Layer.merge(
-    Layer.effect(SignatureVerifier.SignatureVerifier, verifierOf(secrets, tolerance)),
+    Layer.effect(
+      SignatureVerifier.SignatureVerifier,
+      Effect.suspend(() => verifierOf(secrets, refreshSecrets, tolerance))
+    ),
     Layer.effect(CoreLog.DeliveryLog, logOf(deliveryLog))
   )
   const webhooks = Effect.provide(Webhooks.make(handlers, settings), parts)
   const logger = Logger.replace(Logger.defaultLogger, loggerOf(log))
-  const exit = Effect.runSyncExit(Effect.zip(webhooks, Effect.provide(Effect.runtime<never>(), logger)))
+  const exit = Effect.runSyncExit(Effect.provide(Effect.zip(webhooks, Effect.runtime<never>()), logger))
   if (Exit.isFailure(exit)) throw fromCore(Cause.squash(exit.cause))
   const [service, runtime] = exit.value
-  return Runtime.provideService(runtime, Webhooks.Webhooks, service)
+  return [service, Runtime.provideService(runtime, Webhooks.Webhooks, service)]
 }
+
+const invalid = (option: string, reason: string): HookrailConfigError => new HookrailConfigError({ option, reason })
+
+/** What a handler gets. Its signal is made on demand: hardly any handler looks at it. */
+class Event implements WebhookEvent {
+  readonly topic: string
+  readonly eventId: string
+  readonly deliveryId: string
+  readonly payload: unknown
+  readonly receivedAt: Date
+  readonly rawBody: Uint8Array
+  readonly webhook: VerifiedWebhook
+  #controller: AbortController | undefined
+  #isAborted = false
+
+  constructor(event: Webhooks.WebhookEvent) {
+    this.topic = event.topic
+    this.eventId = event.eventId
+    this.deliveryId = event.deliveryId
+    this.payload = event.payload
+    this.receivedAt = event.receivedAt
+    this.rawBody = event.rawBody
+    // The same, by its name in `verify`.
+    this.webhook = event.webhook as unknown as VerifiedWebhook
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#isAborted) this.#controller.abort(late())
+    return this.#controller.signal
+  }
+
+  static abort(event: Event): void {
+    event.#isAborted = true
+    event.#controller?.abort(late())
+  }
+}
+
+/** A handler at work. */
+class Handling extends Callback<unknown, unknown> {
+  private readonly event: Event
+
+  constructor(private readonly handler: Handler, event: Webhooks.WebhookEvent) {
+    super()
+    this.event = new Event(event)
+  }
+
+  begin(listener: Listener<unknown, unknown>): Abortable {
+    const { handler } = this
+    let result: unknown
+    try {
+      result = handler(this.event)
+    } catch (thrown) {
+      listener.resume(Exit.fail(thrown))
+      return nothing
+    }
+    if (typeof result === "object" && result !== null || typeof result === "function") {
+      void Promise.resolve(result).then(
+        (value) => listener.resume(Exit.succeed(value)),
+        (reason: unknown) => listener.resume(Exit.fail(reason))
+      )
+    } else listener.resume(Exit.succeed(result))
+    return this
+  }
+
+  /** A promise goes on: the delivery is its own until then, and done if it is fulfilled after all. */
+  abort(): void {
+    Event.abort(this.event)
+  }
+}
+
+const late = (): Error => new Error("the webhook was not handled in time")
 
 const handlerOf = (pattern: string, handler: Handler): Webhooks.Handler => ({
   pattern,
   decode: undefined,
-  handle: (event, done) =>
-    Effect.async<void, unknown>((resume) => {
-      const controller = new AbortController()
-      const settled = new Promise((resolve) => resolve(handler({ ...event, signal: controller.signal }))).then(
-        () => Exit.void,
-        (error: unknown) => Exit.fail(error)
-      )
-      void settled.then(resume)
-      return Effect.suspend(() => {
-        controller.abort(new Error("the webhook was not handled in time"))
-        // A promise goes on: the delivery is its own until then, and done if it is fulfilled after all.
-        return Effect.flatMap(Effect.promise(() => settled), (exit) => Exit.isSuccess(exit) ? done : Effect.void)
-      })
-    })
+  handle: (event) => new Handling(handler, event)
 })
 
-const redacted = (secrets: string | ReadonlyArray<string>) =>
-  // Callers without types may pass anything: the verifier refuses what is no text.
-  [secrets].flat().map((secret) => Redacted.make(secret)) as unknown as SignatureVerifier.Secrets
+const redacted = (secrets: string | ReadonlyArray<string> | undefined): SignatureVerifier.Secrets => {
+  const list = [secrets].flat()
+  const missing = list.findIndex((secret) => typeof secret !== "string")
+  if (missing >= 0) {
+    const which = list.length === 1 ? "the secret" : `secret ${missing + 1} of ${list.length}`
+    throw invalid("secrets", `${which} is ${String(list[missing])}, not a text: is an environment variable missing?`)
+  }
+  return list.map((secret) => Redacted.make(secret!)) as unknown as SignatureVerifier.Secrets
+}
 
 const verifierOf = (
   secrets: WebhookHandlerOptions["secrets"],
+  refresh: Duration | undefined,
   tolerance: number | undefined
-): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> =>
-  typeof secrets === "function"
-    ? Effect.succeed(lazily(SignatureVerifier.make({
-      secrets: Effect.promise(async () => redacted(await secrets())),
+): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => {
+  if (typeof secrets === "function") {
+    return SignatureVerifier.makeLazy({
+      secrets: Effect.tryPromise({ try: async () => redacted(await secrets()), catch: (reason) => reason }),
+      refresh,
       tolerance
-    })))
-    : SignatureVerifier.make({ secrets: redacted(secrets), tolerance })
-
-/** A verifier whose secrets are first read when they are needed. If that fails, the next request tries again. */
-const lazily = (
-  make: Effect.Effect<SignatureVerifier.Service, HookrailConfigError>
-): SignatureVerifier.Service => {
-  let making: Promise<SignatureVerifier.Service> | undefined
-  const made = Effect.promise(() =>
-    making ??= Effect.runPromiseExit(make).then((exit) => {
-      if (Exit.isSuccess(exit)) return exit.value
-      making = undefined
-      throw fromCore(Cause.squash(exit.cause))
     })
-  )
-  return {
-    verify: (signed) => Effect.flatMap(made, (verifier) => verifier.verify(signed)),
-    verifyRequest: (headers, body) => Effect.flatMap(made, (verifier) => verifier.verifyRequest(headers, body))
   }
+  return Effect.flatMap(
+    Effect.try({ try: () => redacted(secrets), catch: (reason) => reason as HookrailConfigError }),
+    (secrets) => SignatureVerifier.make({ secrets, tolerance })
+  )
 }
+
+const operations = ["claim", "renew", "done", "release"] as const
 
 const logOf = (
   log: DeliveryLog | false | undefined
 ): Effect.Effect<CoreLog.Service, HookrailConfigError> => {
   if (log === undefined) return CoreLog.makeMemory()
   if (log === false) return Effect.succeed(CoreLog.none)
-  const attempt = <A>(operation: DeliveryLogError["operation"], deliveryId: string, run: () => Promise<A>) =>
-    Effect.tryPromise({ try: run, catch: (cause) => new DeliveryLogError({ operation, deliveryId, cause }) })
+  const missing = operations.find((operation) => typeof log?.[operation] !== "function")
+  if (missing !== undefined) return Effect.fail(invalid("deliveryLog", `it has no function ${missing}`))
+  const attempt = <A>(operation: DeliveryLogError["operation"], deliveryId: string, run: () => PromiseLike<A>) =>
+    new Promised(run, (cause) => Exit.fail(new DeliveryLogError({ operation, deliveryId, cause })))
   return Effect.succeed({
-    claim: (deliveryId, lease) =>
-      Effect.map(
-        attempt("claim", deliveryId, () => log.claim(deliveryId, toMillis(lease))),
-        (claim): CoreLog.Claim => {
-          switch (claim.status) {
-            case "claimed":
-              return { _tag: "Claimed", token: claim.token }
-            case "running":
-              return { _tag: "Running" }
-            case "done":
-              return { _tag: "Done" }
-          }
-        }
-      ),
-    done: (deliveryId, token) => attempt("done", deliveryId, () => log.done(deliveryId, token)),
-    release: (deliveryId, token) => attempt("release", deliveryId, () => log.release(deliveryId, token))
+    claim: (delivery, lease) =>
+      attempt("claim", delivery, async () => claimOf(await log.claim(delivery, toMillis(lease)))),
+    renew: (delivery, token, lease) =>
+      attempt("renew", delivery, async () => await log.renew(delivery, token, toMillis(lease)) !== false),
+    done: (delivery, token) => attempt("done", delivery, async () => void await log.done(delivery, token)),
+    release: (delivery, token) => attempt("release", delivery, async () => void await log.release(delivery, token))
   })
+}
+
+const claimOf = (claim: Claim): CoreLog.Claim => {
+  switch (claim.status) {
+    case "claimed":
+      return { _tag: "Claimed", token: claim.token }
+    case "running":
+      return { _tag: "Running" }
+    case "done":
+      return { _tag: "Done" }
+    default:
+      throw new TypeError("claim gives { status: \"claimed\", token }, { status: \"running\" } or { status: \"done\" }")
+  }
 }
 
 const levels: { readonly [tag: string]: LogEntry["level"] } = {
@@ -366,15 +455,27 @@ const levels: { readonly [tag: string]: LogEntry["level"] } = {
   Fatal: "error"
 }
 
-const loggerOf = (log: (entry: LogEntry) => void): Logger.Logger<unknown, void> =>
-  Logger.make(({ annotations, cause, logLevel, message }) =>
-    log({
+const loggerOf = (log: (entry: LogEntry) => unknown): Logger.Logger<unknown, void> =>
+  Logger.make(({ annotations, cause, logLevel, message }) => {
+    // What it throws is caught where the line was written.
+    const written = log({
       level: levels[logLevel._tag] ?? "debug",
       message: [message].flat().map(String).join(" "),
       annotations: Object.fromEntries(annotations),
-      ...(Cause.isEmpty(cause) ? {} : { error: fromCore(Cause.squash(cause)) })
+      ...(Cause.isEmpty(cause) ? {} : { error: thrownOf(cause) })
     })
-  )
+    if (typeof written === "object" && written !== null) void Promise.resolve(written).then(undefined, () => {})
+  })
+
+/** What a handler threw, as it is; what failed in the core, as the error that it is here. */
+const thrownOf = (cause: Cause.Cause<unknown>): unknown => {
+  const thrown = Cause.squash(cause)
+  try {
+    return fromCore(thrown)
+  } catch {
+    return thrown
+  }
+}
 
 const toConsole = ({ annotations, error, level, message }: LogEntry): void => {
   if (level !== "warning" && level !== "error") return

@@ -1,7 +1,7 @@
 import { type RunningEmulator, signWebhook, startEmulator } from "@hookrail/emulator"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
 import { HookrailConfigError } from "../src/errors.js"
 import {
   type Claim,
@@ -53,7 +53,7 @@ describe("createWebhookHandler", () => {
     const log: Array<LogEntry> = []
     const thrown = new Error("no luck")
     const handler = createWebhookHandler({
-      secrets: [secret, "whsec_old"],
+      secrets: [secret, "whsec_old_0123456789"],
       log: (entry) => log.push(entry),
       on: {
         "retry.*": () => {
@@ -74,6 +74,96 @@ describe("createWebhookHandler", () => {
     assert.strictEqual(error?.error, thrown)
     assert.strictEqual(error?.annotations["hookrail.delivery_id"], failing.deliveryId)
     assert.isTrue(log.some(({ level, message }) => level === "warning" && message.includes("no such order")))
+  })
+
+  it("takes what is returned for what is thrown, if it is retryLater or reject", async () => {
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      on: {
+        "reject.sync": () => reject("no such order"),
+        "reject.async": async () => reject("no such order"),
+        "retry.sync": () => retryLater({ after: "1 minute" }),
+        "retry.async": async () => retryLater(),
+        "error.returned": () => new Error("a value like any other")
+      }
+    })
+    const statuses = []
+    for (const topic of ["reject.sync", "reject.async", "retry.sync", "retry.async", "error.returned"]) {
+      statuses.push(await status(handler, webhook({ topic })))
+    }
+    assert.deepStrictEqual(statuses, [422, 422, 503, 503, 204])
+  })
+
+  it("takes an error of one's own for a failure, whatever its tag", async () => {
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      otherwise: () => Promise.reject(Object.assign(new Error("mine"), { _tag: "Rejected", reason: "mine" }))
+    })
+    assert.strictEqual(await status(handler), 500)
+  })
+
+  it("goes on with a log that throws or rejects", async () => {
+    const escaped: Array<unknown> = []
+    const note = (error: unknown): void => void escaped.push(error)
+    process.on("unhandledRejection", note).on("uncaughtException", note)
+    for (
+      const log of [
+        () => {
+          throw new Error("disk full")
+        },
+        async () => Promise.reject(new Error("disk full"))
+      ]
+    ) {
+      const handler = createWebhookHandler({
+        secrets: secret,
+        log,
+        on: { [topic]: () => Promise.reject(new Error("no luck")), rejected: () => reject("no") }
+      })
+      const signed = webhook()
+      assert.deepStrictEqual([await status(handler, signed), await status(handler, signed)], [500, 500])
+      assert.strictEqual(await status(handler, webhook({ topic: "rejected" })), 422)
+      assert.strictEqual(await status(handler, webhook({ secret: "whsec_other_0123456789" })), 503)
+    }
+    await new Promise(setImmediate)
+    process.off("unhandledRejection", note).off("uncaughtException", note)
+    assert.deepStrictEqual(escaped, [])
+  })
+
+  it("hands over a signal that is made when it is looked at, also after its time", async () => {
+    let event: WebhookEvent | undefined
+    const handler = createWebhookHandler({
+      secrets: secret,
+      timeout: "20 millis",
+      log: silent,
+      otherwise: (given) => {
+        event = given
+        return new Promise(() => {})
+      }
+    })
+    assert.strictEqual(await status(handler), 503)
+    assert.isTrue(event!.signal.aborted)
+    assert.match(String(event!.signal.reason), /not handled in time/)
+  })
+
+  it("drains: no new work, and the promise is fulfilled when all handlers have ended", async () => {
+    let finish = silent
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      otherwise: () => new Promise<void>((resolve) => finish = resolve)
+    })
+    const running = status(handler)
+    await vi.waitUntil(() => finish !== silent)
+    let isDrained = false
+    const drained = handler.drain().then(() => isDrained = true)
+    const refused = await handler(webhook().toRequest())
+    assert.deepStrictEqual([refused.status, refused.headers.get("retry-after")], [503, "1"])
+    assert.isFalse(isDrained)
+    finish()
+    assert.strictEqual(await running, 204)
+    await drained
   })
 
   it("has no handler for it: rejected, so that it is not lost", async () => {
@@ -105,20 +195,36 @@ describe("createWebhookHandler", () => {
   })
 
   it("reads secrets from a function, again after a mismatch, and again after a failure", async () => {
-    const answers = [new Error("vault is sealed"), "whsec_first", [secret]]
+    let now = Date.now()
+    vi.spyOn(Date, "now").mockImplementation(() => now)
+    const answers = [new Error("vault is sealed"), undefined, "", "whsec_first_0123456789", [secret]]
     let reads = 0
+    const log: Array<LogEntry> = []
     const handler = createWebhookHandler({
       secrets: async () => {
         const answer = answers[reads++]
         if (answer instanceof Error) throw answer
-        return answer!
+        return answer
       },
-      log: silent,
+      log: (entry) => log.push(entry),
       otherwise: silent
     })
-    assert.strictEqual(await status(handler), 500)
-    assert.strictEqual(await status(handler), 204)
-    assert.strictEqual(reads, 3)
+    assert.strictEqual(reads, 0, "nothing is read when it is made")
+    const statuses: Array<number> = []
+    for (let times = 0; times < 5; times++) {
+      statuses.push(await status(handler, webhook({ signedAt: new Date(now) })))
+      const before = reads
+      await status(handler, webhook({ signedAt: new Date(now) }))
+      assert.strictEqual(reads, before, "not again within 5 seconds")
+      now += 5_000
+    }
+    assert.deepStrictEqual(statuses, [503, 503, 503, 503, 204])
+    assert.strictEqual(reads, 5)
+    const errors = log.map(({ error }) => String(error)).join("\n")
+    assert.include(errors, "vault is sealed")
+    assert.include(errors, "the secret is undefined, not a text: is an environment variable missing?")
+    assert.notInclude(errors, "Redacted")
+    vi.restoreAllMocks()
   })
 
   it("keeps to a delivery log of one's own", async () => {
@@ -137,6 +243,7 @@ describe("createWebhookHandler", () => {
         if (claim instanceof Error) throw claim
         return claim
       },
+      renew: async () => true,
       done: async (id, token) => calls.push(`done ${id} ${token}`),
       release: async (id, token) => calls.push(`release ${id} ${token}`)
     }
@@ -150,12 +257,13 @@ describe("createWebhookHandler", () => {
       }
     })
     const signed = webhook({ deliveryId: "01D" })
+    const key = `01D.${signed.eventId}.${topic}`
     const statuses = [await status(handler, signed), await status(handler, signed), await status(handler, signed)]
     fails = true
     statuses.push(await status(handler, signed), await status(handler, signed))
     assert.deepStrictEqual(statuses, [204, 425, 200, 500, 503])
-    assert.deepStrictEqual(calls.filter((call) => !call.startsWith("claim")), ["done 01D t", "release 01D u"])
-    assert.strictEqual(calls[0], "claim 01D 38000")
+    assert.deepStrictEqual(calls.filter((call) => !call.startsWith("claim")), [`done ${key} t`, `release ${key} u`])
+    assert.strictEqual(calls[0], `claim ${key} 38000`)
   })
 
   it("handles duplicates too, if so told", async () => {
@@ -175,6 +283,15 @@ describe("createWebhookHandler", () => {
         { secrets: secret, timeout: -1 },
         { secrets: secret, tolerance: Number.NaN },
         { secrets: secret, maxBodyBytes: 0 },
+        { secrets: secret, timeout: "soon" as never },
+        { secrets: () => secret, refreshSecrets: 0 },
+        { secrets: "whsec_" },
+        { secrets: "undefined" },
+        { secrets: `whsec_${undefined}` },
+        { secrets: secret, on: { "orders.created": undefined as never } },
+        { secrets: secret, otherwise: "handle" as never },
+        { secrets: secret, onUnverified: "Retry" as never },
+        { secrets: secret, deliveryLog: { claim: async () => ({ status: "done" }) } as never },
         { secrets: secret, on: { "*": silent }, otherwise: silent }
       ]
     ) {
@@ -192,7 +309,7 @@ describe("createWebhookHandler", () => {
     [{ on: { "*": silent }, otherwise: silent }, "otherwise", "is a second handler for \"*\""],
     [{ otherwise: {} }, "otherwise", "must be a function"],
     [{ log: console }, "log", "must be a function"],
-    [{ deliveryLog: true }, "deliveryLog", "must have the methods claim, done and release"],
+    [{ deliveryLog: true }, "deliveryLog", "must have the methods claim, renew, done and release"],
     [{ onUnverified: "throw" }, "onUnverified", "must be \"retry\" or \"reject\""],
     [{ timeout: "soon" }, "timeout", "must be a finite duration above 0, such as \"20 seconds\""],
     [{ tolerance: 300 }, "tolerance", "a number is milliseconds"],
@@ -209,12 +326,11 @@ describe("createWebhookHandler", () => {
     }
   })
 
-  it("takes durations as texts, and a topic without a handler as none", async () => {
+  it("takes durations as texts", async () => {
     const handler = createWebhookHandler({
       secrets: secret,
       tolerance: "1 day",
       timeout: "20 seconds",
-      on: { "orders.created": undefined },
       onUnhandled: "acknowledge"
     })
     assert.strictEqual(await status(handler, webhook()), 200)

@@ -8,9 +8,9 @@ import { isTolerance, toleranceReason } from "./tolerance.js"
  * exclude, and reads a negative duration as zero. Untyped callers get a typed error instead.
  */
 export const toMillis = (input: unknown): number | undefined => {
-  const parts = typeof input === "string" ? [Number.parseFloat(input)] : [input].flat()
-  if (parts.some((part) => typeof part !== "object" && !((part as number) >= 0))) return undefined
   try {
+    const parts = typeof input === "string" ? [Number.parseFloat(input)] : [input].flat()
+    if (parts.some((part) => typeof part !== "object" && !((part as number) >= 0))) return undefined
     const millis = Duration.toMillis(input as Duration.DurationInput)
     return Number.isFinite(millis) ? millis : undefined
   } catch {

@@ -66,6 +66,19 @@ export interface UnreadableBody {
 }
 
 /**
+ * Listens to a body that comes in pieces.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BodyListener {
+  onChunk(chunk: Uint8Array): void
+  onEnd(): void
+  /** The sender hung up, or the stream broke. */
+  onAbort(): void
+}
+
+/**
  * What became of a request: a label of the metric `hookrail.webhooks`.
  *
  * @since 0.1.0
@@ -79,6 +92,7 @@ export type Outcome =
   | "rejected"
   | "failed"
   | "timeout"
+  | "draining"
   | "interrupted"
   | "invalid"
   | "unhandled"
@@ -105,6 +119,11 @@ export interface WebhookAnswer {
 export interface Service {
   /** Handles one request. Never fails: every failure is an answer. */
   readonly handle: (request: WebhookRequest) => Effect.Effect<WebhookAnswer>
+  /**
+   * For a shutdown: from now on requests are answered with 503, and it waits until all handlers have ended and their
+   * claims are settled. `layer` does this when its scope closes, so that what the handlers need is there until then.
+   */
+  readonly drain: Effect.Effect<void>
 }
 
 /**

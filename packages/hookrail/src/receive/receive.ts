@@ -1,24 +1,33 @@
 /**
- * The way of one request, top to bottom: read the raw body, verify, find the handler, claim the delivery, decode, run,
- * answer. The answer is a status line and nothing more; what happened is in the log, the span and the metrics.
+ * The way of one request, top to bottom: look at the headers, read the raw body, verify, find the handler, decode, claim
+ * the delivery, run, answer. All of it works by callbacks: a fiber is there only for what remains to be done, as a rule a
+ * handler that is an effect. The answer is a status line and nothing more; what happened is in the log, the span and the
+ * metrics.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
+import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
+import type * as Runtime from "effect/Runtime"
+import type * as Tracer from "effect/Tracer"
 import type * as DeliveryLog from "../DeliveryLog.js"
+import { type Abortable, nothing } from "../fiber/callback.js"
+import { Ground } from "../fiber/ground.js"
 import { ifTraced } from "../fiber/services.js"
-import { DeliveryLogError, type WebhookVerificationError } from "../HookrailError.js"
-import { toMillis } from "../options/duration.js"
+import type { DeliveryLogError, WebhookVerificationError } from "../HookrailError.js"
 import type { Service as VerifierService, VerifiedWebhook } from "../SignatureVerifier.js"
+import type { PayloadFault } from "../Topic.js"
+import * as answers from "./answers.js"
 import type { Handler, Outcome, Service, UnreadableBody, WebhookAnswer, WebhookEvent, WebhookRequest } from "./model.js"
+import { note } from "./note.js"
+import { Reports } from "./reports.js"
 import { topicMatches } from "./topicPattern.js"
+import { idsOf, type Owner, type Shop, Work } from "./work.js"
 
 type AnyHandler = Handler<unknown>
 
@@ -42,25 +51,6 @@ export interface Dependencies {
   readonly verifier: VerifierService
   readonly log: DeliveryLog.Service
 }
-
-/** Shown to nobody but the server that asks: an answer says what Hookrail is to do, not why. */
-const answer = (outcome: Outcome, status: number, headers: WebhookAnswer["headers"] = {}): WebhookAnswer => ({
-  outcome,
-  status,
-  headers
-})
-
-const retry = (outcome: Outcome, afterSeconds?: number): WebhookAnswer =>
-  answer(outcome, 503, afterSeconds === undefined ? {} : { "retry-after": String(afterSeconds) })
-
-/** 422 dead-letters at once; an administrator can still have it delivered again. */
-const reject = (outcome: Outcome): WebhookAnswer => answer(outcome, 422)
-
-/** Seconds until a delivery is tried again whose twin is still being handled: the twin is done soon. */
-const runningRetryAfter = "2"
-
-/** Seconds until a delivery is tried again whose handler took too long: something is slow, and more load does not help. */
-const timeoutRetryAfter = 10
 
 /** How much longer than the handler may run a claim holds: long enough for an interrupted handler to come to its end. */
 const leaseMargin = 30_000
@@ -88,243 +78,497 @@ const lookup = (handlers: ReadonlyArray<AnyHandler>): (topic: string) => AnyHand
   return (topic) => exact.get(topic) ?? patterns.find(({ pattern }) => topicMatches(pattern, topic))
 }
 
-export const make = ({ context, handlers, log, settings, verifier }: Dependencies): Service => {
-  const handlerOf = lookup(handlers)
-  const lease = Duration.millis(settings.timeout + leaseMargin)
+/**
+ * The metrics of requests that run on the same ground. The labels of each are made once: a metric is found by the very
+ * array that its labels are in, and costs dearly to find by what is in it.
+ */
+class Metrics {
+  private readonly outcomes = new Map<Outcome, ReadonlyArray<MetricLabel.MetricLabel>>()
+  private readonly secrets: Array<ReadonlyArray<MetricLabel.MetricLabel>> = []
 
-  const receive = (request: WebhookRequest): Effect.Effect<WebhookAnswer> => {
-    if (request.method !== "POST") return Effect.succeed(answer("refused", 405, { allow: "POST" }))
-    return Effect.flatMap(
-      Clock.currentTimeMillis,
-      (receivedAt) =>
-        Effect.matchEffect(request.body(settings.maxBodyBytes), {
-          onFailure: (body) => unreadable(body, request),
-          onSuccess: (body) =>
-            Effect.matchEffect(verifier.verifyRequest(request.headers, body), {
-              onFailure: (error) => unverified(error, request),
-              onSuccess: (webhook) => verified(webhook, body, receivedAt)
-            })
-        })
-    )
-  }
+  constructor(private readonly labels: ReadonlyArray<MetricLabel.MetricLabel>) {}
 
-  const unreadable = ({ reason }: UnreadableBody, { advice }: WebhookRequest): Effect.Effect<WebhookAnswer> => {
-    switch (reason) {
-      case "aborted":
-        // Nobody reads it; 408 is what brings the delivery again.
-        return Effect.as(Effect.logDebug("webhook not read: the sender hung up"), answer("aborted", 408))
-      case "too-large":
-        return Effect.as(
-          Effect.logWarning(`webhook not read: its body is over ${settings.maxBodyBytes} bytes (maxBodyBytes)`),
-          // The rest of it is not waited for: the connection ends with the answer.
-          answer("refused", 413, { connection: "close" })
-        )
-      case "consumed":
-        return Effect.as(
-          Effect.logError(`webhook not verified: its raw body is gone, something has read it before: ${advice}`),
-          answer("failed", 500)
-        )
+  count(outcome: Outcome): void {
+    let labels = this.outcomes.get(outcome)
+    if (labels === undefined) {
+      labels = [...this.labels, MetricLabel.make("outcome", outcome)]
+      this.outcomes.set(outcome, labels)
     }
+    received.unsafeUpdate(1, labels)
   }
 
-  const unverified = (error: WebhookVerificationError, request: WebhookRequest): Effect.Effect<WebhookAnswer> => {
-    const body = error._tag === "SignatureError" && error.mistake?.startsWith("body-") === true
-    const text = body ? `${error.message}: ${request.advice}` : error.message
-    // A mismatch without an explanation may be one of a flood; those with one come seldom.
-    const level = error._tag === "SignatureError" && error.mistake === undefined ? LogLevel.Debug : LogLevel.Warning
-    return Effect.as(
-      Effect.logWithLevel(level, text),
-      error._tag === "MalformedSignatureError"
-        ? answer("refused", 400)
-        : settings.onUnverified === "retry"
-        ? retry("unverified")
-        : answer("unverified", 401)
-    )
+  used({ secretIndex, signedAtSeconds }: VerifiedWebhook): void {
+    const labels = this.secrets[secretIndex] ??= [...this.labels, MetricLabel.make("secret", String(secretIndex))]
+    secretLastUsed.unsafeUpdate(signedAtSeconds, labels)
   }
+}
 
-  const verified = (
-    webhook: VerifiedWebhook,
-    rawBody: Uint8Array,
+/** An event whose payload is yet to be decoded. */
+class Event implements WebhookEvent {
+  payload: unknown = undefined
+  readonly receivedAt: Date
+
+  constructor(
+    readonly topic: string,
+    readonly eventId: string,
+    readonly deliveryId: string,
+    readonly rawBody: Uint8Array,
+    readonly webhook: VerifiedWebhook,
     receivedAt: number
-  ): Effect.Effect<WebhookAnswer> => {
-    const { deliveryId, eventId, topic } = webhook
-    if (topic === undefined || eventId === undefined) {
-      const header = topic === undefined ? "hookrail-topic" : "hookrail-event-id"
-      return Effect.as(
-        Effect.logWarning(`webhook not handled: its header ${header} is missing`),
-        answer("refused", 400)
-      )
-    }
-    const ids = { "hookrail.topic": topic, "hookrail.event_id": eventId, "hookrail.delivery_id": deliveryId }
-    const handler = handlerOf(topic)
-    const handled = handler === undefined
-      ? unhandled(topic)
-      : claimed(handler, { topic, eventId, deliveryId, receivedAt: new Date(receivedAt), rawBody, webhook })
-    return Effect.zipRight(
-      Metric.set(Metric.tagged(secretLastUsed, "secret", String(webhook.secretIndex)), webhook.signedAtSeconds),
-      ifTraced(
-        () => Effect.zipRight(Effect.annotateCurrentSpan(ids), Effect.annotateLogs(handled, ids)),
-        () => Effect.annotateLogs(handled, ids)
-      )
-    )
+  ) {
+    this.receivedAt = new Date(receivedAt)
+  }
+}
+
+/** One request, until it is answered. */
+class Reception implements Owner {
+  private phase: "reading" | "verifying" | "decoding" | "claiming" | "running" | "settling" | "over" = "reading"
+  private under: Abortable = nothing
+  private timer: Abortable = nothing
+  private receivedAt = 0
+  private headers: WebhookRequest["headers"]
+  private body: Uint8Array | undefined
+  private event: Event | undefined
+  private work: Work | undefined
+  private answer: WebhookAnswer | undefined
+  private onSettledOnce: (() => void) | undefined
+
+  constructor(
+    private readonly receiver: Receiver,
+    private readonly ground: Ground,
+    private readonly metrics: Metrics,
+    private readonly span: Tracer.Span | undefined,
+    private readonly request: WebhookRequest,
+    private readonly onAnswer: (answer: WebhookAnswer) => void
+  ) {
+    this.headers = request.headers
   }
 
-  const unhandled = (topic: string): Effect.Effect<WebhookAnswer> => {
-    const reason = `no handler for topic ${JSON.stringify(topic)}`
-    switch (settings.onUnhandled) {
-      case "acknowledge":
-        return Effect.as(Effect.logDebug(`webhook acknowledged: ${reason}`), answer("unhandled", 200))
-      case "retry":
-        return Effect.as(Effect.logWarning(`webhook to be retried: ${reason}`), retry("unhandled"))
-      case "reject":
-        return Effect.as(Effect.logError(`webhook rejected: ${reason}`), reject("unhandled"))
+  begin(): void {
+    const { receiver, request } = this
+    receiver.receptions++
+    if (receiver.isDraining) return this.end(answers.draining)
+    if (request.method !== "POST") return this.end(answers.answer("refused", 405, { allow: "POST" }))
+    this.receivedAt = this.ground.clock.unsafeCurrentTimeMillis()
+    try {
+      const { verifier } = receiver
+      if (verifier.inspect !== undefined) {
+        const refusal = verifier.inspect(request.headers)
+        this.ground.begin(refusal, (exit) => {
+          if (Exit.isFailure(exit)) this.onUnverified(exit.cause)
+          else this.headers = exit.value
+        })
+        if (this.phase === "over") return
+      }
+      this.timer = this.ground.after(receiver.settings.timeout, expire, this as Reception)
+      this.read()
+    } catch (thrown) {
+      this.onDefect(thrown)
     }
   }
 
-  type Undecoded = Omit<WebhookEvent, "payload">
-
-  const claimed = (handler: AnyHandler, event: Undecoded): Effect.Effect<WebhookAnswer> =>
-    // From the claim on, nothing but the end of the handler gives it back.
-    Effect.uninterruptibleMask((restore) =>
-      Effect.matchEffect(restore(claim(event.deliveryId)), {
-        onFailure: (error) => Effect.as(Effect.logError(error.message, error), retry("failed")),
-        onSuccess: (claim) => {
-          switch (claim._tag) {
-            case "Done":
-              return Effect.as(Effect.logDebug("webhook is a duplicate"), answer("duplicate", 200))
-            case "Running":
-              return Effect.as(
-                Effect.logDebug("webhook is being handled already"),
-                answer("running", 425, { "retry-after": runningRetryAfter })
-              )
-            case "Claimed":
-              return Effect.flatMap(
-                Effect.forkDaemon(settle(handler, event, claim.token)),
-                (fiber) => restore(answerInTime(fiber, event.receivedAt.getTime()))
-              )
-          }
-        }
-      })
-    )
-
-  /** A store that hangs must not keep the answer. What it claims after all is free again when the lease is over. */
-  const claim = (deliveryId: string): Effect.Effect<DeliveryLog.Claim, DeliveryLogError> =>
-    Effect.timeoutFail(Effect.disconnect(log.claim(deliveryId, lease)), {
-      duration: settings.timeout,
-      onTimeout: () => new DeliveryLogError({ operation: "claim", deliveryId, cause: "it did not answer in time" })
+  private read(): void {
+    this.under = this.ground.begin(this.request.body(this.receiver.settings.maxBodyBytes), (exit) => {
+      if (this.phase !== "reading") return
+      try {
+        if (Exit.isSuccess(exit)) this.verify(exit.value)
+        else this.onUnreadable(exit.cause)
+      } catch (thrown) {
+        this.onDefect(thrown)
+      }
     })
+  }
 
-  /**
-   * The handler runs in a fiber of its own: the answer is due in time even if the handler cannot be interrupted at once,
-   * and the claim is kept until it has really ended.
-   */
-  const answerInTime = (fiber: Fiber.Fiber<WebhookAnswer>, receivedAt: number): Effect.Effect<WebhookAnswer> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Fiber.join(fiber).pipe(
-        Effect.timeoutOption(Math.max(0, receivedAt + settings.timeout - now)),
-        Effect.flatMap(Option.match({
-          onSome: Effect.succeed,
-          onNone: () =>
-            Effect.logWarning(`webhook handler interrupted: no end within ${settings.timeout} ms of the request`).pipe(
-              Effect.zipRight(Fiber.interruptFork(fiber)),
-              Effect.as(retry("timeout", timeoutRetryAfter))
-            )
-        })),
-        Effect.onInterrupt(() => Fiber.interrupt(fiber))
-      ))
+  private onUnreadable(cause: Cause.Cause<UnreadableBody>): void {
+    const { ground, receiver: { reports, settings }, request: { advice } } = this
+    const unreadable = Option.getOrUndefined(Cause.failureOption(cause))
+    switch (unreadable?.reason) {
+      case "aborted":
+        note(ground, LogLevel.Debug, "webhook not read: the sender hung up")
+        return this.end(answers.aborted)
+      case "too-large":
+        reports.refused(
+          ground,
+          "too-large",
+          `webhook not read: its body is over ${settings.maxBodyBytes} bytes (maxBodyBytes)`
+        )
+        return this.end(answers.tooLarge)
+      case "consumed":
+        note(
+          ground,
+          LogLevel.Error,
+          `webhook not verified: its raw body is gone, something has read it before: ${advice}`
+        )
+        return this.end(answers.failed)
+      default:
+        return this.onDefect(Cause.squash(cause))
+    }
+  }
 
-  /** Runs the handler, and marks the delivery as done or releases it, whatever happens. */
-  const settle = (handler: AnyHandler, event: Undecoded, token: string): Effect.Effect<WebhookAnswer> =>
-    Effect.suspend(() => {
-      const done = noted(log.done(event.deliveryId, token))
-      const release = noted(log.release(event.deliveryId, token))
-      return Effect.uninterruptible(
-        Effect.flatMap(Effect.exit(Effect.interruptible(run(handler, event, done))), (exit) =>
-          Exit.isSuccess(exit)
-            ? Effect.as(done, answer("handled", 204))
-            : Effect.zipRight(release, failed(exit.cause)))
-      )
+  private verify(body: Uint8Array): void {
+    this.phase = "verifying"
+    this.body = body
+    const { ground, receiver: { verifier } } = this
+    this.under = ground.begin(verifier.verifyRequest(this.headers, body, withoutExplanation), (exit) => {
+      if (this.phase !== "verifying") return
+      try {
+        if (Exit.isSuccess(exit)) this.onVerified(exit.value)
+        else this.onUnverified(exit.cause)
+      } catch (thrown) {
+        this.onDefect(thrown)
+      }
     })
+  }
 
-  /** The work is done, or not: the answer stays, whatever the log can note. A claim that is not released runs out. */
-  const noted = (write: Effect.Effect<void, unknown>): Effect.Effect<void> =>
-    Effect.catchAllCause(write, (cause) => Effect.logError("the delivery log could not be written", cause))
-
-  const run = (handler: AnyHandler, event: Undecoded, done: Effect.Effect<void>): Effect.Effect<unknown, unknown> =>
-    Effect.flatMap(decode(handler, event), (payload) =>
-      // What is in force at the request, its span for one, counts before what was in force when the layer was built.
-      Effect.mapInputContext(
-        handler.handle({ ...event, payload } as WebhookEvent<never>, done),
-        (input: Context.Context<never>) => Context.merge(context, input) as Context.Context<unknown>
-      ))
-
-  const decode = (handler: AnyHandler, event: Undecoded): Effect.Effect<unknown, InvalidPayload> =>
-    Effect.flatMap(
-      Effect.try({
-        try: (): unknown => JSON.parse(utf8.decode(event.rawBody)),
-        catch: () => new InvalidPayload("$", "it is not JSON")
-      }),
-      (payload) =>
-        handler.decode === undefined
-          ? Effect.succeed(payload)
-          : Effect.mapError(handler.decode(payload), ({ path, reason }) => new InvalidPayload(path, reason))
-    )
-
-  const failed = (cause: Cause.Cause<unknown>): Effect.Effect<WebhookAnswer> => {
+  private onUnverified(cause: Cause.Cause<WebhookVerificationError>): void {
+    const { body, ground, receiver: { reports, settings, verifier }, request } = this
     const error = Option.getOrUndefined(Cause.failureOption(cause))
-    if (error instanceof InvalidPayload) {
-      const text = `its payload does not fit: at ${error.path}, ${error.reason}`
-      return settings.onInvalidPayload === "reject"
-        ? Effect.as(Effect.logError(`webhook rejected: ${text}`), reject("invalid"))
-        : Effect.as(Effect.logError(`webhook to be retried: ${text}`), retry("invalid"))
+    switch (error?._tag) {
+      case "MalformedSignatureError":
+        reports.refused(ground, error._tag, error.message)
+        return this.end(answers.refused)
+      case "SignatureTimestampError":
+        reports.refused(ground, error._tag, error.message)
+        break
+      case "SignatureError":
+        reports.mismatch(ground, error, request, body!, verifier.explain)
+        break
+      case "WebhookSecretsError":
+        reports.refused(ground, error._tag, `webhook not verified: ${error.message}`)
+        return this.end(answers.retry("failed"))
+      default:
+        return this.onDefect(Cause.squash(cause))
     }
-    if (isTagged(error, "RetryLater")) {
-      const after = error.after === undefined ? undefined : toMillis(error.after as Duration.DurationInput)
-      const text = error.reason === undefined ? "" : `: ${error.reason}`
-      return Effect.as(
-        Effect.logInfo(`webhook to be retried${text}`),
-        retry("retry", after === undefined ? undefined : Math.ceil(after / 1000))
-      )
-    }
-    if (isTagged(error, "Rejected")) {
-      return Effect.as(Effect.logWarning(`webhook rejected: ${error.reason}`), reject("rejected"))
-    }
-    if (Cause.isInterruptedOnly(cause)) return Effect.succeed(retry("interrupted"))
-    return Effect.as(Effect.logError("webhook handler failed", cause), answer("failed", 500))
+    this.end(settings.onUnverified === "retry" ? answers.retry("unverified") : answers.answer("unverified", 401))
   }
 
-  const counted = (request: WebhookRequest): Effect.Effect<WebhookAnswer> =>
-    Effect.tap(
-      // A defect of ours, or of a store or verifier that was passed in, is answered as any other failure.
-      Effect.catchAllDefect(
-        receive(request),
-        (defect) => Effect.as(Effect.logError("webhook not handled", Cause.die(defect)), answer("failed", 500))
-      ),
-      ({ outcome }) => Metric.increment(Metric.tagged(received, "outcome", outcome))
+  private onVerified(webhook: VerifiedWebhook): void {
+    const { ground, receiver } = this
+    const { deliveryId, eventId, topic } = webhook
+    if (topic === undefined || eventId === undefined || eventId.includes(".")) {
+      const text = topic === undefined ? "hookrail-topic is missing" : "hookrail-event-id is missing or has dots"
+      receiver.reports.refused(ground, "headers", `webhook not handled: its header ${text}`)
+      return this.end(answers.refused)
+    }
+    this.metrics.used(webhook)
+    const event = new Event(topic, eventId, deliveryId, this.body!, webhook, this.receivedAt)
+    this.event = event
+    if (this.span !== undefined) {
+      for (const [name, id] of Object.entries(idsOf(event))) {
+        this.span.attribute(name, id)
+      }
+    }
+    const handler = receiver.handlerOf(topic)
+    if (handler === undefined) return this.onUnhandled(topic)
+    this.decode(handler, event)
+  }
+
+  private onUnhandled(topic: string): void {
+    const reason = `no handler for topic ${JSON.stringify(topic)}`
+    switch (this.receiver.settings.onUnhandled) {
+      case "acknowledge":
+        this.note(LogLevel.Debug, `webhook acknowledged: ${reason}`)
+        return this.end(answers.answer("unhandled", 200))
+      case "retry":
+        this.note(LogLevel.Warning, `webhook to be retried: ${reason}`)
+        return this.end(answers.retry("unhandled"))
+      case "reject":
+        this.note(LogLevel.Error, `webhook rejected: ${reason}`)
+        return this.end(answers.reject("unhandled"))
+    }
+  }
+
+  /** Before the claim: what does not fit the topic is nothing that could be handled. */
+  private decode(handler: AnyHandler, event: Event): void {
+    let payload: unknown
+    try {
+      payload = JSON.parse(utf8.decode(event.rawBody))
+    } catch {
+      return this.onInvalid({ path: "$", reason: "it is not JSON" })
+    }
+    if (handler.decode === undefined) {
+      event.payload = payload
+      return this.claim(handler, event)
+    }
+    this.phase = "decoding"
+    this.under = this.ground.begin(handler.decode(payload), (exit) => {
+      if (this.phase !== "decoding") return
+      try {
+        if (Exit.isSuccess(exit)) {
+          event.payload = exit.value
+          return this.claim(handler, event)
+        }
+        const fault = Option.getOrUndefined(Cause.failureOption(exit.cause))
+        if (fault === undefined) this.onDefect(Cause.squash(exit.cause))
+        else this.onInvalid(fault)
+      } catch (thrown) {
+        this.onDefect(thrown)
+      }
+    })
+  }
+
+  private onInvalid({ path, reason }: PayloadFault): void {
+    const text = `its payload does not fit: at ${path}, ${reason}`
+    if (this.receiver.settings.onInvalidPayload === "reject") {
+      this.note(LogLevel.Error, `webhook rejected: ${text}`)
+      return this.end(answers.reject("invalid"))
+    }
+    this.note(LogLevel.Error, `webhook to be retried: ${text}`)
+    this.end(answers.retry("invalid"))
+  }
+
+  private claim(handler: AnyHandler, event: Event): void {
+    this.phase = "claiming"
+    const { ground, receiver: { shop } } = this
+    // No dot is in the ids: each name stands for one delivery.
+    const key = `${event.deliveryId}.${event.eventId}.${event.topic}`
+    this.under = ground.begin(shop.log.claim(key, shop.lease), (exit) => {
+      if (this.phase !== "claiming") {
+        // Too late: it has been answered with 503, and comes again.
+        if (Exit.isSuccess(exit) && exit.value._tag === "Claimed") ground.run(shop.log.release(key, exit.value.token))
+        return
+      }
+      try {
+        if (Exit.isSuccess(exit)) this.onClaim(exit.value, handler, event, key)
+        else this.onUnclaimed(exit.cause)
+      } catch (thrown) {
+        this.onDefect(thrown)
+      }
+    })
+  }
+
+  private onUnclaimed(cause: Cause.Cause<DeliveryLogError>): void {
+    const error = Option.getOrUndefined(Cause.failureOption(cause))
+    if (error === undefined) return this.onDefect(Cause.squash(cause))
+    this.note(LogLevel.Error, error.message, Cause.fail(error))
+    this.end(answers.retry("failed"))
+  }
+
+  private onClaim(claim: DeliveryLog.Claim, handler: AnyHandler, event: Event, key: string): void {
+    switch (claim._tag) {
+      case "Done":
+        this.note(LogLevel.Debug, "webhook is a duplicate")
+        return this.end(answers.duplicate)
+      case "Running":
+        this.note(LogLevel.Debug, "webhook is being handled already")
+        return this.end(answers.running)
+      case "Claimed": {
+        this.phase = "running"
+        this.under = nothing
+        const work = new Work(this.receiver.shop, this.ground, event, key, claim.token, this)
+        this.work = work
+        work.begin(handler)
+      }
+    }
+  }
+
+  onHandled(answer: WebhookAnswer): void {
+    if (this.phase !== "running") return
+    this.phase = "settling"
+    this.answer = answer
+  }
+
+  onSettled(answer: WebhookAnswer): void {
+    this.work = undefined
+    if (this.phase === "settling") this.end(answer)
+    this.onSettledOnce?.()
+  }
+
+  /** The time of the request is over. @internal */
+  expire(): void {
+    const { ground, receiver: { reports, settings }, under } = this
+    switch (this.phase) {
+      case "reading":
+        reports.refused(ground, "slow", `webhook not read: its body was not there within ${settings.timeout} ms`)
+        this.end(answers.unread)
+        return under.abort()
+      case "verifying":
+      case "decoding":
+        note(ground, LogLevel.Error, `webhook not verified within ${settings.timeout} ms: the secrets take too long`)
+        this.end(answers.timeout)
+        return under.abort()
+      case "claiming":
+        this.note(LogLevel.Error, `delivery log: no answer to a claim within ${settings.timeout} ms: check the store`)
+        this.end(answers.retry("failed"))
+        return under.abort()
+      case "running": {
+        this.note(
+          LogLevel.Warning,
+          `webhook handler interrupted: no end within ${settings.timeout} ms of the request`
+        )
+        const { work } = this
+        this.end(answers.timeout)
+        work?.interrupt()
+        return work?.outlive()
+      }
+      case "settling":
+        this.note(LogLevel.Error, "the delivery log did not answer in time: the webhook is answered all the same")
+        return this.end(this.answer!)
+      case "over":
+    }
+  }
+
+  /** Nobody waits for the answer any more. Calls back when the handler has ended and its claim is settled. */
+  abandon(onSettled: () => void): void {
+    const { under, work } = this
+    if (this.phase !== "over") this.end(answers.retry("interrupted"))
+    under.abort()
+    if (work === undefined) return onSettled()
+    this.onSettledOnce = onSettled
+    work.interrupt()
+    work.outlive()
+  }
+
+  /** A defect of ours, or of a store or verifier that was passed in, is answered as any other failure. */
+  private onDefect(thrown: unknown): void {
+    note(
+      this.ground,
+      LogLevel.Error,
+      "webhook not handled",
+      this.event === undefined ? undefined : idsOf(this.event),
+      Cause.die(thrown)
+    )
+    if (this.phase !== "over") this.end(answers.failed)
+  }
+
+  private note(level: LogLevel.LogLevel, message: string, cause?: Cause.Cause<unknown>): void {
+    note(this.ground, level, message, idsOf(this.event!), cause)
+  }
+
+  private end(answer: WebhookAnswer): void {
+    if (this.phase === "over") return
+    this.phase = "over"
+    this.timer.abort()
+    this.timer = nothing
+    this.body = undefined
+    this.metrics.count(answer.outcome)
+    if (this.span !== undefined) {
+      this.span.attribute("hookrail.outcome", answer.outcome)
+      this.span.attribute("http.response.status_code", answer.status)
+    }
+    try {
+      this.onAnswer(answer)
+    } finally {
+      this.receiver.onReceptionEnded()
+    }
+  }
+}
+
+const expire = (reception: Reception): void => reception.expire()
+
+const withoutExplanation = { explain: false }
+
+/** Receives on one ground, by callbacks. */
+export interface Direct {
+  readonly isDraining: boolean
+  readonly receive: (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void
+}
+
+export class Receiver implements Service {
+  readonly settings: Settings
+  readonly verifier: VerifierService
+  readonly handlerOf: (topic: string) => AnyHandler | undefined
+  readonly reports = new Reports()
+  readonly shop: Shop
+  /** Requests that are not answered. */
+  receptions = 0
+  isDraining = false
+  private works = 0
+  private onIdle: Array<() => void> = []
+  private readonly context: Context.Context<never>
+  private metrics: readonly [ReadonlyArray<MetricLabel.MetricLabel>, Metrics] | undefined
+
+  constructor({ context, handlers, log, settings, verifier }: Dependencies) {
+    this.settings = settings
+    this.verifier = verifier
+    this.context = context
+    this.handlerOf = lookup(handlers)
+    const leaseMillis = settings.timeout + leaseMargin
+    this.shop = {
+      log,
+      lease: Duration.millis(leaseMillis),
+      leaseMillis,
+      onWorkBegun: () => {
+        this.works++
+      },
+      onWorkEnded: () => {
+        this.works--
+        this.checkIdle()
+      }
+    }
+  }
+
+  readonly handle = (request: WebhookRequest): Effect.Effect<WebhookAnswer> =>
+    ifTraced(
+      () => Effect.withSpan(this.received(request), "hookrail.webhook", { kind: "consumer", captureStackTrace: false }),
+      () => this.received(request)
     )
 
-  return {
-    handle: (request) =>
-      ifTraced(
-        () =>
-          Effect.withSpan(
-            Effect.tap(
-              counted(request),
-              ({ outcome, status }) =>
-                Effect.annotateCurrentSpan({ "hookrail.outcome": outcome, "http.response.status_code": status })
-            ),
-            "hookrail.webhook",
-            { kind: "consumer", captureStackTrace: false }
-          ),
-        () => counted(request)
-      )
+  /** The request in the fiber that handles it: what is in force there is in force for the handler. */
+  private received(request: WebhookRequest): Effect.Effect<WebhookAnswer> {
+    return Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+      Effect.uninterruptibleMask((restore) => {
+        const ground = this.groundOn(runtime)
+        let reception: Reception | undefined
+        return Effect.onInterrupt(
+          restore(Effect.async<WebhookAnswer>((resume) => {
+            reception = this.reception(ground, request, (answer) => resume(Effect.succeed(answer)))
+            reception.begin()
+          })),
+          () => Effect.async<void>((resume) => reception?.abandon(() => resume(Effect.void)))
+        )
+      }))
+  }
+
+  readonly drain: Effect.Effect<void> = Effect.async<void>((resume) => {
+    this.isDraining = true
+    this.onIdle.push(() => resume(Effect.void))
+    this.checkIdle()
+  })
+
+  /** How to receive without a fiber, on a runtime. Not where somebody listens to spans. */
+  on(runtime: Runtime.Runtime<never>): Direct | undefined {
+    const ground = this.groundOn(runtime)
+    if (ground.isTraced) return undefined
+    return new Grounded(this, ground)
+  }
+
+  /** What is in force at the request, its span for one, counts before what was in force when the service was made. */
+  private groundOn({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<never>): Ground {
+    return Ground.make(Context.merge(this.context, context), { fiberRefs, runtimeFlags })
+  }
+
+  /** @internal */
+  reception(ground: Ground, request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void): Reception {
+    return new Reception(this, ground, this.metricsOf(ground.labels), ground.span, request, onAnswer)
+  }
+
+  private metricsOf(labels: ReadonlyArray<MetricLabel.MetricLabel>): Metrics {
+    if (this.metrics?.[0] !== labels) this.metrics = [labels, new Metrics(labels)]
+    return this.metrics[1]
+  }
+
+  onReceptionEnded(): void {
+    this.receptions--
+    this.checkIdle()
+  }
+
+  private checkIdle(): void {
+    if (!this.isDraining || this.receptions > 0 || this.works > 0) return
+    for (const onIdle of this.onIdle.splice(0)) onIdle()
   }
 }
 
-/** A payload that is not what its topic promises. Never leaves this module. */
-class InvalidPayload {
-  constructor(readonly path: string, readonly reason: string) {}
+class Grounded implements Direct {
+  constructor(private readonly receiver: Receiver, private readonly ground: Ground) {}
+
+  get isDraining(): boolean {
+    return this.receiver.isDraining
+  }
+
+  receive(request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void): void {
+    this.receiver.reception(this.ground, request, onAnswer).begin()
+  }
 }
 
-const isTagged = (error: unknown, tag: string): error is { readonly [field: string]: unknown } =>
-  typeof error === "object" && error !== null && "_tag" in error && error._tag === tag
+export const make = (dependencies: Dependencies): Receiver => new Receiver(dependencies)

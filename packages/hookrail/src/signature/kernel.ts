@@ -26,6 +26,11 @@ interface Failure<Reason, Fields> {
   readonly fields: Fields
 }
 
+/** What can be told without the body. */
+export type Refusal =
+  | Failure<"malformed", { readonly reason: string }>
+  | Failure<"timestamp", { readonly ageSeconds: number; readonly toleranceSeconds: number }>
+
 /** What became of a verification: plain data, which each cover turns into its own types. */
 export type Verdict =
   | {
@@ -40,16 +45,14 @@ export type Verdict =
       readonly secretIndex: number
     }
   }
-  | Failure<"malformed", { readonly reason: string }>
-  | Failure<"timestamp", { readonly ageSeconds: number; readonly toleranceSeconds: number }>
+  | Refusal
   | Failure<"mismatch", { readonly reason: string }>
 
 /** A secret made ready. Of one runtime, all are of one kind. `head` is the part of the message before the body. */
 export type Key = NodeKey | WebKey
 
 interface NodeKey {
-  /** The 32 bytes, each as a character. */
-  readonly mac: (head: string, body: Bytes) => string
+  readonly mac: (head: string, body: Bytes) => Uint8Array
   readonly matches: (head: string, body: Bytes, mac: Uint8Array<ArrayBuffer>) => boolean
 }
 
@@ -62,7 +65,7 @@ interface WebKey {
 export const defaultToleranceSeconds = 300
 
 /** The request cannot have come from Hookrail in this form. */
-const malformed = (reason: string): Verdict => ({ ok: false, reason: "malformed", fields: { reason } })
+const malformed = (reason: string): Refusal => ({ ok: false, reason: "malformed", fields: { reason } })
 
 // ---------------------------------------------------------------------------------------------------------------
 // header
@@ -122,32 +125,32 @@ export const parseSignature = (header: string, mac: Uint8Array): number => {
 interface NodeCrypto {
   readonly createSecretKey: (secret: string, encoding: "utf8") => object
   readonly createHmac: (algorithm: "sha256", key: object) => Hmac
+  /** Not in every imitation of `node:crypto`. */
+  readonly timingSafeEqual?: (a: Uint8Array, b: Uint8Array) => boolean
 }
 
 interface Hmac {
   readonly update: (data: Bytes) => Hmac
-  readonly digest: (encoding: "latin1") => string
+  readonly digest: () => Uint8Array
 }
 
 interface Host {
   readonly process?: { readonly getBuiltinModule?: (id: string) => NodeCrypto | undefined }
 }
 
+/** All bytes are compared, so that the time tells nothing. Where `timingSafeEqual` is missing, as well as one can. */
+const equal = (a: Uint8Array, b: Uint8Array): boolean => {
+  let difference = 0
+  for (let index = 0; index < 32; index++) difference |= a[index]! ^ b[index]!
+  return difference === 0
+}
+
 /** A key of `node:crypto`: five times as fast as WebCrypto, and synchronous. The body is not copied. */
 const nodeKey = (crypto: NodeCrypto, secret: string): NodeKey => {
   const key = crypto.createSecretKey(secret, "utf8")
-  // As text: a buffer for it, and another call to compare the two, take as long as half a kilobyte of the body.
-  const mac = (head: string, body: Bytes) => crypto.createHmac("sha256", key).update(head).update(body).digest("latin1")
-  return {
-    mac,
-    matches: (head, body, expected) => {
-      const actual = mac(head, body)
-      let difference = 0
-      // All of them, so that the time tells nothing.
-      for (let index = 0; index < 32; index++) difference |= actual.charCodeAt(index) ^ expected[index]!
-      return difference === 0
-    }
-  }
+  const { timingSafeEqual = equal } = crypto
+  const mac = (head: string, body: Bytes) => crypto.createHmac("sha256", key).update(head).update(body).digest()
+  return { mac, matches: (head, body, expected) => timingSafeEqual(mac(head, body), expected) }
 }
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
@@ -212,9 +215,15 @@ export const cachedKey = (secret: string): Key => {
   return key
 }
 
+/** The fewest bytes that may be a secret: shorter ones can be guessed, or are `whsec_` or `undefined` as text. */
+export const shortestSecret = 16
+
 /** Whether it may be a secret: white space or quotes around it have come from a file or a shell. */
 export const isSecret = (secret: unknown): secret is string =>
-  typeof secret === "string" && /^[^\s"'`]([^]*[^\s"'`])?$/.test(secret)
+  typeof secret === "string" && /^[^\s"'`]([^]*[^\s"'`])?$/.test(secret) && isLongEnough(secret)
+
+export const isLongEnough = (secret: string): boolean =>
+  secret.length >= shortestSecret || utf8(secret).length >= shortestSecret
 
 // ---------------------------------------------------------------------------------------------------------------
 // verification
@@ -238,19 +247,12 @@ const bodyFault = `give ${rawBodyAdvice}: JSON.stringify does not restore it`
  */
 const scratch = new Uint8Array(32)
 
-/**
- * Verifies a signature: form first, then time, then the MAC of each key. All keys are tried, whichever matches. A
- * Promise only where there is no `node:crypto`.
- */
-export const verify = (
-  keys: ReadonlyArray<Key>,
-  { deliveryId, eventId, signature, topic }: SignedHeaders,
-  rawBody: Body,
+/** What can be told without the body: form first, then time. Gives the unix seconds, and the MAC in `scratch`. */
+export const inspect = (
+  { deliveryId, signature }: SignedHeaders,
   nowMillis: number,
   toleranceMillis: number
-): Verdict | Promise<Verdict> => {
-  const body = bytesOf(rawBody)
-  if (body === undefined) return malformed(bodyFault)
+): number | Refusal => {
   if (!signature) return malformed("header hookrail-signature is missing")
   // The message is t.id.body: were a dot allowed in the id, its end could move into the body under the same MAC.
   if (!deliveryId || /\./.test(deliveryId)) {
@@ -267,6 +269,51 @@ export const verify = (
       fields: { ageSeconds: ageMillis / 1000, toleranceSeconds: toleranceMillis / 1000 }
     }
   }
+  return timestamp
+}
+
+type Webhook = Extract<Verdict, { readonly ok: true }>["webhook"]
+
+/**
+ * Put together from `{}`, and no literal of its fields: it lives as long as a handler runs, and V8 takes the literals of one
+ * place for long-lived once some have survived.
+ */
+const webhookOf = (
+  deliveryId: string,
+  eventId: string | undefined,
+  topic: string | undefined,
+  body: Bytes,
+  signedAtSeconds: number,
+  secretIndex: number
+): Webhook => {
+  const webhook = {} as { -readonly [K in keyof Webhook]: Webhook[K] }
+  webhook.deliveryId = deliveryId
+  webhook.eventId = eventId
+  webhook.topic = topic
+  webhook.body = body
+  webhook.signedAtSeconds = signedAtSeconds
+  webhook.secretIndex = secretIndex
+  return webhook
+}
+
+/**
+ * Verifies a signature: form and time first, then the MAC of each key. All keys are tried, whichever matches. A Promise
+ * only where there is no `node:crypto`.
+ */
+export const verify = (
+  keys: ReadonlyArray<Key>,
+  headers: SignedHeaders,
+  rawBody: Body,
+  nowMillis: number,
+  toleranceMillis: number
+): Verdict | Promise<Verdict> => {
+  const body = bytesOf(rawBody)
+  if (body === undefined) return malformed(bodyFault)
+  const timestamp = inspect(headers, nowMillis, toleranceMillis)
+  if (typeof timestamp !== "number") return timestamp
+  const { eventId, topic } = headers
+  // It has been looked at.
+  const deliveryId = headers.deliveryId!
   const head = `${timestamp}.${deliveryId}.`
   const settle = (secretIndex: number): Verdict =>
     secretIndex < 0
@@ -275,7 +322,7 @@ export const verify = (
         reason: "mismatch",
         fields: { reason: `use the endpoint's secret, whsec_ included, and ${rawBodyAdvice}` }
       }
-      : { ok: true, webhook: { deliveryId, eventId, topic, body, signedAtSeconds: timestamp, secretIndex } }
+      : { ok: true, webhook: webhookOf(deliveryId, eventId, topic, body, timestamp, secretIndex) }
   const pending: Array<Promise<boolean>> = []
   let secretIndex = -1
   // From the last, so that the first one that matches counts.
@@ -304,7 +351,7 @@ export const sign = (
   const render = (mac: Uint8Array): string =>
     `t=${timestampSeconds},v1=${Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join("")}`
   const head = `${timestampSeconds}.${deliveryId}.`
-  if ("mac" in key) return render(Uint8Array.from(key.mac(head, bytes), (character) => character.charCodeAt(0)))
+  if ("mac" in key) return render(key.mac(head, bytes))
   const message = concat(head, bytes)
   return key.key()
     .then((key) => crypto.subtle.sign("HMAC", key, message))
@@ -335,6 +382,7 @@ export const header = (headers: HeaderBag, name: string): string | undefined => 
  * gives `%XX` for a byte, and for what is above Latin-1, and so decoded already, something that does not decode.
  */
 const fromLatin1 = (text: string): string => {
+  if (!/[\x80-\xff]/.test(text)) return text
   try {
     return decodeURIComponent(escape(text))
   } catch {

@@ -21,7 +21,7 @@ const utf8 = (text: string): Bytes => encoder.encode(text)
 
 /**
  * JSON with the blanks that Hookrail's database writes: one after each colon and comma, none elsewhere (protocol section
- * 4.2). `undefined` for what is no JSON.
+ * 4.2). `undefined` for what is no JSON. One pass, by index: a function called for each match takes ten times as long.
  */
 export const withBlanks = (text: string): string | undefined => {
   try {
@@ -29,11 +29,25 @@ export const withBlanks = (text: string): string | undefined => {
   } catch {
     return undefined
   }
-  return text.replace(
-    /("(?:[^"\\]|\\.)*")|\s+|([:,])/g,
-    (_, string: string | undefined, mark: string | undefined) => string ?? (mark === undefined ? "" : `${mark} `)
-  )
+  let written = ""
+  let start = 0
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === quote) {
+      // To the end of the string.
+      while (text.charCodeAt(++index) !== quote) if (text.charCodeAt(index) === backslash) index++
+    } else if (code === colon || code === comma) {
+      written += `${text.slice(start, index + 1)} `
+      start = index + 1
+    } else if (code <= blank) {
+      written += text.slice(start, index)
+      start = index + 1
+    }
+  }
+  return written + text.slice(start)
 }
+
+const [blank, quote, comma, colon, backslash] = [0x20, 0x22, 0x2c, 0x3a, 0x5c]
 
 /** An escape that Hookrail's database would have written as the character itself (protocol section 4.2). */
 const foreignEscape = /(?<!\\)(?:\\\\)*\\(?:\/|u(?!00[01]))/
@@ -61,10 +75,9 @@ const fromLatin1 = (text: string): Bytes | undefined => {
 }
 
 /** What a body may have been before something changed it. */
-const originals = function*(text: string): Generator<readonly [Mistake, Bytes]> {
+const originals = function*(text: string, rendered: string | undefined): Generator<readonly [Mistake, Bytes]> {
   const trimmed = text.replace(/^\ufeff/, "").trim()
   if (trimmed !== text) yield ["body-trimmed", utf8(trimmed)]
-  const rendered = withBlanks(text)
   if (rendered !== undefined && rendered !== text) yield ["body-parsed", utf8(rendered)]
   const decoded = fromAnyBase64(text)
   if (decoded !== undefined) yield ["body-base64", decoded]
@@ -82,14 +95,15 @@ const variants = function*(secret: string): Generator<readonly [Mistake, Bytes]>
   if (decoded !== undefined && decoded.length > 0) yield ["secret-decoded", decoded]
 }
 
-/** The largest body that is looked at, in bytes. */
-const largest = 1024 * 1024
+/** The largest body that is looked at, in bytes: a forged one is not to cost more than a few milliseconds. */
+export const largest = 64 * 1024
 
 /** The mistake that explains a mismatch, if there is one. All candidates are tried, whichever matches. */
 export const findMistake = async (mismatch: Mismatch): Promise<Mistake | undefined> => {
   const { deliveryId, mac, secrets, timestamp } = mismatch
+  // A character takes at least a byte: a text that is too long need not be encoded first.
+  if (mismatch.body.length > largest) return undefined
   const body = typeof mismatch.body === "string" ? utf8(mismatch.body) : mismatch.body
-  // Beyond what Hookrail takes in the first place, nobody's time is spent on it.
   if (body.length > largest) return undefined
   if (body.length === 0) return "body-empty"
   if (body[0] === 0x1f && body[1] === 0x8b) return "body-compressed"
@@ -108,13 +122,13 @@ export const findMistake = async (mismatch: Mismatch): Promise<Mistake | undefin
   }
 
   const found: Array<Mistake> = []
-  const bodies = Array.from(originals(text))
+  const rendered = withBlanks(text)
+  const bodies = Array.from(originals(text, rendered))
   for (const secret of secrets) {
     for (const [mistake, original] of bodies) if (await matches(utf8(secret), original)) found.push(mistake)
     for (const [mistake, variant] of variants(secret)) if (await matches(variant, body)) found.push(mistake)
   }
   if (found[0] !== undefined) return found[0]
-  const rendered = withBlanks(text)
   if (rendered === undefined) return undefined
   // JSON without those blanks, or with escapes that Hookrail does not write, has not come from it as it is; what a parser
   // lost on the way cannot be tried.

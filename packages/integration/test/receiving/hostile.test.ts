@@ -26,7 +26,11 @@ const withBody = (change: (body: string) => string): Outgoing => {
 const minutes = (count: number) => new Date(Date.now() + count * 60_000)
 
 const cases: ReadonlyArray<readonly [name: string, webhook: () => Outgoing, status: number]> = [
-  ["signed with another secret", () => sign({ payload: { order_id: canary }, secret: "whsec_another" }), 503],
+  [
+    "signed with another secret",
+    () => sign({ payload: { order_id: canary }, secret: "whsec_another_0123456789" }),
+    503
+  ],
   ["with another body", () => withBody((body) => body.replace("canary", "forged")), 503],
   ["with a truncated body", () => withBody((body) => body.slice(0, -1)), 503],
   ["with an empty body", () => withBody(() => ""), 503],
@@ -65,7 +69,7 @@ describe.each(ways)("what is refused through $way", ({ serve }) => {
   it("does not keep a genuine one with the same delivery id out", async () => {
     await using receiver = await startReceiver(serve)
     const webhook = genuine()
-    const forged = sign({ deliveryId: webhook.deliveryId, secret: "whsec_another" })
+    const forged = sign({ deliveryId: webhook.deliveryId, secret: "whsec_another_0123456789" })
     const statuses = [
       (await post(receiver.url, forged)).status,
       (await post(receiver.url, webhook)).status,

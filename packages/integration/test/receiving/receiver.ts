@@ -45,7 +45,8 @@ const clockOf = (now: () => number): Clock.Clock => {
 }
 
 export const startReceiver = async (serve: Serve, options: ReceiverOptions = {}): Promise<Receiver> => {
-  const { handle = () => Effect.void, now = Date.now, secrets = Effect.succeed(Redacted.make(secret)) } = options
+  const { handle = () => Effect.void, now = Date.now, secrets = Effect.succeed(Redacted.make(secret)), ...settings } =
+    options
   const events: Array<OrderEvent> = []
   const lines: Array<string> = []
   const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
@@ -58,7 +59,7 @@ export const startReceiver = async (serve: Serve, options: ReceiverOptions = {})
       return handle(event)
     }))
   const runtime = ManagedRuntime.make(
-    Webhooks.layer([handler], options).pipe(
+    Webhooks.layer([handler], settings).pipe(
       Layer.provide([SignatureVerifier.layer({ secrets }), DeliveryLog.layerMemory()]),
       Layer.provideMerge(Layer.mergeAll(
         Logger.replace(Logger.defaultLogger, logger),

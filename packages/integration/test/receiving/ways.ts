@@ -55,9 +55,8 @@ const fastifyPlugin: Serve = async (runtime) => {
   const app = fastify({ forceCloseConnections: true })
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body))
-    // Above the limit of the webhooks, so that it is that one which decides.
-    scope.post(path, { bodyLimit: 8 * 1024 * 1024 }, NodeWebhooks.listener(runtime))
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null))
+    scope.post(path, NodeWebhooks.listener(runtime))
   })
   app.post<{ Body: { readonly n: number } }>("/json", async (request) => ({ n: request.body.n + 1 }))
   const address = await app.listen({ port: 0, host: "127.0.0.1" })

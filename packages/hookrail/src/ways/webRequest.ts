@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
-import { concat } from "../wire/bytes.js"
-import type { UnreadableBody, WebhookAnswer, WebhookRequest } from "./model.js"
+import type { UnreadableBody, WebhookAnswer, WebhookRequest } from "../receive/model.js"
+import { Collector } from "./body.js"
 import type { Handle } from "./runtime.js"
 
 const advice = "give the handler the Request itself, and read its body nowhere else (Hono: c.req.raw)"
@@ -12,16 +12,13 @@ const read = (request: Request, limit: number): Effect.Effect<Uint8Array, Unread
   if (Number(request.headers.get("content-length")) > limit) return Effect.fail({ reason: "too-large" })
   const reader = request.body.getReader()
   const readAll = async (): Promise<Uint8Array | undefined> => {
-    const chunks: Array<Uint8Array> = []
-    let size = 0
+    const collector = new Collector()
     for (;;) {
       const { done, value } = await reader.read()
-      if (done) break
-      size += value.length
-      if (size > limit) return undefined
-      chunks.push(value)
+      if (done) return collector.joined()
+      collector.add(value)
+      if (collector.size > limit) return undefined
     }
-    return concat(chunks, size)
   }
   return Effect.flatMap(
     Effect.onExit(

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
+import type { LambdaEvent, LambdaResult, UnreadableBody, WebhookRequest } from "../receive/model.js"
 import { fromBase64 } from "../wire/bytes.js"
-import type { LambdaEvent, LambdaResult, UnreadableBody, WebhookRequest } from "./model.js"
 import type { Handle } from "./runtime.js"
 
 const advice = "pass the event of the Lambda on as it is, its isBase64Encoded too"

@@ -2,8 +2,8 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { concat } from "../wire/bytes.js"
-import type { Service, UnreadableBody, WebhookRequest } from "./model.js"
+import type { Service, UnreadableBody, WebhookRequest } from "../receive/model.js"
+import { Collector } from "./body.js"
 
 const advice = "read the body nowhere else, and mount the app before what does"
 
@@ -20,13 +20,13 @@ const read = (
   Effect.suspend(() => {
     const promised = Number(request.headers["content-length"])
     if (promised > limit) return Effect.fail<UnreadableBody>({ reason: "too-large" })
-    const chunks: Array<Uint8Array> = []
+    const collector = new Collector()
     let size = 0
     return request.stream.pipe(
       Stream.runForEachWhile((chunk) =>
         Effect.sync(() => {
           size += chunk.length
-          if (size <= limit) chunks.push(chunk)
+          if (size <= limit) collector.add(chunk)
           return size <= limit * drained
         })
       ),
@@ -37,7 +37,7 @@ const read = (
             ? Effect.fail<UnreadableBody>({ reason: "too-large" })
             : size === 0 && promised > 0
             ? Effect.fail<UnreadableBody>({ reason: "consumed" })
-            : Effect.succeed(concat(chunks, size))
+            : Effect.succeed(collector.joined())
       })
     )
   })

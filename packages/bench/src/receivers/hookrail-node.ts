@@ -1,0 +1,4 @@
+import { Layer } from "effect"
+import { receiveWithEffect } from "../receiveWithEffect.js"
+
+await receiveWithEffect(Layer.empty)

@@ -1,0 +1,214 @@
+/**
+ * Deliveries that are claimed or handled, in memory. Every operation takes the same time, however many there are: a hash
+ * table in flat arrays, in which the places of what is forgotten are taken again. A `Map` in which entries come and go is
+ * rebuilt again and again as a whole, which stops the process for milliseconds.
+ */
+
+/** The ends of the two lists. No entry has these numbers, and 0 in the table is an empty slot. */
+const running = 0
+const handled = 1
+
+/** Claims whose lease ended so long ago are abandoned, in milliseconds. */
+const abandonedAfter = 60_000
+
+/** How many entries one operation forgets at most: more than it adds, so that none remain in the long run. */
+const forgetAtOnce = 4
+
+/** What a claim was answered with, in place of a token. */
+export const isDone = 0
+export const isRunning = -1
+
+export class Claims {
+  /** Numbers of entries, by their hash. */
+  private table = new Int32Array(64)
+  // One element for each entry.
+  private keys: Array<string> = ["", ""]
+  private hashes = new Int32Array(32)
+  /** Of a claim, when its lease ends; of what is done, when it was done. */
+  private times = new Float64Array(32)
+  /** Of a claim, its token; 0 of what is done. */
+  private tokens = new Float64Array(32)
+  /** Each entry is in one of two rings: the claims, and what is done, in this order. */
+  private next = new Int32Array(32)
+  private previous = new Int32Array(32)
+  private free: Array<number> = []
+  private doneCount = 0
+  private entryCount = 0
+  private lastToken = 0
+
+  /**
+   * @param capacity How many handled ones are remembered.
+   * @param ttl How long, in milliseconds.
+   * @param seed Makes the hash this table's own.
+   */
+  constructor(private readonly capacity: number, private readonly ttl: number, private readonly seed: number) {
+    this.next[handled] = handled
+    this.previous[handled] = handled
+  }
+
+  /** How many there are, claimed and handled. */
+  get size(): number {
+    return this.entryCount
+  }
+
+  /** A token of the claim, above 0; `isDone` or `isRunning` if there is nothing to be claimed. */
+  claim(key: string, now: number, lease: number): number {
+    this.forget(now)
+    this.sweep(now)
+    const hash = this.hashOf(key)
+    const slot = this.slotOf(key, hash)
+    let entry = this.table[slot]!
+    if (entry === 0) entry = this.insert(key, hash, slot)
+    else if (this.tokens[entry] === 0) {
+      if (this.times[entry]! + this.ttl > now) return isDone
+      this.unlink(entry)
+      this.doneCount--
+    } else {
+      if (this.times[entry]! > now) return isRunning
+      this.unlink(entry)
+    }
+    this.link(entry, running)
+    this.times[entry] = now + lease
+    return this.tokens[entry] = ++this.lastToken
+  }
+
+  /** Whether the token holds the claim. If so, it holds it for another lease. */
+  renew(key: string, token: number, now: number, lease: number): boolean {
+    const entry = this.held(key, token)
+    if (entry === 0) return false
+    this.times[entry] = now + lease
+    return true
+  }
+
+  done(key: string, token: number, now: number): void {
+    const entry = this.held(key, token)
+    if (entry === 0) return
+    this.unlink(entry)
+    this.link(entry, handled)
+    this.times[entry] = now
+    this.tokens[entry] = 0
+    this.doneCount++
+    this.forget(now)
+  }
+
+  release(key: string, token: number): void {
+    const entry = this.held(key, token)
+    if (entry !== 0) this.remove(entry)
+  }
+
+  /** The entry of a claim; 0 if the token does not hold it. */
+  private held(key: string, token: number): number {
+    const entry = this.table[this.slotOf(key, this.hashOf(key))]!
+    return entry !== 0 && token > 0 && this.tokens[entry] === token ? entry : 0
+  }
+
+  /** Forgets the oldest of what is done: all beyond the capacity, and a few whose time is over. */
+  private forget(now: number): void {
+    for (let count = 0; count < forgetAtOnce && this.doneCount > 0; count++) {
+      const oldest = this.next[handled]!
+      if (this.doneCount <= this.capacity && this.times[oldest]! + this.ttl > now) return
+      this.doneCount--
+      this.remove(oldest)
+    }
+  }
+
+  /** Looks at one claim, another one each time, and forgets it if it is abandoned. */
+  private sweep(now: number): void {
+    const oldest = this.next[running]!
+    if (oldest === running) return
+    if (this.times[oldest]! + abandonedAfter <= now) return this.remove(oldest)
+    this.unlink(oldest)
+    this.link(oldest, running)
+  }
+
+  private hashOf(key: string): number {
+    let hash = this.seed
+    for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
+    // The low bits choose the slot: let the high ones take part.
+    return hash ^ (hash >>> 15)
+  }
+
+  /** Where a key is, or would be. */
+  private slotOf(key: string, hash: number): number {
+    const { hashes, keys, table } = this
+    const mask = table.length - 1
+    let slot = hash & mask
+    for (let entry; (entry = table[slot]!) !== 0; slot = (slot + 1) & mask) {
+      if (hashes[entry] === hash && keys[entry] === key) return slot
+    }
+    return slot
+  }
+
+  private insert(key: string, hash: number, slot: number): number {
+    const entry = this.free.pop() ?? this.keys.length
+    if (entry === this.hashes.length) {
+      this.grow()
+      slot = this.slotOf(key, hash)
+    }
+    this.keys[entry] = key
+    this.hashes[entry] = hash
+    this.table[slot] = entry
+    this.entryCount++
+    return entry
+  }
+
+  private remove(entry: number): void {
+    this.unlink(entry)
+    const { hashes, keys, table } = this
+    const mask = table.length - 1
+    let hole = this.slotOf(keys[entry]!, hashes[entry]!)
+    // Whoever stands behind only because this one was in the way moves up.
+    for (let slot = (hole + 1) & mask, behind; (behind = table[slot]!) !== 0; slot = (slot + 1) & mask) {
+      const home = hashes[behind]! & mask
+      if (((slot - home) & mask) >= ((slot - hole) & mask)) {
+        table[hole] = behind
+        hole = slot
+      }
+    }
+    table[hole] = 0
+    keys[entry] = ""
+    this.tokens[entry] = 0
+    this.free.push(entry)
+    this.entryCount--
+  }
+
+  private link(entry: number, ring: number): void {
+    const last = this.previous[ring]!
+    this.next[last] = entry
+    this.previous[entry] = last
+    this.next[entry] = ring
+    this.previous[ring] = entry
+  }
+
+  private unlink(entry: number): void {
+    const previous = this.previous[entry]!
+    const next = this.next[entry]!
+    this.next[previous] = next
+    this.previous[next] = previous
+  }
+
+  /** Twice the room. The table stays at most half full. */
+  private grow(): void {
+    const size = this.hashes.length * 2
+    this.hashes = copied(this.hashes, new Int32Array(size))
+    this.times = copied(this.times, new Float64Array(size))
+    this.tokens = copied(this.tokens, new Float64Array(size))
+    this.next = copied(this.next, new Int32Array(size))
+    this.previous = copied(this.previous, new Int32Array(size))
+    const old = this.table
+    const table = new Int32Array(size * 2)
+    const mask = table.length - 1
+    for (const entry of old) {
+      if (entry === 0) continue
+      let slot = this.hashes[entry]! & mask
+      while (table[slot] !== 0) slot = (slot + 1) & mask
+      table[slot] = entry
+    }
+    this.table = table
+  }
+}
+
+const copied = <A extends Int32Array | Float64Array>(from: A, to: A): A => {
+  to.set(from)
+  return to
+}

@@ -1,0 +1,196 @@
+/**
+ * A claimed delivery: its handler runs, and whatever becomes of it, the claim is settled in the end. It may live longer
+ * than the answer to its request, and its claim lives as long.
+ */
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as LogLevel from "effect/LogLevel"
+import type * as DeliveryLog from "../DeliveryLog.js"
+import { nothing } from "../fiber/callback.js"
+import { defect, type Ground } from "../fiber/ground.js"
+import { toMillis } from "../options/duration.js"
+import * as answers from "./answers.js"
+import { controlOf, type Rejected, type RetryLater } from "./control.js"
+import type { Handler, WebhookAnswer, WebhookEvent } from "./model.js"
+import { type Ids, note, textOf } from "./note.js"
+
+/** What all deliveries share. */
+export interface Shop {
+  readonly log: DeliveryLog.Service
+  /** How long a claim holds, and how long the log has for anything that nobody waits for. */
+  readonly lease: Duration.Duration
+  readonly leaseMillis: number
+  readonly onWorkBegun: () => void
+  readonly onWorkEnded: () => void
+}
+
+/** Who began the work. */
+export interface Owner {
+  /** The handler has ended, so that this is the answer, come what may. */
+  readonly onHandled: (answer: WebhookAnswer) => void
+  /** The claim is settled, too. */
+  readonly onSettled: (answer: WebhookAnswer) => void
+}
+
+export const idsOf = ({ deliveryId, eventId, topic }: WebhookEvent): Ids => ({
+  "hookrail.topic": topic,
+  "hookrail.event_id": eventId,
+  "hookrail.delivery_id": deliveryId
+})
+
+/** The longest `Retry-After`: a year. */
+const longestRetryAfter = 31_536_000
+
+export class Work {
+  private handling = nothing
+  private renewal = nothing
+  private bound = nothing
+  private isHandled = false
+  private isSettled = false
+
+  constructor(
+    private readonly shop: Shop,
+    private readonly ground: Ground,
+    private readonly event: WebhookEvent,
+    private readonly key: string,
+    private readonly token: string,
+    private readonly owner: Owner
+  ) {}
+
+  begin(handler: Handler<unknown>): void {
+    this.shop.onWorkBegun()
+    const { event, ground } = this
+    const resume = (exit: Exit.Exit<unknown, unknown>): void => this.onExit(exit)
+    try {
+      const done = Effect.suspend(() => this.noted("done"))
+      const effect = handler.handle(event as WebhookEvent<never>, done) as Effect.Effect<unknown, unknown>
+      this.handling = ground.beginAnnotated(effect, () => idsOf(event), resume)
+    } catch (thrown) {
+      this.onExit(defect(thrown))
+    }
+  }
+
+  /** Ends the handler, if that can be done. It has ended when the owner hears of it. */
+  interrupt(): void {
+    if (!this.isHandled) this.handling.abort()
+  }
+
+  /** The answer has been given, but the handler has not ended: from now on its claim is renewed. */
+  outlive(): void {
+    if (this.isHandled) return
+    this.renewal = this.ground.after(this.shop.leaseMillis / 3, renew, this as Work)
+  }
+
+  /** @internal */
+  renew(): void {
+    if (this.isHandled) return
+    // Before it is known what comes of it: a log that hangs is asked again.
+    this.outlive()
+    const { ground, key, shop, token } = this
+    ground.begin(safely(() => shop.log.renew(key, token, shop.lease)), (exit) => {
+      if (this.isHandled) return
+      if (Exit.isFailure(exit)) {
+        if (!Cause.isInterruptedOnly(exit.cause)) {
+          this.note(LogLevel.Error, "the claim of a webhook could not be renewed", exit.cause)
+        }
+      } else if (!exit.value) {
+        this.renewal.abort()
+        this.note(LogLevel.Error, "webhook handler interrupted: its claim was over, and another process has taken it")
+        this.interrupt()
+      }
+    })
+  }
+
+  private onExit(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.isHandled) return
+    this.isHandled = true
+    this.handling = nothing
+    this.renewal.abort()
+    const control = controlOf(exit)
+    const isDone = Exit.isSuccess(exit) && control === undefined
+    const answer = isDone ? answers.handled : control === undefined ? this.failed(exit) : this.controlled(control)
+    this.owner.onHandled(answer)
+    const operation = isDone ? "done" : "release"
+    const { ground, key, shop, token } = this
+    ground.begin(safely(() => shop.log[operation](key, token)), (exit) => {
+      if (Exit.isFailure(exit)) this.onUnwritten(operation, exit.cause)
+      this.settle(answer)
+    })
+    // Not for the common one that is settled already.
+    if (!this.isSettled) this.bound = ground.after(shop.leaseMillis, giveUp, [this as Work, operation, answer] as const)
+  }
+
+  private settle(answer: WebhookAnswer): void {
+    if (this.isSettled) return
+    this.isSettled = true
+    this.bound.abort()
+    this.owner.onSettled(answer)
+    this.shop.onWorkEnded()
+  }
+
+  /** @internal */
+  giveUp(operation: "done" | "release", answer: WebhookAnswer): void {
+    if (this.isSettled) return
+    this.onUnwritten(operation, Cause.fail(`no answer within ${this.shop.leaseMillis} ms`))
+    this.settle(answer)
+  }
+
+  private onUnwritten(operation: "done" | "release", cause: Cause.Cause<unknown>): void {
+    this.note(
+      LogLevel.Error,
+      operation === "done"
+        ? "the delivery log could not be written: a webhook that was handled may be handled again"
+        : "the delivery log could not be written: a webhook that failed waits until its claim is over",
+      cause
+    )
+  }
+
+  /** For adapters that mark a delivery before its handler has ended. */
+  private noted(operation: "done"): Effect.Effect<void> {
+    return Effect.catchAllCause(
+      this.shop.log[operation](this.key, this.token),
+      (cause) => Effect.sync(() => this.onUnwritten(operation, cause))
+    )
+  }
+
+  private controlled(control: RetryLater | Rejected): WebhookAnswer {
+    if (control._tag === "Rejected") {
+      this.note(LogLevel.Warning, `webhook rejected: ${textOf(control.reason)}`)
+      return answers.reject("rejected")
+    }
+    const after = control.after === undefined ? undefined : toMillis(control.after)
+    const text = control.reason === undefined ? "" : `: ${textOf(control.reason)}`
+    this.note(LogLevel.Info, `webhook to be retried${text}`)
+    return answers.retry(
+      "retry",
+      after === undefined ? undefined : Math.min(Math.ceil(after / 1000), longestRetryAfter)
+    )
+  }
+
+  private failed(exit: Exit.Exit<unknown, unknown>): WebhookAnswer {
+    if (!Exit.isFailure(exit)) return answers.failed
+    if (Cause.isInterruptedOnly(exit.cause)) return answers.retry("interrupted")
+    this.note(LogLevel.Error, "webhook handler failed", exit.cause)
+    return answers.failed
+  }
+
+  private note(level: LogLevel.LogLevel, message: string, cause?: Cause.Cause<unknown>): void {
+    note(this.ground, level, message, idsOf(this.event), cause)
+  }
+}
+
+const renew = (work: Work): void => work.renew()
+
+const giveUp = ([work, operation, answer]: readonly [Work, "done" | "release", WebhookAnswer]): void =>
+  work.giveUp(operation, answer)
+
+/** A store that throws where it should give an effect. */
+const safely = <A, E>(make: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  try {
+    return make()
+  } catch (thrown) {
+    return defect(thrown)
+  }
+}
