@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
 import { soak, type SoakOptions } from "../src/soak/soak.js"
 
@@ -18,6 +18,10 @@ describe("a brief soak run", () => {
       assertTrue(counted("succeeded") && counted("interrupted") && counted("HookrailClosedError"))
       assertTrue(report.summary.retries > 0 && report.summary.sentAgain > 0)
       assertTrue(report.steps > 0 && report.replaced > 0)
+      const { answers, deliveries, leftOpen, slowAnswers } = report.receiving!
+      assertTrue(deliveries > 0 && (answers.get("200") ?? 0) >= deliveries)
+      assertTrue((slowAnswers.get("half: 408") ?? 0) > 0 && (slowAnswers.get("drip: 408") ?? 0) > 0)
+      strictEqual(leftOpen, 0)
     }), 60_000)
 
   it.live("finds out a server that forgets its idempotency keys", () =>

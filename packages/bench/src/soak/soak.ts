@@ -1,6 +1,6 @@
 /** The run: fibers send through the faulty proxy to the emulator, and every send is accounted for. */
 import { type EmulatorOptions, startEmulator } from "@hookrail/emulator"
-import { Effect, Option, Schedule } from "effect"
+import { Effect, Fiber, Option, Schedule } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Account, type Summary } from "./account.js"
 import { budgetFault } from "./budget.js"
@@ -8,6 +8,7 @@ import { plan } from "./events.js"
 import { seededFaults } from "./faults.js"
 import { growth, sampling, toleranceBytes } from "./heap.js"
 import { type Proxy, startProxy } from "./proxy.js"
+import { receiving, type ReceivingReport } from "./receiving.js"
 import { effectSender, maxElapsedMs, maxRetries, promiseSender, type Sender } from "./senders.js"
 import { steppingClock } from "./steps.js"
 
@@ -39,6 +40,8 @@ export interface Report {
   readonly steps: number
   /** How many clients of the facade were closed and replaced. */
   readonly replaced: number
+  /** Missing if the run hangs. */
+  readonly receiving: ReceivingReport | undefined
   /** Delay of the event loop: on a starved machine the clients see more timeouts than the proxy injects. */
   readonly lateness: { readonly p99Ms: number; readonly maxMs: number }
   /** CPU time per elapsed time. */
@@ -136,6 +139,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
     let slowestMs = 0
     let steps = 0
     let replaced = 0
+    let receivingReport: ReceivingReport | undefined
     let elapsedMs = Number.NaN
     let processorShare = Number.NaN
     const eventLoop = monitorEventLoopDelay()
@@ -195,6 +199,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
         fiber,
         { concurrency: "unbounded", discard: true }
       )
+      const received = yield* Effect.fork(receiving({ seconds, seed, timeoutMs }))
       yield* Effect.raceFirst(all, sampling(heapSamples, seconds * 1000 / 30))
       elapsedMs = performance.now() - start
       steps = clockSteps()
@@ -202,6 +207,7 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       const { system, user } = process.cpuUsage(before)
       processorShare = (system + user) / 1000 / elapsedMs
       eventLoop.disable()
+      receivingReport = yield* Fiber.join(received)
     })
 
     yield* Effect.scoped(sending).pipe(
@@ -209,7 +215,8 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       Effect.disconnect,
       Effect.timeoutOption(seconds * 1000 + 3 * settleMs),
       Effect.tap(Option.match({
-        onNone: () => Effect.sync(() => violations.push("the sends hang, or the closing of their clients does")),
+        onNone: () =>
+          Effect.sync(() => violations.push("the sends hang, or the closing of their clients, or the receiver")),
         onSome: () => Effect.void
       }))
     )
@@ -238,12 +245,13 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       slowestMs,
       steps,
       replaced,
+      receiving: receivingReport,
       lateness: { p99Ms: eventLoop.percentile(99) / 1e6, maxMs: eventLoop.max / 1e6 },
       processorShare,
       heapSamples,
       heapGrowth,
       heapJudged,
-      violations: [...summary.violations, ...violations]
+      violations: [...summary.violations, ...violations, ...receivingReport?.violations ?? []]
     }
   })).pipe(Effect.orDie)
 
