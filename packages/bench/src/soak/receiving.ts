@@ -138,7 +138,7 @@ class Receiving {
       const isSlow = draw() < 0.15
       const copies = draw() < 0.2 ? 2 : 1
       const posts = await Promise.all(Array.from({ length: copies }, () => this.post(n, isSlow)))
-      if (posts.includes("200")) {
+      if (posts.some((answer) => answer.startsWith("2"))) {
         // Repeated although it was accepted: the answer may have been lost.
         if (draw() < 0.1) await this.post(n, false)
         return
