@@ -107,7 +107,7 @@ describe("a send that failed", () => {
       const before = opened()
       before.stored(1, event)
       before.ended(1, failed({ _tag: "ConflictError", outcome, idempotencyKey: "k1" }))
-      deepStrictEqual(violations(before), [`send 1: ConflictError, ${outcome}, but stored as e1`])
+      deepStrictEqual(violations(before), [`send 1: reported as ${outcome}, but stored as e1`])
 
       const after = opened()
       after.ended(1, failed({ _tag: "ConflictError", outcome, idempotencyKey: "k1" }))
@@ -128,15 +128,97 @@ describe("a send that failed", () => {
   })
 })
 
-describe("any send", () => {
-  it("is sent again under its own key when it was interrupted", () => {
-    const account = opened()
-    strictEqual(account.ended(1, { _tag: "Interrupted" }), "k1")
+describe("a send that was interrupted", () => {
+  const interrupted = (outcome: string): Result => ({ _tag: "Interrupted", told: { outcome, idempotencyKey: "k1" } })
+
+  it("is sent again where the outcome is unknown, under the key that was told", () => {
+    const account = opened({ key: undefined })
+    strictEqual(account.ended(1, interrupted("unknown")), "k1")
     account.stored(1, event)
     account.sentAgain(1, accepted)
-    deepStrictEqual(violations(account), [])
+    const { results, violations } = account.close()
+    deepStrictEqual([...results], [["interrupted, unknown", 1]])
+    deepStrictEqual(violations, [])
   })
 
+  it("has to tell its key", () => {
+    const account = opened({ key: undefined })
+    strictEqual(account.ended(1, { _tag: "Interrupted", told: { outcome: "unknown" } }), undefined)
+    deepStrictEqual(violations(account), ["send 1: reports key undefined instead of undefined"])
+  })
+
+  it("may have made no request where it was not sent, neither before its end nor after", () => {
+    for (const result of [interrupted("not-sent"), { _tag: "Interrupted", told: undefined } as const]) {
+      const account = opened()
+      account.attempted(1, "k1")
+      strictEqual(account.ended(1, result), undefined)
+      account.attempted(1, "k1")
+      account.stored(1, event)
+      deepStrictEqual(violations(account), [
+        "send 1: reported as not-sent after 1 requests",
+        "send 1: a request came after the send was reported as not sent",
+        "send 1: event e1 was stored after the send was settled"
+      ])
+    }
+  })
+
+  it("tells nothing where it had not begun", () => {
+    const account = opened({ key: undefined })
+    strictEqual(account.ended(1, { _tag: "Interrupted", told: undefined }), undefined)
+    deepStrictEqual(violations(account), [])
+  })
+})
+
+describe("a send of a client that was closed", () => {
+  const closed = (outcome: string): Result => failed({ _tag: "HookrailClosedError", outcome, idempotencyKey: "k1" })
+
+  it("is sent again under its key, whatever its outcome", () => {
+    for (const outcome of ["not-sent", "refused", "unknown"]) {
+      const account = opened({ key: undefined })
+      strictEqual(account.ended(1, closed(outcome)), "k1")
+      account.stored(1, event)
+      account.sentAgain(1, accepted)
+      deepStrictEqual(violations(account), [])
+    }
+  })
+
+  it("may have made no request where it was not sent", () => {
+    const account = opened()
+    account.attempted(1, "k1")
+    account.stored(1, event)
+    account.ended(1, closed("not-sent"))
+    account.sentAgain(1, accepted)
+    deepStrictEqual(violations(account), [
+      "send 1: reported as not-sent, but stored as e1",
+      "send 1: reported as not-sent after 1 requests"
+    ])
+  })
+
+  it("is sent again under the same key", () => {
+    const account = opened()
+    account.ended(1, closed("unknown"))
+    account.stored(1, event)
+    account.sentAgain(1, { ...accepted, idempotencyKey: "k2" })
+    deepStrictEqual(violations(account), ["send 1: reports key k2 instead of k1"])
+  })
+})
+
+describe("a send that was held back for its ordering key", () => {
+  it("is sent again if it has a key, and has none of its own otherwise", () => {
+    for (const key of ["k1", undefined]) {
+      const account = opened({ key })
+      const held = failed({ _tag: "OrderingKeyHeldError", outcome: "not-sent", idempotencyKey: key })
+      strictEqual(account.ended(1, held), key)
+      if (key !== undefined) {
+        account.stored(1, event)
+        account.sentAgain(1, accepted)
+      }
+      deepStrictEqual(violations(account), [])
+    }
+  })
+})
+
+describe("any send", () => {
   it("has one key in all attempts, and not more attempts than allowed", () => {
     const account = opened()
     for (const key of ["k1", "k2", "k1"]) account.attempted(1, key)

@@ -1,8 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Effect, Exit, Fiber, Layer, Schema, TestClock } from "effect"
+import { Effect, Exit, Fiber, FiberId, Layer, Schema, TestClock } from "effect"
 import { HookrailClient, type HookrailError, IdempotencyKeys, SendGate, Topic, Transport } from "../src/index.js"
-import { type Answer, layer, problem, refusedConnection, responseOf } from "./utils/memoryTransport.js"
+import { accepted, type Answer, layer, problem, refusedConnection, responseOf } from "./utils/memoryTransport.js"
 
 /** A transport that gives these answers, and then none any more. */
 const silentAfter = (...answers: ReadonlyArray<Answer>) => {
@@ -96,6 +96,26 @@ describe("an interrupted send tells what is known", () => {
       const noBytes = yield* interrupted(silentAfter(), { idempotencyKey: "k" }, (_, __, options) =>
         HookrailClient.sendEvent(Slow, "x", options))
       deepStrictEqual(noBytes, { topic: "slow", idempotencyKey: "k", outcome: "not-sent" })
+    }))
+
+  it.effect("that is interrupted as its answer arrives", () =>
+    Effect.gen(function*() {
+      let answered = () => {}
+      const transport = Transport.fromCallbacks((_, listener) => {
+        answered = () => listener.resume(Effect.succeed(responseOf(accepted)))
+        return { abort: () => {} }
+      })
+      const told: Array<HookrailError.SendContext> = []
+      const onInterrupt = (send: HookrailError.SendContext) => Effect.sync(() => void told.push(send))
+      const fiber = yield* Effect.fork(
+        Effect.provide(HookrailClient.sendEvent("t", {}, { onInterrupt }), layer(transport))
+      )
+      yield* TestClock.adjust(0)
+      // The fiber finds both at once, and does not go on with the answer.
+      answered()
+      fiber.unsafeInterruptAsFork(FiberId.none)
+      strictEqual(Exit.isInterrupted(yield* Fiber.await(fiber)), true)
+      deepStrictEqual(told.map(({ outcome }) => outcome), ["unknown"])
     }))
 
   it.effect("and nothing when it is not interrupted", () =>

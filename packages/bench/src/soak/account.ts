@@ -11,13 +11,15 @@ import { isDeepStrictEqual } from "node:util"
 export type Result =
   | { readonly _tag: "Succeeded"; readonly eventId: string; readonly idempotencyKey: string }
   | { readonly _tag: "Failed"; readonly error: Failure }
-  | { readonly _tag: "Interrupted" }
+  /** By its caller, with what the client told about it. A send that had not begun tells nothing. */
+  | { readonly _tag: "Interrupted"; readonly told: Failure | undefined }
 
 /** The fields of an error that are checked. All optional, since anything may have been thrown. */
 export interface Failure {
   readonly _tag?: unknown
   readonly outcome?: unknown
   readonly idempotencyKey?: unknown
+  readonly attempts?: unknown
   readonly cause?: unknown
 }
 
@@ -53,8 +55,11 @@ export interface Summary {
   readonly violations: ReadonlyArray<string>
 }
 
-/** The errors that `sendEvent` declares. */
-const declared: Record<SendError["_tag"], true> = {
+/** The errors of a send that its client ended, or held back. Its caller sends it again, whatever the outcome. */
+const unfinished = ["HookrailClosedError", "OrderingKeyHeldError"] as const
+
+/** The errors that sends declare. An abort is no failure here: it is a result of its own. */
+const declared: Record<SendError["_tag"] | typeof unfinished[number], true> = {
   InvalidPayloadError: true,
   InvalidArgumentError: true,
   BadRequestError: true,
@@ -65,7 +70,9 @@ const declared: Record<SendError["_tag"], true> = {
   PayloadTooLargeError: true,
   UnexpectedResponseError: true,
   RetryError: true,
-  UnmatchedEventError: true
+  UnmatchedEventError: true,
+  HookrailClosedError: true,
+  OrderingKeyHeldError: true
 }
 
 const describe = (error: Failure): string => {
@@ -77,10 +84,12 @@ export class Account {
   private readonly open = new Map<number, OpenSend>()
   private readonly results = new Map<string, number>()
   private readonly violations: Array<string> = []
+  /** The sends that were settled as not sent: no request of theirs may come later. Few, so they are remembered. */
+  private readonly notSent = new Set<number>()
   private sends = 0
   private attempts = 0
   private retries = 0
-  private again = 0
+  private sentAgainSoFar = 0
   private storedEvents = 0
 
   begin(seq: number, send: Send): void {
@@ -91,8 +100,11 @@ export class Account {
   /** The proxy saw a request of a send. */
   attempted(seq: number, key: string | undefined): void {
     const send = this.open.get(seq)
-    // The request of an interrupted send may arrive after the send was settled.
-    if (send === undefined) return
+    if (send === undefined) {
+      // The request of any other interrupted send may arrive after the send was settled.
+      if (this.notSent.has(seq)) this.violation(seq, "a request came after the send was reported as not sent")
+      return
+    }
     send.attempts++
     send.seenKey ??= key
     if (key !== send.seenKey) this.violation(seq, `an attempt has key ${key} instead of ${send.seenKey}`)
@@ -111,7 +123,8 @@ export class Account {
   }
 
   /**
-   * A send has ended. If its outcome is unknown, returns the key to send it again with; `sentAgain` then settles it.
+   * A send has ended. If it has to be sent again, returns the key to do so; `sentAgain` then settles it. That is so where the
+   * outcome is unknown, and where the client was closed.
    */
   ended(seq: number, result: Result): string | undefined {
     const send = this.open.get(seq)!
@@ -121,9 +134,13 @@ export class Account {
         this.checkEvent(seq, send, result.eventId)
         this.checkKey(seq, send, result.idempotencyKey)
         return this.settle(seq)
-      case "Interrupted":
-        this.tally("interrupted")
-        return send.key
+      case "Interrupted": {
+        const told = result.told ?? { outcome: "not-sent", idempotencyKey: send.key }
+        this.tally(`interrupted, ${told.outcome}`)
+        // A send that had not begun has no key yet, unless its caller chose one.
+        if (result.told !== undefined || send.key !== undefined) this.checkKey(seq, send, told.idempotencyKey)
+        return this.judged(seq, send, told, false)
+      }
       case "Failed":
         this.tally(describe(result.error))
         return this.failed(seq, send, result.error)
@@ -133,9 +150,13 @@ export class Account {
   /** An event was sent again, directly to the server. */
   sentAgain(seq: number, result: Result): void {
     const send = this.open.get(seq)!
-    this.again++
-    if (result._tag === "Succeeded") this.checkEvent(seq, send, result.eventId)
-    else this.violation(seq, `sending again: ${result._tag === "Failed" ? describe(result.error) : "interrupted"}`)
+    this.sentAgainSoFar++
+    if (result._tag === "Succeeded") {
+      this.checkEvent(seq, send, result.eventId)
+      this.checkKey(seq, send, result.idempotencyKey)
+    } else {
+      this.violation(seq, `sending again: ${result._tag === "Failed" ? describe(result.error) : "interrupted"}`)
+    }
     this.settle(seq)
   }
 
@@ -147,7 +168,7 @@ export class Account {
       results: this.results,
       attempts: this.attempts,
       retries: this.retries,
-      sentAgain: this.again,
+      sentAgain: this.sentAgainSoFar,
       stored: this.storedEvents,
       violations: this.violations
     }
@@ -157,19 +178,35 @@ export class Account {
     if (typeof error._tag !== "string" || !Object.hasOwn(declared, error._tag)) {
       this.violation(seq, `an error that is not declared: ${describe(error)}`)
     }
-    this.checkKey(seq, send, error.idempotencyKey)
-    switch (error.outcome) {
+    // What was held back has no key yet, unless its caller chose one.
+    if (error._tag !== "OrderingKeyHeldError" || send.key !== undefined) this.checkKey(seq, send, error.idempotencyKey)
+    return this.judged(seq, send, error, unfinished.some((tag) => tag === error._tag))
+  }
+
+  /** Checks an outcome, and settles the send unless it has to be sent again. */
+  private judged(seq: number, send: OpenSend, told: Failure, sendAgain: boolean): string | undefined {
+    const { idempotencyKey, outcome } = told
+    switch (outcome) {
       case "unknown":
-        if (typeof error.idempotencyKey !== "string") break
-        return send.seenKey ??= error.idempotencyKey
+        return this.again(seq, send, idempotencyKey)
       case "refused":
       case "not-sent":
-        if (send.eventIds.length > 0) this.violation(seq, `${describe(error)}, but stored as ${send.eventIds[0]}`)
+        if (send.eventIds.length > 0) this.violation(seq, `reported as ${outcome}, but stored as ${send.eventIds[0]}`)
+        if (outcome === "not-sent" && send.attempts > 0) {
+          this.violation(seq, `reported as not-sent after ${send.attempts} requests`)
+        }
+        if (sendAgain) return this.again(seq, send, idempotencyKey)
+        if (outcome === "not-sent") this.notSent.add(seq)
         break
       default:
-        this.violation(seq, `an outcome that is not expected: ${describe(error)}`)
+        this.violation(seq, `an outcome that is not expected: ${describe(told)}`)
     }
     return this.settle(seq)
+  }
+
+  private again(seq: number, send: OpenSend, key: unknown): string | undefined {
+    // Without a key it cannot be sent again; a missing one is reported by `checkKey`.
+    return typeof key === "string" ? send.seenKey ??= key : this.settle(seq)
   }
 
   private checkEvent(seq: number, send: OpenSend, eventId: string): void {

@@ -39,8 +39,10 @@ const connectionFaults: ReadonlyArray<readonly [number, ConnectionFault]> = [
   [1, "outage"]
 ]
 
-const requestFaults: ReadonlyArray<readonly [number, Fault["kind"]]> = [
-  [51, "none"],
+/** `unavailable` is a 503 without a reason, of the kind that any proxy gives now and then. */
+const requestFaults: ReadonlyArray<readonly [number, Fault["kind"] | "unavailable"]> = [
+  [50, "none"],
+  [1, "unavailable"],
   [12, "delay"],
   [6, "duplicate"],
   [5, "reset-before"],
@@ -53,7 +55,7 @@ const requestFaults: ReadonlyArray<readonly [number, Fault["kind"]]> = [
   [7, "status"]
 ]
 
-/** 429 and 503 are rare, because each slows down a whole client: with many of them little else would happen. */
+/** Answers for a reason. 429 and 503 are rare: with many of them a client slows down, and little else would happen. */
 const answers: ReadonlyArray<readonly [number, Extract<Fault, { kind: "status" }>]> = [
   [18, { kind: "status", status: 500, retryAfter: undefined }],
   [18, { kind: "status", status: 502, retryAfter: undefined }],
@@ -78,6 +80,8 @@ export const seededFaults = (seed: number, timeoutMs: number): Faults => ({
       case "reset-within":
       case "truncate":
         return { kind, part: draw() }
+      case "unavailable":
+        return { kind: "status", status: 503, retryAfter: undefined }
       case "status":
         return pick(draw, answers)
       default:

@@ -5,6 +5,8 @@ import { render } from "./report.js"
 import { soak } from "./soak.js"
 
 const { values } = parseArgs({
+  // pnpm passes on the `--` that npm takes away.
+  args: process.argv.slice(2).filter((arg) => arg !== "--"),
   options: {
     seconds: { type: "string", default: "60" },
     seed: { type: "string", default: String(process.pid) },

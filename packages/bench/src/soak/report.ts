@@ -1,5 +1,6 @@
 /** The summary of a run as text. */
 import { toleranceBytes } from "./heap.js"
+import type { ReceivingReport } from "./receiving.js"
 import type { Report } from "./soak.js"
 
 const mostViolations = 20
@@ -8,6 +9,15 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB
 
 const byCount = (counts: ReadonlyMap<string, number>): ReadonlyArray<readonly [string, string]> =>
   [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => [`  ${name}`, String(count)])
+
+const receivingRows = (report: ReceivingReport | undefined): ReadonlyArray<readonly [string, string]> =>
+  report === undefined ? [] : [
+    ["deliveries to the receiver", String(report.deliveries)],
+    ...byCount(report.answers),
+    ["slow senders", String([...report.slowAnswers.values()].reduce((sum, count) => sum + count, 0))],
+    ...byCount(report.slowAnswers),
+    ["connections left open: receiver", String(report.leftOpen)]
+  ]
 
 const passed = (report: Report): boolean => report.violations.length === 0
 
@@ -25,7 +35,10 @@ export const render = (report: Report): string => {
     ["retries", String(summary.retries)],
     ["requests per event", (report.requests / summary.sends).toFixed(2)],
     ["sends per second", (summary.sends / elapsedMs * 1000).toFixed(0)],
-    ["slowest send", `${report.slowestMs} ms`],
+    ["slowest send", `${report.slowestMs.toFixed(0)} ms`],
+    ["steps of the wall clock", String(report.steps)],
+    ["clients closed and replaced", String(report.replaced)],
+    ...receivingRows(report.receiving),
     [
       "event loop late by, 99 % and most",
       `${report.lateness.p99Ms.toFixed(0)} ms, ${report.lateness.maxMs.toFixed(0)} ms`

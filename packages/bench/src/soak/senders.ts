@@ -1,10 +1,11 @@
 /** The clients under test, behind one interface. */
 import { NodeTransport } from "@hookrail/node"
-import { Hookrail } from "@hookrail/promise"
+import { Hookrail, HookrailAbortedError, HookrailClosedError } from "@hookrail/promise"
 import { Cause, Effect, Exit, Fiber, Redacted } from "effect"
 import { HookrailClient, type HookrailError, Transport } from "hookrail"
 import { setMaxListeners } from "node:events"
 import type { Failure, Result } from "./account.js"
+import { Clients } from "./clients.js"
 import type { PlannedSend } from "./events.js"
 
 /** Sends an event and reports the result. Never fails. */
@@ -19,11 +20,14 @@ export interface ClientOptions {
 /** The maximum number of retries. */
 export const maxRetries = 3
 
+/** How long a client tries. */
+export const maxElapsedMs = (timeoutMs: number): number => timeoutMs * 20
+
 /** The default options, with all times shortened in proportion. */
 const retry = ({ timeoutMs }: ClientOptions, retries: number) => ({
   maxRetries: retries,
   base: timeoutMs / 20,
-  maxElapsed: timeoutMs * 20
+  maxElapsed: maxElapsedMs(timeoutMs)
 })
 
 const settings = (options: ClientOptions) => ({
@@ -52,10 +56,11 @@ const failed = (error: unknown): Result => ({
 })
 
 const resultOf = (
-  exit: Exit.Exit<{ readonly eventId: string; readonly idempotencyKey: string }, HookrailError.SendError>
+  exit: Exit.Exit<{ readonly eventId: string; readonly idempotencyKey: string }, HookrailError.SendError>,
+  told: Failure | undefined
 ): Result => {
   if (Exit.isSuccess(exit)) return succeeded(exit.value)
-  return Cause.isInterruptedOnly(exit.cause) ? { _tag: "Interrupted" } : failed(Cause.squash(exit.cause))
+  return Cause.isInterruptedOnly(exit.cause) ? { _tag: "Interrupted", told } : failed(Cause.squash(exit.cause))
 }
 
 /** The Effect client on the undici transport. */
@@ -66,44 +71,80 @@ export const effectSender = (options: ClientOptions) =>
       Effect.provideService(Transport.Transport, transport)
     )
     const sender: Sender = (send) => {
-      const sending = client.sendEvent(send.topic, send.payload, requestOptions(send, options))
-      if (send.interruptAfter === undefined) return Effect.map(Effect.exit(sending), resultOf)
-      return Effect.fork(sending).pipe(
-        Effect.tap(send.interruptAfter === 0 ? Effect.yieldNow() : Effect.sleep(send.interruptAfter)),
-        Effect.flatMap(Fiber.interrupt),
-        Effect.map(resultOf)
-      )
+      const { interruptAfter, payload, topic } = send
+      const call = requestOptions(send, options)
+      if (interruptAfter === undefined) {
+        return Effect.map(Effect.exit(client.sendEvent(topic, payload, call)), (exit) => resultOf(exit, undefined))
+      }
+      return Effect.suspend(() => {
+        let told: Failure | undefined
+        const onInterrupt = (context: Failure) =>
+          Effect.sync(() => {
+            told = context
+          })
+        return Effect.fork(client.sendEvent(topic, payload, { ...call, onInterrupt })).pipe(
+          Effect.tap(interruptAfter === 0 ? Effect.yieldNow() : Effect.sleep(interruptAfter)),
+          Effect.flatMap(Fiber.interrupt),
+          Effect.map((exit) => resultOf(exit, told))
+        )
+      })
     }
     return sender
   })
 
+export interface FacadeOptions extends ClientOptions {
+  /** The maximum number of concurrent sends. */
+  readonly concurrency: number
+  /** A client is closed and replaced with every `closeEvery`th send. */
+  readonly closeEvery: number
+  readonly report: (violation: string) => void
+}
+
+/** How many clients of the facade there are at a time. */
+const facades = 2
+
+const isClosed = (error: unknown): boolean => error instanceof HookrailClosedError
+
 /** The Promise facade. */
-export const promiseSender = (options: ClientOptions, concurrency: number) =>
+export const promiseSender = ({ closeEvery, concurrency, report, ...options }: FacadeOptions) =>
   Effect.gen(function*() {
-    const hookrail = yield* Effect.acquireRelease(
-      Effect.sync(() => new Hookrail({ ...settings(options), apiKey: options.apiKey })),
-      (hookrail) => Effect.promise(() => hookrail.close())
+    const clients = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        new Clients({
+          size: facades,
+          closeEvery,
+          make: () => new Hookrail({ ...settings(options), apiKey: options.apiKey }),
+          drainMs: options.timeoutMs / 4,
+          report
+        })
+      ),
+      (clients) => Effect.promise(() => clients.close())
     )
     // Never aborted, and shared by all sends that are not interrupted: leaked listeners pile up on it until Node warns.
     const patient = new AbortController()
     setMaxListeners(concurrency, patient.signal)
     const sender: Sender = (send) =>
       Effect.promise(async () => {
-        const abort = send.interruptAfter === undefined ? patient : new AbortController()
+        const { interruptAfter, payload, topic } = send
+        const abort = interruptAfter === undefined ? patient : new AbortController()
         const reason = new Error("out of patience")
-        const timer = send.interruptAfter === undefined
-          ? undefined
-          : setTimeout(() => abort.abort(reason), send.interruptAfter)
+        const timer = interruptAfter === undefined ? undefined : setTimeout(() => abort.abort(reason), interruptAfter)
         try {
-          const call = { ...requestOptions(send, options), signal: abort.signal }
-          const sending = hookrail.sendEvent(send.topic, send.payload, call)
-          if (send.interruptAfter === 0) abort.abort(reason)
-          return succeeded(await sending)
+          return succeeded(
+            await clients.run((hookrail) => {
+              const call = { ...requestOptions(send, options), signal: abort.signal }
+              const sending = hookrail.sendEvent(topic, payload, call)
+              if (interruptAfter === 0) abort.abort(reason)
+              return sending
+            }, isClosed)
+          )
         } catch (error) {
-          return error === reason ? { _tag: "Interrupted" } : failed(error)
+          return error instanceof HookrailAbortedError && error.cause === reason
+            ? { _tag: "Interrupted", told: error }
+            : failed(error)
         } finally {
           clearTimeout(timer)
         }
       })
-    return sender
+    return { sender, replaced: () => clients.replaced }
   })

@@ -1,13 +1,16 @@
 /** The run: fibers send through the faulty proxy to the emulator, and every send is accounted for. */
 import { type EmulatorOptions, startEmulator } from "@hookrail/emulator"
-import { Clock, Effect, Option, Schedule } from "effect"
+import { Effect, Fiber, Option, Schedule } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Account, type Summary } from "./account.js"
+import { budgetFault } from "./budget.js"
 import { plan } from "./events.js"
 import { seededFaults } from "./faults.js"
 import { growth, sampling, toleranceBytes } from "./heap.js"
 import { type Proxy, startProxy } from "./proxy.js"
-import { effectSender, maxRetries, promiseSender, type Sender } from "./senders.js"
+import { receiving, type ReceivingReport } from "./receiving.js"
+import { effectSender, maxElapsedMs, maxRetries, promiseSender, type Sender } from "./senders.js"
+import { steppingClock } from "./steps.js"
 
 export interface SoakOptions {
   readonly seconds: number
@@ -33,6 +36,12 @@ export interface Report {
   readonly leftOpen: { readonly atProxy: number; readonly atEmulator: number }
   readonly elapsedMs: number
   readonly slowestMs: number
+  /** How often the wall clock stepped. */
+  readonly steps: number
+  /** How many clients of the facade were closed and replaced. */
+  readonly replaced: number
+  /** Missing if the run hangs. */
+  readonly receiving: ReceivingReport | undefined
   /** Delay of the event loop: on a starved machine the clients see more timeouts than the proxy injects. */
   readonly lateness: { readonly p99Ms: number; readonly maxMs: number }
   /** CPU time per elapsed time. */
@@ -128,6 +137,9 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
     const heapSamples: Array<number> = []
     let peakConnections = 0
     let slowestMs = 0
+    let steps = 0
+    let replaced = 0
+    let receivingReport: ReceivingReport | undefined
     let elapsedMs = Number.NaN
     let processorShare = Number.NaN
     const eventLoop = monitorEventLoopDelay()
@@ -136,14 +148,14 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
     const one = (seq: number, send: Sender, sendDirectly: Sender): Effect.Effect<void> =>
       Effect.gen(function*() {
         const planned = plan(seed, seq, timeoutMs)
-        const start = yield* Clock.currentTimeMillis
-        account.begin(seq, {
-          payload: planned.payload,
-          key: planned.key,
-          maxAttempts: planned.retry ? 1 + maxRetries : 1
-        })
+        const maxAttempts = planned.retry ? 1 + maxRetries : 1
+        const start = performance.now()
+        account.begin(seq, { payload: planned.payload, key: planned.key, maxAttempts })
         const result = yield* send(planned)
-        slowestMs = Math.max(slowestMs, (yield* Clock.currentTimeMillis) - start)
+        const tookMs = performance.now() - start
+        const fault = budgetFault(result, tookMs, { maxAttempts, maxElapsedMs: maxElapsedMs(timeoutMs), timeoutMs })
+        if (fault !== undefined) violations.push(`send ${seq}: ${fault}`)
+        slowestMs = Math.max(slowestMs, tookMs)
         peakConnections = Math.max(peakConnections, proxy.openConnections())
         const key = account.ended(seq, result)
         if (key === undefined) return
@@ -151,24 +163,31 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       })
 
     const sending = Effect.gen(function*() {
-      const senders = [
-        yield* effectSender({ ...client, baseUrl: proxy.url }),
-        yield* promiseSender({ ...client, baseUrl: proxy.url }, fibers)
-      ] as const
+      const facade = yield* promiseSender({
+        ...client,
+        baseUrl: proxy.url,
+        concurrency: fibers,
+        // At full rate that is twice a second.
+        closeEvery: Math.ceil(rate / 4),
+        report: (what) => violations.push(what)
+      })
+      const senders = [yield* effectSender({ ...client, baseUrl: proxy.url }), facade.sender] as const
       // With a long timeout, since the machine may be busy: a timeout here would not be the client's fault.
       const sendDirectly = yield* effectSender({ ...client, baseUrl: emulator.url, timeoutMs: settleMs })
       if (heapJudged) yield* warmUp(sendDirectly, options)
 
       eventLoop.enable()
       const before = process.cpuUsage()
-      const start = yield* Clock.currentTimeMillis
+      const clockSteps = yield* steppingClock(timeoutMs)
+      // All times here are monotonic.
+      const start = performance.now()
       const end = start + seconds * 1000
       let next = 0
       const fiber = (sender: Sender) =>
         Effect.gen(function*() {
           for (;;) {
             const seq = next++
-            const now = yield* Clock.currentTimeMillis
+            const now = performance.now()
             const due = start + seq * 1000 / rate
             if (Math.max(now, due) >= end) return
             if (due > now) yield* Effect.sleep(due - now)
@@ -180,11 +199,15 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
         fiber,
         { concurrency: "unbounded", discard: true }
       )
+      const received = yield* Effect.fork(receiving({ seconds, seed, timeoutMs }))
       yield* Effect.raceFirst(all, sampling(heapSamples, seconds * 1000 / 30))
-      elapsedMs = (yield* Clock.currentTimeMillis) - start
+      elapsedMs = performance.now() - start
+      steps = clockSteps()
+      replaced = facade.replaced()
       const { system, user } = process.cpuUsage(before)
       processorShare = (system + user) / 1000 / elapsedMs
       eventLoop.disable()
+      receivingReport = yield* Fiber.join(received)
     })
 
     yield* Effect.scoped(sending).pipe(
@@ -192,7 +215,8 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       Effect.disconnect,
       Effect.timeoutOption(seconds * 1000 + 3 * settleMs),
       Effect.tap(Option.match({
-        onNone: () => Effect.sync(() => violations.push("the sends hang, or the closing of their clients does")),
+        onNone: () =>
+          Effect.sync(() => violations.push("the sends hang, or the closing of their clients, or the receiver")),
         onSome: () => Effect.void
       }))
     )
@@ -219,12 +243,15 @@ export const soak = (options: SoakOptions): Effect.Effect<Report> =>
       leftOpen: { atProxy, atEmulator },
       elapsedMs,
       slowestMs,
+      steps,
+      replaced,
+      receiving: receivingReport,
       lateness: { p99Ms: eventLoop.percentile(99) / 1e6, maxMs: eventLoop.max / 1e6 },
       processorShare,
       heapSamples,
       heapGrowth,
       heapJudged,
-      violations: [...summary.violations, ...violations]
+      violations: [...summary.violations, ...violations, ...receivingReport?.violations ?? []]
     }
   })).pipe(Effect.orDie)
 

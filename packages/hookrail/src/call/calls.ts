@@ -287,7 +287,8 @@ export class Calls {
     const { status } = response
     if (status >= 200 && status < 300) {
       const result = response.truncated ? undefined : operation.read(response)
-      call.attempted(result === undefined ? "unknown" : "not-sent")
+      // With a result, too: an interrupt may still come before it, and the event is stored.
+      call.attempted("unknown")
       return result ?? Effect.fail(unexpectedBody(response, call.context(), apiKey))
     }
     const problem = problemOf(response, apiKey)
