@@ -109,23 +109,25 @@ const checks = {
 }
 
 const memory = (capacity: number, ttl: number): Service => {
-  const claims = new Claims(capacity, ttl, crypto.getRandomValues(new Uint32Array(1))[0]!)
+  let made: Claims | undefined
+  // Not before the first delivery: workers have no random numbers while a module is loaded.
+  const claims = (): Claims => made ??= new Claims(capacity, ttl, crypto.getRandomValues(new Uint32Array(1))[0]!)
   return {
     claim: (delivery, lease) =>
       new WithClock((clock) => {
-        const token = claims.claim(delivery, now(clock), Duration.toMillis(lease))
+        const token = claims().claim(delivery, now(clock), Duration.toMillis(lease))
         return Effect.succeed(token > 0 ? { _tag: "Claimed", token: String(token) } : token === isDone ? done : running)
       }),
     renew: (delivery, token, lease) =>
       new WithClock((clock) =>
-        Effect.succeed(claims.renew(delivery, Number(token), now(clock), Duration.toMillis(lease)))
+        Effect.succeed(claims().renew(delivery, Number(token), now(clock), Duration.toMillis(lease)))
       ),
     done: (delivery, token) =>
       new WithClock((clock) => {
-        claims.done(delivery, Number(token), now(clock))
+        claims().done(delivery, Number(token), now(clock))
         return Effect.void
       }),
-    release: (delivery, token) => Effect.sync(() => claims.release(delivery, Number(token)))
+    release: (delivery, token) => Effect.sync(() => claims().release(delivery, Number(token)))
   }
 }
 

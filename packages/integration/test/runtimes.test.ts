@@ -8,7 +8,7 @@ import { connect } from "node:net"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
 
 const here = fileURLToPath(new URL("./runtimes", import.meta.url))
 const require = createRequire(import.meta.url)
@@ -148,7 +148,11 @@ describe.skipIf(!built).each(runtimes)("%s", (_, start) => {
       assert.notStrictEqual(secret, endpoint.secret)
       endpoint = { ...endpoint, secret }
       await control("set", { secret })
-      assert.deepStrictEqual(attempts(await send("orders.rotated", {})), [204])
+      // At most one reading per 5 seconds: until then the delivery is told to come again.
+      await vi.waitFor(async () => assert.deepStrictEqual(attempts(await send("orders.rotated", {})), [204]), {
+        timeout: 15_000,
+        interval: 500
+      })
     })
 
     it("a duplicate is acknowledged, and not handled", async () => {
