@@ -80,8 +80,8 @@ export interface SignatureVerifierOptions<out E = never, out R = never> {
    */
   readonly secrets: Secrets | Effect.Effect<Secrets, E, R>
   /**
-   * How long secrets read by an effect stay in force before it runs again. A revoked secret is accepted for at most this
-   * long. Default: 5 minutes.
+   * How long secrets read by an effect stay in force before it runs again. A revoked secret may be accepted for this long.
+   * Default: 5 minutes.
    */
   readonly refresh?: Duration.DurationInput | undefined
   /**

@@ -136,7 +136,7 @@ export const on: {
 })
 
 /**
- * A handler for every topic without a handler.
+ * A handler for every topic that has no other handler.
  *
  * @since 0.1.0
  * @category handlers

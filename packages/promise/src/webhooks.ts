@@ -140,13 +140,13 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
     | string
     | ReadonlyArray<string>
   /**
-   * How long secrets returned by a function stay in force before it is called again. A revoked secret is accepted for at
-   * most this long. Default: 5 minutes.
+   * How long secrets returned by a function stay in force before it is called again. A revoked secret may be accepted for
+   * this long. Default: 5 minutes.
    */
   readonly refreshSecrets?: Duration | undefined
   /** By topic, or by pattern: `orders.*`. A topic takes precedence over a pattern, a longer pattern over a shorter one. */
   readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> } | undefined
-  /** Handles every topic without a handler. */
+  /** Handles every topic that has no other handler. */
   readonly otherwise?: Handler | undefined
   /**
    * How far the time of the signature may be from the clock of this machine: a text such as `"5 minutes"`, or milliseconds.

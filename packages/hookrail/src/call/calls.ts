@@ -112,7 +112,7 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
   }
 }
 
-/** A request that tells its call when it begins. */
+/** A request that notifies its call when it starts. */
 class Attempt extends Callback<TransportResponse, TransportError> {
   constructor(
     private readonly call: Call<unknown>,
