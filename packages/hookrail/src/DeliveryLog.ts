@@ -1,11 +1,11 @@
 /**
- * Which deliveries have been handled, so that none is handled twice.
+ * Remembers which deliveries have been handled, so that none is handled twice.
  *
- * Hookrail delivers at least once: an answer that gets lost, or a worker that crashes, brings the same delivery id again
- * (protocol section 4.5). `Webhooks` claims each delivery before its handler runs, holds the claim as long as the handler
- * runs, and afterwards either marks it done or releases it, so that a retry runs.
+ * Hookrail delivers at least once: after a lost answer or a crashed worker, it sends the same delivery id again (protocol
+ * section 4.5). `Webhooks` claims each delivery before its handler runs, holds the claim while the handler runs, and then
+ * either marks it done or releases it, so that a retry runs.
  *
- * A store that several processes share makes each operation atomic: see `Service`.
+ * In a store shared by several processes, each operation must be atomic: see `Service`.
  *
  * @since 0.1.0
  */
@@ -24,9 +24,9 @@ import { checkOptions } from "./options/settings.js"
 /**
  * The answer to a claim.
  *
- * - `Claimed`: nobody has it; it is the caller's until it is done or released, or the lease runs out. `token` tells this
- *   claim from any other.
- * - `Running`: somebody else has claimed it.
+ * - `Claimed`: the caller holds the claim until it is done or released, or its lease expires. `token` identifies this
+ *   claim.
+ * - `Running`: another claim is in force.
  * - `Done`: it has been handled.
  *
  * @since 0.1.0
@@ -38,25 +38,26 @@ export type Claim =
   | { readonly _tag: "Done" }
 
 /**
- * What a store has to do. With SQL: one row per delivery, `insert ... on conflict do update ... where lease_until < now()`
- * for a claim, and updates that name the token. With Redis: `set ... nx px`, and scripts that compare the token.
+ * What a store must implement. With SQL: one row per delivery, `insert ... on conflict do update ... where lease_until <
+ * now()` for a claim, and updates that check the token. With Redis: `set ... nx px`, and scripts that compare the token.
  *
- * A `delivery` is its id, its event's id and its topic in one text, joined by dots: `01JX....01JW....orders.created`. The
- * signature covers the id alone, so that somebody who has seen a delivery could send it again under another topic; all three
- * together name what was handled, and nothing that is sent again shadows the genuine delivery. Take it as it is.
+ * A `delivery` is the delivery id, the event id and the topic in one string, joined by dots:
+ * `01JX....01JW....orders.created`. The signature covers only the delivery id, so somebody who has seen a delivery could
+ * replay it under another topic. All three together identify what was handled, and no replay shadows the genuine delivery.
+ * Treat the string as opaque.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
   /**
-   * Claims a delivery, atomically: of any number of claims at the same time, one is `Claimed`. A claim whose lease has
-   * run out belongs to a process that has crashed, and is there to be taken.
+   * Claims a delivery, atomically: of any number of concurrent claims, one is `Claimed`. A claim whose lease has expired
+   * belongs to a process that has crashed, and can be taken over.
    */
   readonly claim: (delivery: string, lease: Duration.Duration) => Effect.Effect<Claim, DeliveryLogError>
   /**
-   * Holds a claim for another lease from now on: its handler is still running. `false` if `token` no longer holds it, and
-   * somebody else may have taken it.
+   * Extends a claim by another lease from now, because its handler is still running. Returns `false` if `token` no longer
+   * holds it; another process may have taken it over.
    */
   readonly renew: (
     delivery: string,
@@ -65,12 +66,12 @@ export interface Service {
   ) => Effect.Effect<boolean, DeliveryLogError>
   /** Marks a delivery as handled. Does nothing if `token` no longer holds the claim. */
   readonly done: (delivery: string, token: string) => Effect.Effect<void, DeliveryLogError>
-  /** Forgets a claim. Does nothing if `token` no longer holds it. */
+  /** Removes a claim. Does nothing if `token` no longer holds it. */
   readonly release: (delivery: string, token: string) => Effect.Effect<void, DeliveryLogError>
 }
 
 /**
- * Which deliveries have been handled.
+ * Remembers which deliveries have been handled.
  *
  * @since 0.1.0
  * @category tags
@@ -82,20 +83,20 @@ export class DeliveryLog extends Context.Tag("hookrail/DeliveryLog")<DeliveryLog
  * @category models
  */
 export interface MemoryOptions {
-  /** How many handled deliveries are remembered; beyond that the oldest are forgotten. Default 100,000 (about 20 MB). */
+  /** How many handled deliveries are remembered; beyond that, the oldest are forgotten. Default: 100,000 (about 20 MB). */
   readonly capacity?: number | undefined
   /**
-   * How long a handled delivery is remembered. Default 24 hours: with its defaults, Hookrail has made its last retry long
+   * How long a handled delivery is remembered. Default: 24 hours. With its own defaults, Hookrail makes its last retry long
    * before that.
    */
   readonly ttl?: Duration.DurationInput | undefined
 }
 
 /**
- * A log in the memory of this process. It is empty after a restart, and other processes do not see it: enough for one
- * process whose handlers could stand a rare duplicate.
+ * A log in the memory of this process. It is empty after a restart, and other processes do not see it: sufficient for a
+ * single process whose handlers tolerate a rare duplicate.
  *
- * Fails with `HookrailConfigError` if the capacity is not a whole number above 0, or the time not finite and above 0.
+ * Fails with `HookrailConfigError` if the capacity is not an integer above 0, or `ttl` is not finite and above 0.
  *
  * @since 0.1.0
  * @category constructors
@@ -134,7 +135,7 @@ const memory = (capacity: number, ttl: number): Service => {
 const running: Claim = { _tag: "Running" }
 const done: Claim = { _tag: "Done" }
 
-/** In milliseconds, of a clock that nobody sets: a lease and a time to live are durations. */
+/** In milliseconds, of a monotonic clock: leases and times to live are durations. */
 const now = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
 /**
@@ -147,8 +148,8 @@ export const layerMemory = (options?: MemoryOptions): Layer.Layer<DeliveryLog, H
   Layer.effect(DeliveryLog, makeMemory(options))
 
 /**
- * No log: every delivery is handled, duplicates too. For handlers that find duplicates themselves, in the transaction
- * that does the work, say.
+ * No log: every delivery is handled, duplicates too. For handlers that detect duplicates themselves, for example in the
+ * transaction that does the work.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,12 +1,13 @@
 /**
- * Keeps a client kind under load: a limited number of requests at a time, and a pace of the client as a whole while the
- * server answers 429 or 503 to more of them than chance explains.
+ * Protects the server from overload: limits how many requests are in flight, and slows down the client as a whole while
+ * the server answers more of them with 429 or 503 than chance explains.
  *
- * A few overloads among many answers change nothing. When the share is larger, the rate falls below what the server accepted
- * of late, and feels its way up again. When nothing gets through, one request is tried after each pause. Sends and reads
- * each have places, a queue and a pace of their own.
+ * A few overloads among many answers change nothing. If their share is larger, the rate falls below what the server
+ * accepted recently, and then rises again step by step. If nothing gets through, one request is tried after each pause.
+ * Sends and reads each have their own places, queue and pace.
  *
- * A client makes a gate of its own. Provide one to share it between clients, to change its settings, or to watch it.
+ * By default each client makes its own gate. Provide one to share it between clients, to change its settings, or to monitor
+ * it.
  *
  * @since 0.1.0
  */
@@ -29,16 +30,16 @@ export * from "./gate/model.js"
 export * from "./gate/service.js"
 
 /**
- * The settings of a gate. What is left out takes its default.
+ * The settings of a gate. Omitted ones have their defaults.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** How many sends, and how many reads, may be under way at a time; the others wait in the order they came. Default 64. */
+  /** How many sends, and how many reads, may be in flight; the others wait in order of arrival. Default: 64. */
   readonly maxInFlight?: number | undefined
   /**
-   * The longest pause of the whole client while nothing gets through, whatever `Retry-After` says. Default 30 seconds.
+   * The longest pause of the whole client while nothing gets through, whatever `Retry-After` says. Default: 30 seconds.
    */
   readonly maxPause?: Duration.DurationInput | undefined
 }
@@ -55,8 +56,8 @@ const checks = {
 }
 
 /**
- * Makes a gate. It logs through the loggers that it is made with: a warning when it begins to slow down, a line when it is
- * over, at most one a second.
+ * Makes a gate. It logs through the loggers in force where it is made: a warning when it starts to slow down, and a line
+ * when that is over, at most one per second.
  *
  * @since 0.1.0
  * @category constructors
@@ -69,7 +70,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, HookrailConf
   )
 
 /**
- * A gate that all clients share that it is provided to. Its `maxInFlight` then holds instead of theirs.
+ * A gate shared by all clients that it is provided to. Its `maxInFlight` replaces theirs.
  *
  * @example
  * import { HookrailClient, SendGate, Transport } from "hookrail"
@@ -87,7 +88,7 @@ export const layer = (options?: Options): Layer.Layer<SendGate, HookrailConfigEr
   Layer.effect(SendGate, make(options))
 
 /**
- * Each fiber on its own: no limit and no slowing down.
+ * No gate: no limit and no slowing down.
  *
  * @since 0.1.0
  * @category layers
@@ -95,7 +96,7 @@ export const layer = (options?: Options): Layer.Layer<SendGate, HookrailConfigEr
 export const layerNone: Layer.Layer<SendGate> = Layer.succeed(SendGate, gate.none)
 
 /**
- * What the gate does at the moment.
+ * The current state of the gate.
  *
  * @since 0.1.0
  * @category accessors
@@ -109,7 +110,7 @@ const rateGauge = Metric.gauge("hookrail.gate.rate", { description: "Requests pe
 
 const states: ReadonlyArray<State> = ["open", "paced", "probing"]
 
-/** Gauges of one kind of requests, told apart by the tag `requests`. */
+/** Gauges for one kind of requests, distinguished by the tag `requests`. */
 const publisher = (requests: "sends" | "reads") => {
   const [state, inFlight, waiting, rate] = [stateGauge, inFlightGauge, waitingGauge, rateGauge].map((gauge) =>
     Metric.tagged(gauge, "requests", requests)
@@ -127,9 +128,9 @@ const publishSends = publisher("sends")
 const publishReads = publisher("reads")
 
 /**
- * Sets the gauges `hookrail.gate.state`, `hookrail.gate.in_flight`, `hookrail.gate.waiting` and `hookrail.gate.rate` to what
- * the gate does at the moment, for sends and for reads (tag `requests`). Repeat it as often as they are to be current:
- * sending itself does not touch them.
+ * Sets the gauges `hookrail.gate.state`, `hookrail.gate.in_flight`, `hookrail.gate.waiting` and `hookrail.gate.rate` to the
+ * current state of the gate, for sends and for reads (tag `requests`). Repeat it to keep them current: sending itself does
+ * not update them.
  *
  * @example
  * import { SendGate } from "hookrail"

@@ -1,11 +1,11 @@
 /**
- * Verification of the webhooks that Hookrail delivers (protocol section 4.3).
+ * Verifies webhooks from Hookrail (protocol section 4.3).
  *
- * A delivery is signed with the secret of its endpoint, over the time, the delivery id and the exact bytes of the body.
- * So verify the raw body, before any JSON parser: parsing it and writing it again gives other bytes.
+ * A delivery is signed with the secret of its endpoint. The signature covers the time, the delivery id and the exact bytes
+ * of the body. So verify the raw body, before any JSON parser: parsing and serializing it again changes the bytes.
  *
- * Verification does not remember anything. Hookrail delivers at least once, and somebody who has seen a delivery can
- * send it again within the tolerance: whoever must not handle one twice keeps the `deliveryId`s.
+ * Verification is stateless. Hookrail delivers at least once, and somebody who has seen a delivery can replay it within the
+ * tolerance. If handling one twice would hurt, store the `deliveryId`s.
  *
  * @example
  * ```ts
@@ -60,8 +60,8 @@ import type { Mistake, SignedWebhook, VerifiedWebhook, WebhookBody, WebhookHeade
 export type { SignedWebhook, VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
- * The secret of an endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with one
- * secret and changes it at once (protocol section 4.6).
+ * The secret of an endpoint, including its `whsec_`. During a rotation, the new and the old one: Hookrail signs with one
+ * secret and replaces it at once (protocol section 4.6).
  *
  * @since 0.1.0
  * @category models
@@ -74,20 +74,20 @@ export type Secrets = Redacted.Redacted<string> | NonEmptyReadonlyArray<Redacted
  */
 export interface SignatureVerifierOptions<out E = never, out R = never> {
   /**
-   * The secrets, or an effect that reads them, from a secret store, say. It runs when the verifier is made; again when a
-   * signature does not match, at most every 5 seconds, so that a secret that has just been rotated is met without a restart;
-   * and when `refresh` is over. A reading has 3 seconds. If it fails, the last secrets stay in force.
+   * The secrets, or an effect that reads them, for example from a secret store. The effect runs when the verifier is made;
+   * again when a signature does not match, at most every 5 seconds, so that a rotated secret is picked up without a restart;
+   * and after `refresh`. It has 3 seconds to complete. If it fails, the last secrets stay in force.
    */
   readonly secrets: Secrets | Effect.Effect<Secrets, E, R>
   /**
-   * How long secrets that an effect has read stay in force before it reads them again: so long may a revoked one live.
+   * How long secrets read by an effect stay in force before it runs again. A revoked secret may be accepted for this long.
    * Default: 5 minutes.
    */
   readonly refresh?: Duration.DurationInput | undefined
   /**
-   * How far the time of the signature may be from this machine's, inclusive, in the past and in the future. Every
-   * attempt is signed anew, so this needs to cover the transport and wrong clocks only. A number is milliseconds; one
-   * below a second is refused, since only seconds can be meant. Default: 5 minutes.
+   * How far the time of the signature may be from the clock of this machine, inclusive, in the past and in the future.
+   * Every attempt is signed anew, so this only needs to cover the transport and wrong clocks. A number is in milliseconds;
+   * one below a second is refused, because it is certainly meant in seconds. Default: 5 minutes.
    */
   readonly tolerance?: Duration.DurationInput | undefined
 }
@@ -100,7 +100,7 @@ export interface Service {
   /** See the accessor `verify`. */
   readonly verify: (signed: SignedWebhook) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
   /**
-   * See the accessor `verifyRequest`. With `explain: false` nobody looks for the mistake behind a mismatch: for those who
+   * See the accessor `verifyRequest`. `explain: false` skips the search for the mistake behind a mismatch, for callers that
    * call `explain` later.
    */
   readonly verifyRequest: (
@@ -109,16 +109,16 @@ export interface Service {
     options?: { readonly explain?: boolean | undefined }
   ) => Effect.Effect<VerifiedWebhook, WebhookVerificationError>
   /**
-   * Looks at the form of the headers and the age of the signature, which needs no body: for those who can refuse a request
-   * before they read it. Gives the headers of Hookrail among them, to go on with: they need not be looked for again. A
-   * verifier of your own may do without.
+   * Checks the form of the headers and the age of the signature, which needs no body: for servers that can refuse a request
+   * before they read its body. Returns Hookrail's headers, to be passed to the next step without another lookup. Optional
+   * in a custom verifier.
    */
   readonly inspect?:
     | ((headers: WebhookHeaders) => Effect.Effect<WebhookHeaders, MalformedSignatureError | SignatureTimestampError>)
     | undefined
   /**
-   * Why a request whose signature does not match has not matched: the advice and the mistake, if one of the usual ones
-   * explains it. It takes several MACs, and looks at bodies of up to 64 KB. A verifier of your own may do without.
+   * Explains why the signature of a request does not match: the advice and the mistake, if it is a common one. It takes
+   * several MACs, and examines bodies of up to 64 KB. Optional in a custom verifier.
    */
   readonly explain?:
     | ((headers: WebhookHeaders, body: WebhookBody) => Effect.Effect<SignatureError | undefined>)
@@ -157,7 +157,7 @@ export const verifyRequest = (
   Effect.flatMap(SignatureVerifier, (verifier) => verifier.verifyRequest(headers, body))
 
 /**
- * Verifies the webhooks that Hookrail delivers.
+ * Verifies webhooks from Hookrail.
  *
  * @since 0.1.0
  * @category tags
@@ -179,7 +179,7 @@ export class SignatureVerifier extends Context.Tag("hookrail/SignatureVerifier")
 const configError = (option: string, reason: string): Effect.Effect<never, HookrailConfigError> =>
   Effect.fail(new HookrailConfigError({ option, reason }))
 
-/** The kernel counts in seconds, as the errors do. */
+/** In seconds, like the kernel and the errors. */
 const toleranceOf = withDefault(tolerance, kernel.defaultToleranceSeconds * 1000)
 
 const defaultRefresh = 300_000
@@ -211,12 +211,12 @@ const textFaultOf = (secret: unknown): string =>
 
 interface Settings {
   readonly keys: ReadonlyArray<kernel.Key>
-  /** For finding mistakes. */
+  /** To find mistakes. */
   readonly secrets: ReadonlyArray<Redacted.Redacted<string>>
   readonly toleranceMillis: number
 }
 
-/** Checks the secrets. They are unwrapped here, into the keys, and to look for a mistake. */
+/** Checks the secrets. They are unwrapped only here, into keys, and to look for a mistake. */
 const settingsOf = (
   given: Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>,
   toleranceMillis: number,
@@ -255,7 +255,7 @@ const settle = (
   }
 }
 
-/** Those two alone: the caller's object may have other members. */
+/** Only these two: the caller's object may have other members. */
 const headersOf = ({ deliveryId, signature }: SignedWebhook): kernel.SignedHeaders => ({ signature, deliveryId })
 
 const verifyWith = (
@@ -269,24 +269,24 @@ const verifyWith = (
     kernel.verify(keys, headers, body, now, toleranceMillis),
     (verdict) =>
       settle(verdict, mismatch, (fields) =>
-        // Its age alone refuses it; whether it matches tells a clock that is off from a forgery.
+        // Refused for its age anyway; whether it matches distinguishes a wrong clock from a forgery.
         whenReady(
           kernel.verify(keys, headers, body, now, Infinity),
           ({ ok }) => Effect.fail(new SignatureTimestampError({ ...fields, genuine: ok }))
         ))
   )
 
-/** Goes on with a verdict: at once where there is node:crypto. */
+/** Continues with a verdict: at once where there is node:crypto. */
 const whenReady = (verdict: kernel.Verdict | Promise<kernel.Verdict>, next: (verdict: kernel.Verdict) => Verdict) =>
   "then" in verdict ? Effect.flatMap(Effect.promise(() => verdict), next) : next(verdict)
 
-/** Between two looks for the mistake behind a mismatch: each costs several MACs, and a flood of forgeries is cheap. */
+/** The shortest time between two searches for mistakes: each costs several MACs, and a flood of forgeries is cheap. */
 const explainInterval = 10_000
 
-/** Between two readings of the secrets that requests cause. */
+/** The shortest time between two readings of the secrets that are caused by requests. */
 const readInterval = 5_000
 
-/** How long a reading may take: the answer to the request that waits for it is due within 10 seconds. */
+/** The time limit of a reading: the request that waits for it must be answered within 10 seconds. */
 const readTimeout = "3 seconds"
 
 /** The mistake behind a mismatch, if there is one. */
@@ -303,7 +303,7 @@ const mistakeOf = (
     deliveryId: headers.deliveryId ?? "",
     body: body instanceof ArrayBuffer ? new Uint8Array(body) : body
   }
-  // It may fail where there is no WebCrypto; the mismatch remains one.
+  // It may fail without WebCrypto; the mismatch is then reported without a mistake.
   return Effect.catchAll(Effect.tryPromise(() => findMistake(mismatch)), () => Effect.succeed(undefined))
 }
 
@@ -312,7 +312,7 @@ const errorOf = (mistake: Mistake | undefined): SignatureError =>
 
 const unexplained = (): SignatureError => new SignatureError({ reason: generalAdvice })
 
-/** Turns mismatches into errors, now and then with the mistake behind them. */
+/** Turns mismatches into errors, at most once per interval with the mistake behind them. */
 const makeExplainer = () => {
   let explainedAt = -Infinity
   return (settings: Settings, headers: kernel.SignedHeaders, body: WebhookBody): Verdict =>
@@ -326,11 +326,11 @@ const makeExplainer = () => {
 
 const generalAdvice = "use the endpoint's secret, whsec_ included, and the raw body, as it came, before any parser"
 
-/** The secrets, as they are in force. */
+/** The source of the secrets in force. */
 interface Source {
-  /** Those in force. If there are none, or if they are due, they are read first. */
+  /** The secrets in force. Reads them first if there are none, or if they are due for a refresh. */
   readonly current: (now: number) => Effect.Effect<Settings, WebhookSecretsError>
-  /** After some have not matched: those in force after another reading, or the same if it is too early for one. */
+  /** After a mismatch: the secrets after another reading, or the same ones if it is too early for that. */
   readonly newer: (used: Settings, now: number) => Effect.Effect<Settings>
 }
 
@@ -339,12 +339,12 @@ const fixed = (settings: Settings): Source => ({
   newer: Effect.succeed
 })
 
-/** Secrets that an effect reads: one reading at a time, and one in each interval, however many requests come. */
+/** Secrets read by an effect: one reading at a time, and one per interval, however many requests arrive. */
 class Readings implements Source {
   private settings: Settings | undefined
-  /** The same, as an effect that is made once. */
+  /** The same as an effect, created once. */
   private inForce: Effect.Effect<Settings> | undefined
-  /** When they were last read with success. */
+  /** The time of the last successful reading. */
   private readAt = -Infinity
   private triedAt = -Infinity
   private lastFailed: unknown
@@ -366,7 +366,7 @@ class Readings implements Source {
     const { inForce, settings } = this
     if (inForce !== undefined && (Math.abs(now - this.readAt) < this.refresh || this.isTooEarly(now))) return inForce
     const reading = this.again(settings, now)
-    // While the store is away nobody waits for it again and again: the last ones stay, and it is asked in the background.
+    // While the store is down, no request waits for it: the last secrets stay in force, and it is read in the background.
     if (inForce !== undefined && this.lastFailed !== undefined) {
       return Effect.zipRight(Effect.forkDaemon(reading), inForce)
     }
@@ -384,7 +384,7 @@ class Readings implements Source {
     return Effect.map(this.again(used, now), () => this.settings ?? used)
   }
 
-  /** The reading at the start, which no request has caused. */
+  /** The reading at the start, not caused by a request. */
   first(): Effect.Effect<void> {
     return Effect.clockWith((clock) =>
       Effect.ensuring(
@@ -396,7 +396,7 @@ class Readings implements Source {
     )
   }
 
-  /** Reads them, unless it is too early, or somebody else has while this one waited for its turn. */
+  /** Reads the secrets, unless it is too early, or another caller has read them while this one waited. */
   again(used: Settings | undefined, now: number): Effect.Effect<void> {
     return this.oneAtATime(Effect.suspend(() => {
       const { triedAt } = this
@@ -422,11 +422,11 @@ class Readings implements Source {
 }
 
 /**
- * The bare service, to bind to a tag of your own: for several endpoints with secrets of their own, say.
+ * The service itself, to bind to your own tag, for example for several endpoints that each have their own secrets.
  *
- * Fails with `HookrailConfigError` for options that cannot work: no secret, an empty one, one of less than 16 bytes, one with
- * white space or quotes around it, a tolerance that is infinite or below a second; and with what the first reading of the
- * secrets fails with.
+ * Fails with `HookrailConfigError` for invalid options: no secret, an empty one, one of less than 16 bytes, one with white
+ * space or quotes around it, a tolerance that is infinite or below a second. Also fails with the error of the first reading
+ * of the secrets.
  *
  * @since 0.1.0
  * @category constructors
@@ -448,8 +448,8 @@ export const make = <E = never, R = never>(
   })
 
 /**
- * As `make`, but without a first reading of the secrets that could fail: they are read when the first webhook needs them,
- * and until that succeeds `verify` fails with `WebhookSecretsError`.
+ * Like `make`, but reads the secrets only when the first webhook arrives. Until that succeeds, `verify` fails with
+ * `WebhookSecretsError`.
  *
  * @since 0.1.0
  * @category constructors
@@ -471,7 +471,7 @@ const readingsOf = <E, R>(
   { refresh, tolerance }: { readonly refresh: number; readonly tolerance: number }
 ) =>
   Effect.map(
-    // Captured once: later readings, in the middle of some request, run with these services.
+    // Captured once: later readings, caused by some request, run with these services.
     Effect.zip(Effect.runtime<R>(), Effect.makeSemaphore(1)),
     ([runtime, semaphore]) => {
       const read = Effect.flatMap(
@@ -499,11 +499,11 @@ const serviceOf = (source: Source, toleranceMillis: number): Service => {
     explain: (settings: Settings) => Verdict
   ): Verdict => {
     const now = clock.unsafeCurrentTimeMillis()
-    // First what needs no secrets: a request of no form is not to have them read.
+    // First what needs no secrets: a malformed request must not cause a reading.
     const refusal = kernel.inspect(headers, now, Infinity)
     if (typeof refusal !== "number") return settle(refusal, neverHere, neverHere)
     const current = source.current(now)
-    // As a rule they are there.
+    // Usually they are available at once.
     return isSuccess(current)
       ? verifyNow(clock, now, current.value, headers, body, explain)
       : Effect.flatMap(current, (settings) => verifyNow(clock, now, settings, headers, body, explain))
@@ -579,7 +579,7 @@ const serviceOf = (source: Source, toleranceMillis: number): Service => {
   }
 }
 
-/** Headers that have been read. */
+/** Headers that have already been read. */
 class InspectedHeaders {
   constructor(readonly known: kernel.SignedHeaders) {}
 
@@ -605,7 +605,7 @@ const knownOf = (headers: WebhookHeaders): kernel.SignedHeaders =>
 const neverHere = (): Verdict => Effect.dieMessage("inspection has refused it")
 
 /**
- * Verifies one webhook without a service. As `verify`, and `HookrailConfigError` for options that cannot work.
+ * Verifies one webhook without a service. Fails as `verify` does, and with `HookrailConfigError` for invalid options.
  *
  * @example
  * ```ts
@@ -647,7 +647,7 @@ const oneSettingsOf = (options: { readonly secrets: Secrets; readonly tolerance?
 const explainOne = makeExplainer()
 
 /**
- * The `hookrail-signature` that Hookrail would send with a delivery: for tests of receivers.
+ * The `hookrail-signature` that Hookrail would send with a delivery. For tests of receivers.
  *
  * @example
  * ```ts
@@ -669,11 +669,11 @@ const explainOne = makeExplainer()
  * @category testing
  */
 export const sign = (options: {
-  /** The secret, its `whsec_` included. */
+  /** The secret, including its `whsec_`. */
   readonly secret: Redacted.Redacted<string>
   readonly deliveryId: string
   readonly body: WebhookBody
-  /** When it is signed, in seconds since 1970. Default: now. */
+  /** The time of signing, in seconds since 1970. Default: now. */
   readonly timestamp?: number | undefined
 }): Effect.Effect<string> =>
   Effect.clockWith((clock) => {
@@ -688,12 +688,11 @@ export const sign = (options: {
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * A verifier with the given secrets. Fails with `HookrailConfigError` for options that cannot work.
+ * A verifier with the given secrets. Fails with `HookrailConfigError` for invalid options.
  *
- * Where an effect reads the secrets and its first reading fails, that is logged, and the layer is there all the same: it is
- * tried again when webhooks come, which are answered with 503 until it succeeds. A store that was away at the start does
- * not keep a program from its webhooks until it is restarted. (To have the start fail: `Layer.effect` with `make`, or
- * `layerConfig`.)
+ * If an effect reads the secrets and its first reading fails, this is logged, and the layer is built anyway. The secrets
+ * are read again when webhooks arrive; until that succeeds, those are answered with 503. So a program whose secret store
+ * was down at startup needs no restart. (To fail at startup instead: `Layer.effect` with `make`, or `layerConfig`.)
  *
  * @since 0.1.0
  * @category layers

@@ -1,9 +1,9 @@
 /**
- * Receiving: from the raw request to the answer that makes Hookrail do the right thing.
+ * Receives webhooks: from the raw request to the answer that makes Hookrail do the right thing.
  *
- * Handlers are effects, one for each topic or pattern. Around them, `Webhooks` reads the raw body, verifies it, keeps
- * duplicates out, decodes the payload by the topic's Schema, and answers as Hookrail classifies answers (protocol section
- * 4.4): 2xx only after the work is done, a retryable status for what may go well later, 422 for what never will.
+ * Handlers are effects, one per topic or pattern. Around them, `Webhooks` reads the raw body, verifies it, filters out
+ * duplicates, decodes the payload by the topic's Schema, and answers by Hookrail's classification (protocol section 4.4):
+ * 2xx only after the work is done, a retryable status if a later attempt may succeed, 422 if none can.
  *
  * @example
  * import { DeliveryLog, SignatureVerifier, Topic, Webhooks } from "hookrail"
@@ -19,7 +19,7 @@
  *   DeliveryLog.layerMemory()
  * ]))
  *
- * // Hono, Next.js, Bun, Deno, Cloudflare Workers: whatever takes (Request) => Promise<Response>
+ * // Hono, Next.js, Bun, Deno, Cloudflare Workers: anything that takes (Request) => Promise<Response>
  * export const POST = Webhooks.toWebHandler(ManagedRuntime.make(WebhooksLive))
  *
  * @since 0.1.0
@@ -64,23 +64,23 @@ export * from "./receive/model.js"
  */
 export interface Options {
   /**
-   * How long a delivery may take, from the request to the end of its handler. After that it is answered with 503, and the
-   * handler interrupted, so that it can run when the delivery comes again. Hookrail waits 10 seconds for an answer. Default
-   * 8 seconds.
+   * How long a delivery may take, from the request to the end of its handler. After that it is answered with 503, and its
+   * handler is interrupted, so that it can run when Hookrail delivers again. Hookrail waits 10 seconds for an answer.
+   * Default: 8 seconds.
    */
   readonly timeout?: Duration.DurationInput | undefined
-  /** The largest body that is read, in bytes; a larger one is answered with 413. Default 1 MiB. */
+  /** The largest body that is read, in bytes; a larger one is answered with 413. Default: 1 MiB. */
   readonly maxBodyBytes?: number | undefined
   /**
    * A signature that does not match, or is too old or from the future: `"retry"` (503, the default) loses no genuine
-   * delivery while a secret is changed or a clock is wrong; `"reject"` (401) has Hookrail give the delivery up at once.
+   * delivery while a secret is being rotated or a clock is wrong; `"reject"` (401) makes Hookrail give up at once.
    */
   readonly onUnverified?: "retry" | "reject" | undefined
-  /** A payload that does not fit the topic's Schema: `"reject"` (422, the default) or `"retry"` (503). */
+  /** A payload that does not match the topic's Schema: `"reject"` (422, the default) or `"retry"` (503). */
   readonly onInvalidPayload?: "reject" | "retry" | undefined
   /**
-   * A topic without a handler: `"reject"` (422, the default: it is dead-lettered, from where it can be replayed once there
-   * is a handler), `"retry"` (503) or `"acknowledge"` (200, and it is gone). `otherwise` handles such topics itself.
+   * A topic without a handler: `"reject"` (422, the default: dead-lettered, and can be replayed once there is a handler),
+   * `"retry"` (503) or `"acknowledge"` (200: dropped). Does not apply if there is an `otherwise`.
    */
   readonly onUnhandled?: "reject" | "retry" | "acknowledge" | undefined
 }
@@ -98,11 +98,11 @@ export class Webhooks extends Context.Tag("hookrail/Webhooks")<Webhooks, Service
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * A handler for a topic with a Schema, for a topic by its name, or for a pattern (`orders.*`, matched as the server does).
- * A name counts before a pattern, a longer pattern before a shorter one.
+ * A handler for a topic with a Schema, for a topic by its name, or for a pattern (`orders.*`, matched by the server's
+ * rules). A name takes precedence over a pattern, a longer pattern over a shorter one.
  *
- * If the handler succeeds, the delivery is done. `retryLater` and `reject` end it otherwise, and count even if they were
- * returned without a `yield*`; any other failure, and a defect, is answered with 500 and comes again.
+ * If the handler succeeds, the delivery is done. `retryLater` and `reject` end it in other ways, even if they are returned
+ * without `yield*`. Any other failure, or a defect, is answered with 500, and Hookrail delivers again.
  *
  * @example
  * import { Webhooks } from "hookrail"
@@ -129,14 +129,14 @@ export const on: {
   topic: string | Topic.Any,
   handle: (event: WebhookEvent<never>) => Effect.Effect<unknown, unknown, R>
 ): Handler<R> => ({
-  // Callers without types may pass anything here: `make` refuses it.
+  // Untyped callers may pass anything here: `make` refuses it.
   pattern: typeof topic === "object" ? topic?.name : topic,
   decode: typeof topic === "object" ? topic?.decode : undefined,
   handle: typeof handle === "function" ? (event) => handle(event) : handle
 })
 
 /**
- * A handler for every topic that has no other.
+ * A handler for every topic that has no other handler.
  *
  * @since 0.1.0
  * @category handlers
@@ -161,18 +161,18 @@ const checks = {
   onUnhandled: withDefault(oneOf("reject", "retry", "acknowledge"), "reject")
 }
 
-/** Why these handlers cannot be used. */
+/** What is wrong with the handlers, if anything. */
 const handlersFault = (handlers: ReadonlyArray<Handler<unknown>>): string | undefined => {
   if (!Array.isArray(handlers)) return "must be an array, of what on and otherwise give"
   const patterns = new Set<string>()
   for (const handler of handlers as ReadonlyArray<Handler<unknown> | undefined>) {
     const name = JSON.stringify(handler?.pattern)
-    // The name of a typed topic is no pattern, and may have a star in it.
+    // The name of a typed topic is not a pattern, and may contain a star.
     const pattern = handler?.decode === undefined ? topicPattern(handler?.pattern) : handler.pattern
     for (const checked of [pattern, callable(handler?.handle)]) {
       if (checked instanceof Reason) return `the one for ${name} ${checked.text}`
     }
-    // Which one is meant cannot be told.
+    // Ambiguous.
     if (patterns.has(handler!.pattern)) return `two of them are for ${name}: give one`
     patterns.add(handler!.pattern)
   }
@@ -180,7 +180,7 @@ const handlersFault = (handlers: ReadonlyArray<Handler<unknown>>): string | unde
 }
 
 /**
- * Makes the bare service. What the handlers need is taken from where this runs.
+ * Makes the service itself. The handlers get their services from the context of this effect.
  *
  * Fails with `HookrailConfigError` for options that cannot work, for two handlers of one topic, and for a pattern that no
  * topic matches.
@@ -205,7 +205,7 @@ export const make = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
   })
 
 /**
- * What handlers need.
+ * The services that handlers need.
  *
  * @since 0.1.0
  * @category models
@@ -217,8 +217,8 @@ type RequirementOf<H> = H extends Handler<infer R> ? R : never
 /**
  * `Webhooks` with these handlers. Fails as `make` does.
  *
- * When its scope closes, it drains: new requests are answered with 503, and what the handlers need is there until they have
- * ended.
+ * When its scope closes, it drains: new requests are answered with 503, and the services of the handlers stay available
+ * until they have ended.
  *
  * @since 0.1.0
  * @category layers
@@ -229,10 +229,10 @@ export const layer = <const Handlers extends ReadonlyArray<Handler<unknown>>>(
 ): Layer.Layer<Webhooks, HookrailConfigError, DeliveryLog | SignatureVerifier | Requirements<Handlers>> =>
   Layer.scoped(Webhooks, Effect.acquireRelease(make(handlers, options), (service) => drained(service, options)))
 
-/** What cannot be interrupted and does not end is not waited for for ever. */
+/** Drains with a time limit: an uninterruptible handler may never end. */
 const drained = ({ drain }: Service, options: Options | undefined): Effect.Effect<void> => {
   const timeout = timeoutOf(options?.timeout)
-  // It has been checked when the service was made.
+  // Checked when the service was made.
   const seconds = Math.ceil((typeof timeout === "number" ? timeout : 0) / 1000) + 2
   return Effect.interruptible(drain).pipe(
     Effect.timeoutTo({
@@ -245,11 +245,11 @@ const drained = ({ drain }: Service, options: Options | undefined): Effect.Effec
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-// ways in
+// entry points
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * What runs the handlers outside of Effect: `ManagedRuntime.make(layer)`, or the `Effect.runtime<Webhooks>()` of a program.
+ * Runs the handlers outside of Effect: `ManagedRuntime.make(layer)`, or the `Effect.runtime<Webhooks>()` of a program.
  *
  * @since 0.1.0
  * @category models
@@ -257,8 +257,8 @@ const drained = ({ drain }: Service, options: Options | undefined): Effect.Effec
 export type WebhooksRuntime = Runtime.Runtime<Webhooks> | ManagedRuntime.ManagedRuntime<Webhooks, unknown>
 
 /**
- * `Service.handle` outside of Effect, for adapters to servers that have none here. Never rejects: if the layer cannot be
- * built, that is logged, and the answer is 500.
+ * `Service.handle` outside of Effect, for adapters to servers that this package does not support. Never rejects: if the
+ * layer cannot be built, this is logged, and the answer is 500.
  *
  * @since 0.1.0
  * @category ways in
@@ -267,7 +267,7 @@ export const toPromise = (runtime: WebhooksRuntime): (request: WebhookRequest) =
   handleWith(toCallback(runtime))
 
 /**
- * The same by a callback, which is called once: the way that costs least. It must not throw.
+ * The same with a callback, which is called once and must not throw. This has the least overhead.
  *
  * @since 0.1.0
  * @category ways in
@@ -277,8 +277,9 @@ export const toCallback = (
 ): (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void => receiveWith(runtime, Webhooks)
 
 /**
- * A raw body that comes in pieces, for adapters to servers that have none here: joined as it comes, at most `limit` bytes of
- * it, without a fiber. `listen` begins to listen and gives what stops it, which is called if nobody wants the rest.
+ * Reads a raw body that arrives in chunks, up to `limit` bytes and without a fiber. For adapters to servers that this
+ * package does not support. `listen` starts listening and returns a function that stops it, which is called if the rest is
+ * not wanted.
  *
  * @since 0.1.0
  * @category ways in
@@ -289,7 +290,7 @@ export const streamedBody: (
 ) => Effect.Effect<Uint8Array, UnreadableBody> = internalBody
 
 /**
- * A handler for everything that speaks fetch: Hono (`c.req.raw`), Next.js route handlers, SvelteKit, Remix, Bun, Deno,
+ * A handler for everything based on fetch: Hono (`c.req.raw`), Next.js route handlers, SvelteKit, Remix, Bun, Deno,
  * Cloudflare Workers. Never rejects.
  *
  * @example
@@ -333,7 +334,7 @@ export const toHttpApp: Effect.Effect<
   never,
   Webhooks | HttpServerRequest.HttpServerRequest
 > = Effect.flatMap(
-  // Only who uses it loads the platform.
+  // Loads the platform only on use.
   Effect.promise(() => import("./ways/platformRequest.js")),
   (platform) => Effect.flatMap(Webhooks, platform.handle)
 )

@@ -1,5 +1,5 @@
 /**
- * Webhooks on Node's own server, and on the frameworks over it: Express, Fastify, Koa, Nest.
+ * Webhooks on Node's HTTP server, and on the frameworks based on it: Express, Fastify, Koa, Nest.
  *
  * @since 0.1.0
  */
@@ -9,15 +9,15 @@ import * as Webhooks from "hookrail/Webhooks"
 import type { IncomingMessage, ServerResponse } from "node:http"
 
 /**
- * A request of Node, with what frameworks put on it.
+ * A request of Node, with the properties that frameworks add.
  *
  * @since 0.1.0
  * @category models
  */
 export interface NodeRequest extends IncomingMessage {
-  /** Of Express, after a body parser. */
+  /** Set by Express, after a body parser. */
   readonly body?: unknown
-  /** Of Nest (`rawBody: true`) and of cloud functions. */
+  /** Set by Nest (`rawBody: true`) and by cloud functions. */
   readonly rawBody?: unknown
 }
 
@@ -44,7 +44,7 @@ export interface FastifyReply {
 }
 
 /**
- * Handles a request and answers it. The promise is fulfilled when the answer has been given, and never rejects.
+ * Handles a request and answers it. The promise resolves when the answer has been sent, and never rejects.
  *
  * @since 0.1.0
  * @category models
@@ -65,14 +65,14 @@ type BodyExit = Exit.Exit<Uint8Array, Webhooks.UnreadableBody>
 
 const fail = (reason: Webhooks.UnreadableBody["reason"]): BodyExit => Exit.fail({ reason })
 
-/** Bytes that somebody has read, if they are still bytes. */
+/** A body that was already read, if it is still raw bytes. */
 const held = (body: unknown, limit: number): BodyExit | undefined => {
   const bytes = typeof body === "string" ? Buffer.from(body) : body
   if (!(bytes instanceof Uint8Array)) return undefined
   return bytes.length > limit ? fail("too-large") : Exit.succeed(bytes)
 }
 
-/** Who listens to a request. There: then the same functions serve all requests. */
+/** The property of a request that holds its body listener. With it, all requests can share the same functions. */
 const listening = Symbol("@hookrail/node/listening")
 
 interface Listened {
@@ -92,7 +92,7 @@ function onAbort(this: Listened): void {
 }
 
 const read = (request: IncomingMessage, limit: number): Body => {
-  // A parser has read it, or is about to: what is left would be no whole body.
+  // A parser has read it, or is reading it: the rest would be incomplete.
   if (request.readableEnded || request.readableDidRead) return fail("consumed")
   if (request.destroyed) return fail("aborted")
   if (Number(request.headers["content-length"]) > limit) return fail("too-large")
@@ -100,7 +100,7 @@ const read = (request: IncomingMessage, limit: number): Body => {
     ;(request as unknown as { [listening]: Webhooks.BodyListener })[listening] = listener
     request.on("data", onData).on("end", onEnd).on("error", onAbort).on("close", onAbort)
     return () => {
-      // The listener for errors stays: without one, an error after the end of interest would end the process.
+      // The error listener stays: without one, a late error would crash the process.
       request.off("data", onData).off("end", onEnd).off("close", onAbort)
     }
   })
@@ -119,7 +119,7 @@ class WebhookRequest implements Webhooks.WebhookRequest {
   body(limit: number): Body {
     const { parsed, request } = this
     return held(request.rawBody, limit) ?? held(parsed, limit) ??
-      // Express 4 sets an empty object before it parses anything; the stream tells whether somebody did.
+      // Express 4 sets an empty object before it parses anything; the stream shows whether something was read.
       read(request, limit)
   }
 }
@@ -129,9 +129,9 @@ const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.
 }
 
 /**
- * A listener for `node:http`, Express 4 and 5, Fastify 5, Koa and Nest. It reads the raw body itself, so nothing may have
- * parsed it before; where a parser has kept the bytes (`req.rawBody`, `express.raw()`, a Fastify parser with `parseAs:
- * "buffer"`), it takes those.
+ * A listener for `node:http`, Express 4 and 5, Fastify 5, Koa and Nest. It reads the raw body itself, so mount it before any
+ * body parser. If a parser has kept the bytes (`req.rawBody`, `express.raw()`, a Fastify parser with `parseAs: "buffer"`),
+ * it uses those.
  *
  * @example
  * import { NodeWebhooks } from "@hookrail/node"

@@ -43,7 +43,7 @@ const clock = Context.get(liveServices, Clock.Clock)
 
 const interrupted = Exit.interrupt(FiberId.none)
 
-/** What is known of a send that has not begun. A class, as is `Read`: they live as long as their call. */
+/** What is known about a send that has not started. A class, like `Read`: they live as long as their call. */
 class Send implements Ended {
   readonly outcome = "not-sent"
   constructor(readonly topic: string, readonly idempotencyKey: string | undefined) {}
@@ -53,7 +53,7 @@ class Read implements Ended {
   constructor(readonly eventId: string) {}
 }
 
-/** One call under way. Most end without a fiber: there is one only if something remains to be done. */
+/** A call in progress. Most need no fiber: one starts only if something remains to be done. */
 class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   next: Run<never> | undefined
   previous: Run<never> | undefined
@@ -72,7 +72,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   ) {}
 
   begin(prepare: (observer: CallObserver) => Effect.Effect<A, unknown>): void {
-    // Before it begins: it may end at once, and leaves then.
+    // Added before it starts: it may end at once, and then removes itself.
     this.runs.add(this as Run<never>)
     if (this.signal !== undefined) this.leave = onAbort(this.signal, () => this.cancel())
     let effect: Effect.Effect<A, unknown>
@@ -82,7 +82,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
       // A getter in the options may have thrown.
       effect = Effect.die(defect)
     }
-    // A getter in the payload may have cancelled it.
+    // A getter in the payload may have cancelled the call.
     if (!this.isOver) this.running = begin(effect, this, clock)
   }
 
@@ -112,7 +112,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   }
 }
 
-/** The calls under way. */
+/** The calls in progress. */
 class Runs extends Queue<Run<never>> {
   private whenEmpty: (() => void) | undefined
 
@@ -121,12 +121,12 @@ class Runs extends Queue<Run<never>> {
     if (this.size === 0) this.whenEmpty?.()
   }
 
-  /** The last one first: a place that becomes free is not for one that is about to be cancelled. */
+  /** The last one first, so that no call that is about to be cancelled takes a free place in the gate. */
   cancel(): void {
     for (const run of [...this].reverse()) run.cancel()
   }
 
-  /** Ends when all calls have ended. */
+  /** Resolves when all calls have ended. */
   ended(): Promise<void> {
     return this.size === 0 ? Promise.resolve() : new Promise((resolve) => {
       this.whenEmpty = resolve

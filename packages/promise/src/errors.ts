@@ -239,7 +239,7 @@ export class RetryError extends CallError {
 export class OrderingKeyHeldError extends HookrailError {
   declare readonly _tag: "OrderingKeyHeldError"
   declare readonly topic: string
-  /** Of the event, if it has one of its own. */
+  /** The key of the event, if the caller gave one. */
   declare readonly idempotencyKey: string | undefined
   declare readonly outcome: Outcome
   declare readonly orderingKey: string
@@ -271,8 +271,8 @@ export class AwaitTimeoutError extends HookrailError {
 }
 
 /**
- * The client is closed, or was closed while the call was under way. An event of which the `outcome` is `"unknown"` may be
- * stored: send it again with its idempotency key, by another client.
+ * The client is closed, or was closed during the call. An event whose `outcome` is `"unknown"` may be stored: send it again
+ * with its idempotency key, through another client.
  *
  * @since 0.1.0
  */
@@ -281,9 +281,9 @@ export class HookrailClosedError extends CallError {
 }
 
 /**
- * The signal of the call was aborted. `cause` is the reason of the signal, and `name` is the name of that reason: checks for
- * `"AbortError"` and `"TimeoutError"` hold. An event of which the `outcome` is `"unknown"` may be stored: send it again with
- * its idempotency key.
+ * The signal of the call was aborted. `cause` is the reason of the signal, and `name` is the name of that reason, so checks
+ * for `"AbortError"` and `"TimeoutError"` work. An event whose `outcome` is `"unknown"` may be stored: send it again with its
+ * idempotency key.
  *
  * @since 0.1.0
  */
@@ -382,7 +382,7 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
 export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
   fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
 
-/** What is known of a call that ends by the caller's wish. */
+/** What is known about a call that the caller ended. */
 export interface Ended {
   readonly topic?: string | undefined
   readonly idempotencyKey?: string | undefined

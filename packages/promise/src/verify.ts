@@ -1,8 +1,8 @@
 /**
- * Verification of the webhooks that Hookrail delivers, alone: no dependency, and small enough for an edge function.
+ * Only verifies webhooks from Hookrail: no dependencies, and small enough for an edge function.
  *
- * It runs wherever there is `node:crypto` or WebCrypto. Verify the raw body, before any JSON parser: parsing it and
- * writing it again gives other bytes.
+ * It runs wherever there is `node:crypto` or WebCrypto. Verify the raw body, before any JSON parser: parsing and serializing
+ * it again changes the bytes.
  *
  * @example
  * ```ts
@@ -18,7 +18,7 @@
  *     console.log(`delivery ${webhook.deliveryId} on ${webhook.topic}`)
  *     return new Response(null, { status: 204 })
  *   } catch (error) {
- *     // Hookrail gives a delivery up on most answers of 4xx: 503 has it try again, should the secret be changing.
+ *     // Hookrail gives up after most 4xx answers. After a 503 it tries again, in case the secret is being rotated.
  *     return new Response(null, { status: error instanceof WebhookVerificationError ? 503 : 500 })
  *   }
  * }
@@ -36,7 +36,7 @@ import type { Duration } from "./types.js"
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * What the three errors of verification have in common.
+ * The base class of the three verification errors.
  *
  * @since 0.1.0
  * @category errors
@@ -45,7 +45,7 @@ export abstract class WebhookVerificationError extends Error {
   /** The name of the class. */
   abstract readonly _tag: "SignatureError" | "SignatureTimestampError" | "MalformedSignatureError"
   constructor(tag: string, message: string, fields: object) {
-    // First, since the stack takes its first line from it; on the prototype, as JavaScript's own errors have it.
+    // First, because the stack takes its first line from it; on the prototype, as in JavaScript's own errors.
     new.target.prototype.name = tag
     super(message)
     Object.assign(this, { _tag: tag }, fields)
@@ -53,7 +53,7 @@ export abstract class WebhookVerificationError extends Error {
 }
 
 /**
- * The signature belongs to none of the secrets, or the body or delivery id is not what was signed.
+ * The signature was made with none of the secrets, or the body or delivery id differs from what was signed.
  *
  * @since 0.1.0
  * @category errors
@@ -74,7 +74,7 @@ export class SignatureError extends WebhookVerificationError {
  */
 export class SignatureTimestampError extends WebhookVerificationError {
   declare readonly _tag: "SignatureTimestampError"
-  /** Age of the signature; negative if it lies in the future. In seconds. */
+  /** The age of the signature in seconds; negative if it is in the future. */
   declare readonly ageSeconds: number
   declare readonly toleranceSeconds: number
   constructor(fields: { readonly ageSeconds: number; readonly toleranceSeconds: number }) {
@@ -109,25 +109,25 @@ export class MalformedSignatureError extends WebhookVerificationError {
 export type { VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
- * What both functions take.
+ * The options of both functions.
  *
  * @since 0.1.0
  * @category models
  */
 export interface VerifyOptions {
   /**
-   * The secret of the endpoint, its `whsec_` included. During a rotation, the new and the old one: Hookrail signs with
-   * one secret and changes it at once (protocol section 4.6).
+   * The secret of the endpoint, including its `whsec_`. During a rotation, the new and the old one: Hookrail signs with one
+   * secret and replaces it at once (protocol section 4.6).
    */
   readonly secrets: string | ReadonlyArray<string>
   /** The raw body, as received. */
   readonly body: WebhookBody
   /**
-   * How far the time of the signature may be from `now`, inclusive: a text such as `"5 minutes"`, or milliseconds. Below a
-   * second is refused, since only seconds can be meant. Default: 5 minutes.
+   * How far the time of the signature may be from `now`, inclusive: a text such as `"5 minutes"`, or milliseconds. A number
+   * below a second is refused, because it is certainly meant in seconds. Default: 5 minutes.
    */
   readonly tolerance?: Duration | undefined
-  /** The present: a `Date`, or milliseconds since 1970. Default: this machine's clock. */
+  /** The current time: a `Date`, or milliseconds since 1970. Default: the clock of this machine. */
   readonly now?: Date | number | undefined
 }
 
@@ -166,7 +166,7 @@ const run = async (
   }
   if (!isTolerance(millis)) throw new TypeError(`tolerance ${toleranceReason}`)
   let verdict = verify(list.map(cachedKey), headers, body, Number(now), millis)
-  // To await what is there already would cost a turn of the queue.
+  // Awaiting an available verdict would cost a microtask turn.
   if ("then" in verdict) verdict = await verdict
   if (verdict.ok) return verdict.webhook as VerifiedWebhook
   throw verdict.reason === "timestamp"
@@ -178,8 +178,8 @@ const run = async (
  * Verifies a signature over a delivery id and a raw body.
  *
  * Rejects with `MalformedSignatureError` if there is no usable signature, `SignatureTimestampError` if it is too old or
- * from the future, `SignatureError` if none of the secrets made it; and with a `TypeError` for secrets or a tolerance
- * that cannot work.
+ * from the future, `SignatureError` if none of the secrets made it; and with a `TypeError` for invalid secrets or an invalid
+ * tolerance.
  *
  * @since 0.1.0
  * @category verification

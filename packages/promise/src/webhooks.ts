@@ -1,5 +1,5 @@
 /**
- * Receiving webhooks, for plain TypeScript: verified, without duplicates, and answered as Hookrail needs it.
+ * Receives webhooks in plain TypeScript: verified, without duplicates, and answered as Hookrail expects.
  *
  * @example
  * ```ts
@@ -58,18 +58,18 @@ export interface WebhookEvent<out A = unknown> {
   /** As parsed from JSON. */
   readonly payload: A
   readonly receivedAt: Date
-  /** The body as it came. */
+  /** The body as received. */
   readonly rawBody: Uint8Array
-  /** What was verified. Topic and event id are not covered by the signature. */
+  /** What was verified. The signature does not cover topic and event id. */
   readonly webhook: VerifiedWebhook
-  /** Aborts when the handler's time is over: the delivery has been answered with 503 then, and comes again. */
+  /** Aborts at the timeout of the handler: the delivery was then answered with 503, and Hookrail delivers it again. */
   readonly signal: AbortSignal
 }
 
 /**
- * Handles an event. When its promise is fulfilled, the delivery is done. It throws or returns `retryLater(...)` or
- * `reject(...)` to end it otherwise; whatever else it throws is answered with 500, and the delivery comes again. Whatever else
- * it returns is ignored.
+ * Handles an event. When its promise resolves, the delivery is done. To end it in another way, throw or return
+ * `retryLater(...)` or `reject(...)`. Anything else that it throws is answered with 500, and Hookrail delivers again.
+ * Anything else that it returns is ignored.
  *
  * @since 0.1.0
  */
@@ -86,32 +86,33 @@ export type Claim =
   | { readonly status: "done" }
 
 /**
- * Which deliveries have been handled: for a store that several processes share.
+ * Remembers which deliveries have been handled. Implement it for a store shared by several processes.
  *
- * A `delivery` is its id, its event's id and its topic in one text, joined by dots: `01JX....01JW....orders.created`. All
- * three together name what was handled: the signature covers the id alone. Take the text as it is.
+ * A `delivery` is the delivery id, the event id and the topic in one string, joined by dots:
+ * `01JX....01JW....orders.created`. All three together identify what was handled, because the signature covers only the
+ * delivery id. Treat the string as opaque.
  *
  * @since 0.1.0
  */
 export interface DeliveryLog {
   /**
-   * Claims a delivery, atomically: of any number of claims at the same time, one is `"claimed"`. A claim that is older
-   * than its lease belongs to a process that has crashed, and is there to be taken. `token` tells claims apart.
+   * Claims a delivery, atomically: of any number of concurrent claims, one is `"claimed"`. A claim whose lease has expired
+   * belongs to a process that has crashed, and can be taken over. `token` identifies a claim.
    */
   readonly claim: (delivery: string, leaseMs: number) => Promise<Claim>
   /**
-   * Holds a claim for another lease from now on: its handler is still running. `false` if `token` no longer holds it, and
-   * somebody else may have taken it.
+   * Extends a claim by another lease from now, because its handler is still running. Returns `false` if `token` no longer
+   * holds it; another process may have taken it over.
    */
   readonly renew: (delivery: string, token: string, leaseMs: number) => Promise<boolean>
   /** Marks a delivery as handled, if `token` still holds its claim. */
   readonly done: (delivery: string, token: string) => Promise<unknown>
-  /** Forgets a claim, if `token` still holds it. */
+  /** Removes a claim, if `token` still holds it. */
   readonly release: (delivery: string, token: string) => Promise<unknown>
 }
 
 /**
- * A line of the log. It has no secret, no signature and no payload; `error` is what a handler threw.
+ * A log line. It contains no secret, no signature and no payload; `error` is what a handler threw.
  *
  * @since 0.1.0
  */
@@ -130,41 +131,44 @@ type MaybePromise<A> = A | Promise<A>
  */
 export interface WebhookHandlerOptions<Topics extends object = { readonly [topic: string]: unknown }> {
   /**
-   * A function that gives the secret of the endpoint, its `whsec_` included; during a rotation, the new and the old one. It is
-   * called when the first webhook comes, so that a build does not need the secret; again when a signature does not match, at
-   * most every 5 seconds; and every `refreshSecrets`. Or the secrets themselves.
+   * A function that returns the secret of the endpoint, including its `whsec_`; during a rotation, the new and the old one.
+   * It is called when the first webhook arrives, so that a build does not need the secret; again when a signature does not
+   * match, at most every 5 seconds; and every `refreshSecrets`. Or the secrets themselves.
    */
   readonly secrets:
     | (() => MaybePromise<string | ReadonlyArray<string> | undefined>)
     | string
     | ReadonlyArray<string>
-  /** How long secrets of a function stay in force before it is called again: so long may a revoked one live. Default 5 minutes. */
+  /**
+   * How long secrets returned by a function stay in force before it is called again. A revoked secret may be accepted for
+   * this long. Default: 5 minutes.
+   */
   readonly refreshSecrets?: Duration | undefined
-  /** By topic, or by pattern: `orders.*`. A topic counts before a pattern, a longer pattern before a shorter one. */
+  /** By topic, or by pattern: `orders.*`. A topic takes precedence over a pattern, a longer pattern over a shorter one. */
   readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> } | undefined
   /** Handles every topic that has no other handler. */
   readonly otherwise?: Handler | undefined
   /**
-   * How far the time of the signature may be from this machine's: a text such as `"5 minutes"`, or milliseconds. Below a
-   * second is refused, since only seconds can be meant. Default 5 minutes.
+   * How far the time of the signature may be from the clock of this machine: a text such as `"5 minutes"`, or milliseconds.
+   * A number below a second is refused, because it is certainly meant in seconds. Default: 5 minutes.
    */
   readonly tolerance?: Duration | undefined
-  /** How long a delivery may take before it is answered with 503. Default 8 seconds; Hookrail waits 10. */
+  /** How long a delivery may take before it is answered with 503. Default: 8 seconds; Hookrail waits 10. */
   readonly timeout?: Duration | undefined
-  /** The largest body that is read, in bytes. Default 1 MiB. */
+  /** The largest body that is read, in bytes. Default: 1 MiB. */
   readonly maxBodyBytes?: number | undefined
-  /** A signature that does not match, or is too old: `"retry"` (503, the default) or `"reject"` (401: given up at once). */
+  /** A signature that does not match, or is too old: `"retry"` (503, the default) or `"reject"` (401: Hookrail gives up). */
   readonly onUnverified?: "retry" | "reject" | undefined
-  /** A body that is no JSON: `"reject"` (422, the default) or `"retry"` (503). */
+  /** A body that is not JSON: `"reject"` (422, the default) or `"retry"` (503). */
   readonly onInvalidPayload?: "reject" | "retry" | undefined
-  /** A topic without a handler: `"reject"` (422, the default), `"retry"` (503) or `"acknowledge"` (200, and it is gone). */
+  /** A topic without a handler: `"reject"` (422, the default), `"retry"` (503) or `"acknowledge"` (200: dropped). */
   readonly onUnhandled?: "reject" | "retry" | "acknowledge" | undefined
   /**
-   * What keeps duplicates out. Default: the last 100,000 deliveries of 24 hours, in the memory of this process. `false`:
-   * nothing does.
+   * Detects duplicates. Default: remembers the last 100,000 deliveries, for 24 hours, in the memory of this process.
+   * `false`: duplicates are handled again.
    */
   readonly deliveryLog?: DeliveryLog | false | undefined
-  /** Where the log goes. What it throws, or rejects with, is ignored. Default: warnings and errors to the console. */
+  /** Receives log lines. Its errors and rejections are ignored. Default: warnings and errors go to the console. */
   readonly log?: ((entry: LogEntry) => unknown) | undefined
 }
 
@@ -191,27 +195,27 @@ export interface LambdaResult {
 }
 
 /**
- * A handler of requests, in the shapes that servers take. None of them ever throws or rejects.
+ * A request handler, in the forms that servers expect. None of them throws or rejects.
  *
  * @since 0.1.0
  */
 export interface WebhookHandler {
-  /** For all that speaks fetch: Hono (`c.req.raw`), Next.js, SvelteKit, Remix, Bun, Deno, Cloudflare Workers. */
+  /** For everything based on fetch: Hono (`c.req.raw`), Next.js, SvelteKit, Remix, Bun, Deno, Cloudflare Workers. */
   (request: Request): Promise<Response>
   /** For `node:http`, Express, Fastify, Koa and Nest: `(request, response)`. */
   readonly node: (request: object, response: object) => Promise<void>
   /** For AWS Lambda. */
   readonly lambda: (event: LambdaEvent) => Promise<LambdaResult>
   /**
-   * For a shutdown: from now on requests are answered with 503, and the promise is fulfilled when all handlers have ended and
-   * their claims are settled. Close what they use after it.
+   * For a shutdown: answers requests with 503 from now on. The promise resolves when all handlers have ended and their
+   * claims are settled. Close what they use after that.
    */
   readonly drain: () => Promise<void>
 }
 
 /**
- * To be thrown or returned by a handler: the delivery cannot be handled now. Hookrail waits at least `after`, and its own back-off if
- * that is longer.
+ * Throw or return it in a handler: the delivery cannot be handled now. Hookrail waits at least `after`, or for its own
+ * back-off if that is longer.
  *
  * @since 0.1.0
  */
@@ -222,7 +226,7 @@ export const retryLater = (options?: {
 }): Error => new Webhooks.RetryLater(options ?? {})
 
 /**
- * To be thrown or returned by a handler: the delivery can never be handled. Hookrail puts it to the dead letters at once.
+ * Throw or return it in a handler: the delivery can never be handled. Hookrail dead-letters it at once.
  *
  * @param reason For the log.
  * @since 0.1.0
@@ -230,7 +234,7 @@ export const retryLater = (options?: {
 export const reject = (reason: string): Error => new Webhooks.Rejected({ reason })
 
 /**
- * Makes a handler of webhooks. Throws a `HookrailConfigError` for options that cannot work.
+ * Makes a webhook handler. Throws a `HookrailConfigError` for invalid options.
  *
  * @since 0.1.0
  */
@@ -239,7 +243,7 @@ export const createWebhookHandler = <Topics extends object = { readonly [topic: 
 ): WebhookHandler => {
   const [service, runtime] = start(options as WebhookHandlerOptions)
   const web = Webhooks.toWebHandler(runtime)
-  // Not `web` itself: frameworks pass further arguments.
+  // Not `web` itself: frameworks pass more arguments.
   return Object.assign((request: Request) => web(request), {
     node: NodeWebhooks.listener(runtime) as (request: object, response: object) => Promise<void>,
     lambda: Webhooks.toLambdaHandler(runtime),
@@ -272,7 +276,7 @@ const checks = {
   on: withDefault(handlersOf, []),
   otherwise: withDefault<Handler | undefined>(callable, undefined),
   refreshSecrets: anything<WebhookHandlerOptions["refreshSecrets"]>,
-  // Here too, since secrets that a function gives are checked with the first request.
+  // Checked here too: if the secrets come from a function, the verifier is only checked at the first request.
   tolerance: withDefault<number | undefined>(tolerance, undefined),
   timeout: anything<WebhookHandlerOptions["timeout"]>,
   maxBodyBytes: anything<WebhookHandlerOptions["maxBodyBytes"]>,
@@ -310,7 +314,7 @@ const start = (
 
 const invalid = (option: string, reason: string): HookrailConfigError => new HookrailConfigError({ option, reason })
 
-/** What a handler gets. Its signal is made on demand: hardly any handler looks at it. */
+/** What a handler gets. Its signal is created on demand: few handlers use it. */
 class Event implements WebhookEvent {
   readonly topic: string
   readonly eventId: string
@@ -329,7 +333,7 @@ class Event implements WebhookEvent {
     this.payload = event.payload
     this.receivedAt = event.receivedAt
     this.rawBody = event.rawBody
-    // The same, by its name in `verify`.
+    // The same object, under the type of `verify`.
     this.webhook = event.webhook as unknown as VerifiedWebhook
   }
 
@@ -345,7 +349,7 @@ class Event implements WebhookEvent {
   }
 }
 
-/** A handler at work. */
+/** A running handler. */
 class Handling extends Callback<unknown, unknown> {
   private readonly event: Event
 
@@ -372,7 +376,7 @@ class Handling extends Callback<unknown, unknown> {
     return this
   }
 
-  /** A promise goes on: the delivery is its own until then, and done if it is fulfilled after all. */
+  /** A promise cannot be stopped: the delivery stays claimed until it settles, and is done if it resolves after all. */
   abort(): void {
     Event.abort(this.event)
   }
@@ -457,7 +461,7 @@ const levels: { readonly [tag: string]: LogEntry["level"] } = {
 
 const loggerOf = (log: (entry: LogEntry) => unknown): Logger.Logger<unknown, void> =>
   Logger.make(({ annotations, cause, logLevel, message }) => {
-    // What it throws is caught where the line was written.
+    // The caller catches what it throws.
     const written = log({
       level: levels[logLevel._tag] ?? "debug",
       message: [message].flat().map(String).join(" "),
@@ -467,7 +471,7 @@ const loggerOf = (log: (entry: LogEntry) => unknown): Logger.Logger<unknown, voi
     if (typeof written === "object" && written !== null) void Promise.resolve(written).then(undefined, () => {})
   })
 
-/** What a handler threw, as it is; what failed in the core, as the error that it is here. */
+/** What a handler threw, unchanged; errors of the core become those of this package. */
 const thrownOf = (cause: Cause.Cause<unknown>): unknown => {
   const thrown = Cause.squash(cause)
   try {

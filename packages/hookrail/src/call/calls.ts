@@ -53,25 +53,25 @@ export interface CallOptions {
   readonly retry?: Retry | undefined
 }
 
-/** Wants to know the call that an effect makes, to tell later what became of it. */
+/** Is told which call an effect makes, to report its state later. */
 export interface CallObserver {
   call: Interruptible | undefined
 }
 
-/** Something that may be interrupted. */
+/** Anything that may be interrupted. */
 export interface Interruptible {
-  /** What is known if it ends now. */
+  /** What is known about the call if it ends now. */
   readonly interruption: () => CallContext
 }
 
 /** One call, over all of its attempts. A class for the sake of the garbage collector: see `operations.ts`. */
 class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
   attempts = 0
-  /** A request has gone to the transport, and its answer is not here. */
+  /** A request was handed to the transport, and has no answer yet. */
   isPending = false
-  /** What the attempts so far leave open. */
+  /** The outcome of the attempts so far. */
   outcome: Outcome = "not-sent"
-  /** No attempt begins later, by the `Clock`. */
+  /** The latest start of an attempt, by the `Clock`. */
   readonly deadline: number
 
   constructor(
@@ -98,7 +98,7 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
     return this.context(this.isPending ? "unknown" : this.outcome)
   }
 
-  /** An attempt has ended, and leaves this open. */
+  /** Records the outcome of an attempt. */
   attempted(outcome: Outcome): void {
     this.attempts++
     this.isPending = false
@@ -112,7 +112,7 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
   }
 }
 
-/** A request that tells its call when it begins. */
+/** A request that notifies its call when it starts. */
 class Attempt extends Callback<TransportResponse, TransportError> {
   constructor(
     private readonly call: Call<unknown>,
@@ -220,7 +220,7 @@ export class Calls {
     return call
   }
 
-  /** What the answer to a first attempt leaves to be done: as a rule nothing, it is the result. */
+  /** Returns what remains to be done after the answer to a first attempt: usually nothing, just the result. */
   conclude<A>(
     call: Call<A>,
     answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
@@ -340,7 +340,7 @@ export class Calls {
 const invalidOption = (operation: Operation<unknown>, argument: "options" | "timeout" | "retry", reason: string) =>
   Effect.fail(new InvalidArgumentError({ ...operation.context("not-sent"), argument, reason }))
 
-/** A call that got no turn reports the answer to another call that slowed the client down. */
+/** The error of a call that got no turn: it reports the answer, to another call, that slowed the client down. */
 const neverSent = (call: Call<unknown>, { status }: GateTimeoutError): RetryableError =>
   status === 429
     ? new RateLimitError({ ...call.context(), status })

@@ -1,34 +1,34 @@
 /**
- * Deliveries that are claimed or handled, in memory. Every operation takes the same time, however many there are: a hash
- * table in flat arrays, in which the places of what is forgotten are taken again. A `Map` in which entries come and go is
- * rebuilt again and again as a whole, which stops the process for milliseconds.
+ * Deliveries that are claimed or handled, in memory. Every operation takes constant time: this is a hash table in flat
+ * arrays that reuses the slots of removed entries. A `Map` whose entries come and go is rebuilt as a whole again and again,
+ * which blocks the process for milliseconds.
  */
 
-/** The ends of the two lists. No entry has these numbers, and 0 in the table is an empty slot. */
+/** The ends of the two lists. No entry has these numbers; 0 in the table is an empty slot. */
 const running = 0
 const handled = 1
 
-/** Claims whose lease ended so long ago are abandoned, in milliseconds. */
+/** Claims are abandoned this long after the end of their lease, in milliseconds. */
 const abandonedAfter = 60_000
 
-/** How many entries one operation forgets at most: more than it adds, so that none remain in the long run. */
+/** The most entries that one operation removes: more than it adds, so that no backlog remains. */
 const forgetAtOnce = 4
 
-/** What a claim was answered with, in place of a token. */
+/** Results of a claim in place of a token. */
 export const isDone = 0
 export const isRunning = -1
 
 export class Claims {
-  /** Numbers of entries, by their hash. */
+  /** Entry numbers, by hash. */
   private table = new Int32Array(64)
-  // One element for each entry.
+  // One element per entry.
   private keys: Array<string> = ["", ""]
   private hashes = new Int32Array(32)
-  /** Of a claim, when its lease ends; of what is done, when it was done. */
+  /** For a claim, when its lease ends; for a handled delivery, when it was handled. */
   private times = new Float64Array(32)
-  /** Of a claim, its token; 0 of what is done. */
+  /** For a claim, its token; for a handled delivery, 0. */
   private tokens = new Float64Array(32)
-  /** Each entry is in one of two rings: the claims, and what is done, in this order. */
+  /** Each entry is in one of two linked rings: claims, and handled deliveries, oldest first. */
   private next = new Int32Array(32)
   private previous = new Int32Array(32)
   private free: Array<number> = []
@@ -37,21 +37,21 @@ export class Claims {
   private lastToken = 0
 
   /**
-   * @param capacity How many handled ones are remembered.
+   * @param capacity How many handled deliveries are remembered.
    * @param ttl How long, in milliseconds.
-   * @param seed Makes the hash this table's own.
+   * @param seed Seeds the hash of this table.
    */
   constructor(private readonly capacity: number, private readonly ttl: number, private readonly seed: number) {
     this.next[handled] = handled
     this.previous[handled] = handled
   }
 
-  /** How many there are, claimed and handled. */
+  /** The number of deliveries, claimed and handled. */
   get size(): number {
     return this.entryCount
   }
 
-  /** A token of the claim, above 0; `isDone` or `isRunning` if there is nothing to be claimed. */
+  /** Returns a token of the claim, above 0; `isDone` or `isRunning` if the delivery cannot be claimed. */
   claim(key: string, now: number, lease: number): number {
     this.forget(now)
     this.sweep(now)
@@ -72,7 +72,7 @@ export class Claims {
     return this.tokens[entry] = ++this.lastToken
   }
 
-  /** Whether the token holds the claim. If so, it holds it for another lease. */
+  /** Renews a claim for another lease. Returns whether the token holds it. */
   renew(key: string, token: number, now: number, lease: number): boolean {
     const entry = this.held(key, token)
     if (entry === 0) return false
@@ -102,7 +102,7 @@ export class Claims {
     return entry !== 0 && token > 0 && this.tokens[entry] === token ? entry : 0
   }
 
-  /** Forgets the oldest of what is done: all beyond the capacity, and a few whose time is over. */
+  /** Removes the oldest handled deliveries: all beyond the capacity, and a few that have expired. */
   private forget(now: number): void {
     for (let count = 0; count < forgetAtOnce && this.doneCount > 0; count++) {
       const oldest = this.next[handled]!
@@ -112,7 +112,7 @@ export class Claims {
     }
   }
 
-  /** Looks at one claim, another one each time, and forgets it if it is abandoned. */
+  /** Checks one claim, a different one each time, and removes it if it is abandoned. */
   private sweep(now: number): void {
     const oldest = this.next[running]!
     if (oldest === running) return
@@ -124,11 +124,11 @@ export class Claims {
   private hashOf(key: string): number {
     let hash = this.seed
     for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
-    // The low bits choose the slot: let the high ones take part.
+    // The low bits choose the slot: mix in the high ones.
     return hash ^ (hash >>> 15)
   }
 
-  /** Where a key is, or would be. */
+  /** The slot of a key, or where it would be. */
   private slotOf(key: string, hash: number): number {
     const { hashes, keys, table } = this
     const mask = table.length - 1
@@ -157,7 +157,7 @@ export class Claims {
     const { hashes, keys, table } = this
     const mask = table.length - 1
     let hole = this.slotOf(keys[entry]!, hashes[entry]!)
-    // Whoever stands behind only because this one was in the way moves up.
+    // Moves up entries that were displaced by the removed one.
     for (let slot = (hole + 1) & mask, behind; (behind = table[slot]!) !== 0; slot = (slot + 1) & mask) {
       const home = hashes[behind]! & mask
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
@@ -187,7 +187,7 @@ export class Claims {
     this.previous[next] = previous
   }
 
-  /** Twice the room. The table stays at most half full. */
+  /** Doubles the capacity. The table stays at most half full. */
   private grow(): void {
     const size = this.hashes.length * 2
     this.hashes = copied(this.hashes, new Int32Array(size))

@@ -1,6 +1,6 @@
 /**
- * Effects that are begun from callbacks: the common path of a request has no fiber of its own. What is there already is
- * taken as it is, what works by callbacks is begun as such, and only what remains gets a fiber.
+ * Starts effects from callbacks, so that the common path of a request needs no fiber. Results that are available are used
+ * at once, effects that work by callbacks are started as such, and only the rest gets a fiber.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,10 +21,10 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Tracer from "effect/Tracer"
 import { type Abortable, begin, Callback, type Listener, nothing } from "./callback.js"
 
-/** Takes how something ended. */
+/** Receives the result of an effect. */
 export type Resume<A, E> = (exit: Exit.Exit<A, E>) => void
 
-/** An effect that needs nothing but the clock to begin with. */
+/** An effect that needs only the clock to start. */
 export class WithClock<A, E> extends Callback<A, E> {
   constructor(readonly at: (clock: Clock.Clock) => Effect.Effect<A, E>) {
     super()
@@ -35,17 +35,17 @@ export class WithClock<A, E> extends Callback<A, E> {
   }
 }
 
-/** A longer one would be over at once. */
+/** A longer timer would fire at once. */
 const longestTimer = 2 ** 31 - 1
 
 const liveClock = Context.get(liveServices, Clock.Clock)
 const noTracer = Context.get(liveServices, Tracer.Tracer)
 
-/** What effects run on: a runtime, and what is asked of it often. */
+/** Runs effects: a runtime, with cached values that are needed often. */
 export class Ground {
   readonly clock: Clock.Clock
   readonly isTraced: boolean
-  /** Of metrics. */
+  /** The labels of metrics. */
   readonly labels: ReadonlyArray<MetricLabel.MetricLabel>
   private readonly annotations: HashMap.HashMap<string, unknown>
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
@@ -59,7 +59,7 @@ export class Ground {
     this.fork = Runtime.runFork(runtime)
   }
 
-  /** With other services than the runtime has. */
+  /** Makes a ground with other services than those of the runtime. */
   static make(
     context: Context.Context<never>,
     { fiberRefs, runtimeFlags }: Pick<Runtime.Runtime<never>, "fiberRefs" | "runtimeFlags">
@@ -67,21 +67,21 @@ export class Ground {
     return new Ground(Runtime.make({
       context,
       fiberRefs,
-      // What is begun from a region that cannot be interrupted can be.
+      // Effects started from an uninterruptible region stay interruptible.
       runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption)
     }))
   }
 
-  /** The span in force, where somebody listens. */
+  /** The current span, if spans are traced. */
   get span(): Tracer.Span | undefined {
     if (!this.isTraced) return undefined
     const span = Option.getOrUndefined(Context.getOption(this.runtime.context, Tracer.ParentSpan))
     return span?._tag === "Span" ? span : undefined
   }
 
-  /** Begins an effect. `resume` is called even after an abort: then it may hear of the interruption. */
+  /** Starts an effect. `resume` is called even after an abort, possibly with the interruption. */
   begin<A, E>(effect: Effect.Effect<A, E>, resume: Resume<A, E>): Abortable {
-    // Not as a callback: with the clock it is another effect, as a rule a result.
+    // Not as a callback: with the clock it becomes another effect, usually a result.
     if (effect instanceof WithClock) return this.begin((effect as WithClock<A, E>).at(this.clock), resume)
     if (effect instanceof Callback) return new Continuation(this, resume).begin(effect as Callback<A, E>)
     if (Exit.isExit(effect)) {
@@ -92,8 +92,8 @@ export class Ground {
   }
 
   /**
-   * The same, with annotations for its log. They are put where the fiber starts from: `Effect.annotateLogs` changes a fiber
-   * twice, and compares all annotations each time, which takes longer than all else that a fiber needs.
+   * The same, with annotations for its log. They are set in the refs that the fiber starts with: `Effect.annotateLogs`
+   * changes a fiber twice, and compares all annotations each time, which takes longer than everything else about a fiber.
    */
   beginAnnotated<A, E>(
     effect: Effect.Effect<A, E>,
@@ -120,12 +120,12 @@ export class Ground {
     return observed(fork(Effect.exit(effect)), resume)
   }
 
-  /** Runs an effect for what it does. Nothing comes of its failures. */
+  /** Runs an effect for its side effects. Ignores its failures. */
   run(effect: Effect.Effect<unknown, unknown>): void {
     this.fork(Effect.catchAllCause(effect, () => Effect.void))
   }
 
-  /** Calls `run` after some time. */
+  /** Calls `run` after a delay. */
   after<A>(millis: number, run: (value: A) => void, value: A): Abortable {
     if (this.clock === liveClock) return new Timer(setTimeout(run, Math.min(millis, longestTimer), value))
     return this.begin(this.clock.sleep(Duration.millis(millis)), (exit) => {
@@ -133,7 +133,7 @@ export class Ground {
     })
   }
 
-  /** The same for what nobody waits for: it does not keep a process from ending. */
+  /** The same for background work: the timer does not keep the process alive. */
   later<A>(millis: number, run: (value: A) => void, value: A): void {
     if (this.clock !== liveClock) return void this.after(millis, run, value)
     const timer: unknown = setTimeout(run, millis, value)
@@ -142,7 +142,7 @@ export class Ground {
   }
 }
 
-/** Goes on with what a callback leaves to be done. */
+/** Continues with the effect that a callback resumes with. */
 class Continuation<A, E> implements Listener<A, E>, Abortable {
   private running = nothing
   private rest = nothing
@@ -164,7 +164,7 @@ class Continuation<A, E> implements Listener<A, E>, Abortable {
   }
 }
 
-/** Of a fiber that runs within an exit: one that fails would log that nobody had handled it. */
+/** Observes a fiber that succeeds with an `Exit`: a fiber that fails would log an unhandled failure. */
 const observed = <A, E>(fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>>, resume: Resume<A, E>): Abortable => {
   fiber.addObserver((exit) => resume(Exit.flatten(exit)))
   return new Interruptible(fiber)
@@ -186,7 +186,7 @@ class Timer implements Abortable {
   }
 }
 
-/** A promise that somebody else makes. It cannot be aborted: its end is heard of, whatever happens meanwhile. */
+/** A promise made elsewhere. It cannot be aborted: its result is always delivered. */
 export class Promised<A, E> extends Callback<A, E> {
   constructor(
     private readonly make: () => PromiseLike<A> | A,
@@ -211,5 +211,5 @@ export class Promised<A, E> extends Callback<A, E> {
   }
 }
 
-/** What is thrown where nothing should be. */
+/** The exit for an unexpected throw. */
 export const defect = (thrown: unknown): Exit.Exit<never> => Exit.failCause(Cause.die(thrown))

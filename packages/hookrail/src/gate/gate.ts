@@ -1,4 +1,4 @@
-/** Lets requests go when it is their turn: sends, reads and looks at `/readyz`, each in a lane of their own. */
+/** Lets requests start when it is their turn. Sends, reads and checks of `/readyz` each have their own lane. */
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,7 +16,7 @@ type OverloadOf<A> = (answer: A) => Overload | undefined
 class PacedGate implements Service {
   private readonly sends: Lane
   private readonly reads: Lane
-  // What says nothing about load is never paced.
+  // Never paced: its answers say nothing about load.
   private readonly looks: Lane
 
   constructor(settings: Settings, report: Report) {
@@ -45,7 +45,7 @@ class PacedGate implements Service {
   }))
 }
 
-/** To be run where it cannot be interrupted. */
+/** Call it in an uninterruptible region. */
 const waitAndRun = <A, E, R>(
   lane: Lane,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
@@ -59,7 +59,7 @@ const waitAndRun = <A, E, R>(
     (era) => runInPlace(lane, restore(request), overloadOf, era, clock)
   )
 
-/** Runs a request that has its place, and gives the place back. To be run where it cannot be interrupted. */
+/** Runs a request that has its place, and returns the place. Call it in an uninterruptible region. */
 const runInPlace = <A, E, R>(
   lane: Lane,
   request: Effect.Effect<A, E, R>,
@@ -68,7 +68,7 @@ const runInPlace = <A, E, R>(
   clock: Clock
 ): Effect.Effect<A, E, R> => Effect.flatMap(Effect.exit(request), (exit) => leave(lane, exit, overloadOf, era, clock))
 
-/** Gives a place back. It may be called from outside of Effect: a defect must not end up in a transport. */
+/** Returns a place. May be called outside of Effect: a defect must not reach the transport. */
 const leave = <A, E>(
   lane: Lane,
   exit: Exit.Exit<A, E>,
@@ -87,7 +87,7 @@ const leave = <A, E>(
   return exit
 }
 
-/** The way of a request through the gate that needs no fiber as long as there is no pace to keep. */
+/** A request on its way through the gate. Needs no fiber while the gate is open. */
 class Passage<A, E> extends Callback<A, E | GateTimeoutError> {
   constructor(
     private readonly lane: Lane,
@@ -114,10 +114,10 @@ class Passage<A, E> extends Callback<A, E | GateTimeoutError> {
   }
 }
 
-/** A passage under way: it waits for its place, or is in it and waits for its answer. */
+/** A passage in progress: waits for its place, or has it and waits for its answer. */
 class Passing<A, E> implements Listener<A, E>, Abortable {
   private isOver = false
-  /** What it waits for has spoken; the place is given back when that comes to its end. */
+  /** The request has called back; the place is returned when the remaining effect ends. */
   private isAnswered = false
   private era = 0
   private waiter: Waiter | undefined
@@ -157,7 +157,7 @@ class Passing<A, E> implements Listener<A, E>, Abortable {
   private wake(waiter: Waiter): void {
     const { clock, lane, overloadOf, request } = this
     if (lane.isPaced) {
-      // A pace began while it waited, and to keep it takes a fiber.
+      // The gate became paced while this one waited: waiting for a turn then takes a fiber.
       waiter.wake = undefined
       this.listener.resume(Effect.uninterruptibleMask((restore) => {
         this.isOver = true
@@ -180,7 +180,7 @@ class Passing<A, E> implements Listener<A, E>, Abortable {
     }
   }
 
-  /** Gives the place back. */
+  /** Returns the place. */
   private end(exit: Exit.Exit<A, E>): Exit.Exit<A, E> {
     if (this.isOver) return exit
     this.isOver = true
@@ -192,7 +192,7 @@ export const make = (settings: Settings, report: Report): Service => new PacedGa
 
 const idle: LaneStats = { state: "open", inFlight: 0, waiting: 0, rate: Infinity }
 
-/** Each fiber on its own: no limit, no slowing down. */
+/** No gate: no limit and no slowing down. */
 export const none: Service = {
   run: (request) => request,
   stats: Effect.succeed({ ...idle, reads: idle })

@@ -1,6 +1,6 @@
 /**
- * Requests of one kind: a limited number under way at a time, the others in the order they came, and at a pace while the
- * server is overloaded.
+ * Requests of one kind: a limited number in flight at a time, the others in order of arrival, and paced while the server is
+ * overloaded.
  */
 import type { Clock } from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -15,13 +15,13 @@ import { Queue, type Queued } from "./queue.js"
 import type { Change, Reporter } from "./report.js"
 import { GateTimeoutError } from "./service.js"
 
-/** How often the deadlines of the waiting are looked at, in milliseconds. */
+/** How often the deadlines of waiting requests are checked, in milliseconds. */
 const lookEvery = 1_000
 
-/** After so long without anything that gets through, a pause is an outage. */
+/** A pause in which nothing gets through is reported as an outage after this long, in milliseconds. */
 const outage = 1_000
 
-/** Somebody who waits. */
+/** A request that waits for its turn. */
 export class Waiter implements Queued<Waiter> {
   next: Waiter | undefined
   previous: Waiter | undefined
@@ -29,7 +29,7 @@ export class Waiter implements Queued<Waiter> {
   entered = false
   /** Set while it sleeps. */
   wake: ((next: Effect.Effect<void, GateTimeoutError>) => void) | undefined
-  /** The first one has a timer for its turn. Another era may bring it sooner; until then there is no use in waking it. */
+  /** The era in which the first waiter set a timer for its turn. Waking it is useless until the era changes. */
   timedIn = -1
 
   constructor(readonly turn: Turn, readonly queue: Queue<Waiter>) {}
@@ -38,10 +38,10 @@ export class Waiter implements Queued<Waiter> {
 export class Lane {
   readonly pace: Pace
   private inFlight = 0
-  // Calls that have been tried before go first: they came before all that have not.
+  // Calls that have been tried before go first: they arrived earlier than any that have not.
   private readonly retries = new Queue<Waiter>()
   private readonly newcomers = new Queue<Waiter>()
-  /** Of the last overload. */
+  /** The status of the last overload. */
   private status = 0
   private told: Change["state"] = "open"
   private nextLook = -Infinity
@@ -67,7 +67,7 @@ export class Lane {
     }
   }
 
-  /** There is a pace to keep, which takes a fiber. */
+  /** Whether requests must wait for their turn, which takes a fiber. */
   get isPaced(): boolean {
     return this.pace.state !== "open"
   }
@@ -76,7 +76,7 @@ export class Lane {
   // places
   // -------------------------------------------------------------------------------------------------------------
 
-  /** Takes a place, if there is one, nobody waits, and there is no pace to keep. */
+  /** Takes a place if one is free, nothing waits, and the gate is open. */
   enter(): boolean {
     const isFree = this.pace.state === "open" && this.hasRoom() &&
       this.newcomers.size === 0 && this.retries.size === 0
@@ -105,20 +105,20 @@ export class Lane {
     this.wakeFirst()
   }
 
-  /** Waits no longer. */
+  /** Stops waiting. */
   quit(waiter: Waiter): void {
-    // Its turn may have come already.
+    // It may already have its place.
     if (waiter.entered) return this.release()
     waiter.queue.delete(waiter)
     this.wakeFirst()
   }
 
-  /** Gives the place back after an answer to a request that began in an era. */
+  /** Returns the place after an answer. `era` is the one in which the request started. */
   answered(era: number, overload: Overload | undefined, clock: Clock): void {
     const { pace } = this
     if (overload !== undefined) {
       const now = monotonicNow(clock)
-      // A date is the only thing here that takes the wall clock.
+      // Only an HTTP date needs the wall clock.
       const { retryAfter } = overload
       const wait = retryAfter === undefined ? 0 : parseRetryAfter(retryAfter, clock.unsafeCurrentTimeMillis()) ?? 0
       this.status = overload.status
@@ -132,7 +132,7 @@ export class Lane {
     this.release()
   }
 
-  /** Gives the place back, without an answer. */
+  /** Returns the place without an answer. */
   release(): void {
     this.inFlight--
     this.wakeFirst()
@@ -142,7 +142,7 @@ export class Lane {
     const { pace, status, told, what } = this
     const { rate, state } = pace
     if (state === told) return
-    // At a limit, short pauses are part of the pace.
+    // Near the limit, short pauses are part of pacing.
     if (state === "probing" && told === "paced" && now - pace.since < outage) return
     const waiting = this.newcomers.size + this.retries.size
     if (this.reporter.tell(now, { what, state, rate, waiting, status })) this.told = state
@@ -153,8 +153,8 @@ export class Lane {
   // -------------------------------------------------------------------------------------------------------------
 
   /**
-   * A probe is somebody that has not been refused yet, if there is one: a few events that the server refuses for ever do
-   * not speak for the others.
+   * While probing, prefers a request that was not refused yet: a few events that the server always refuses are not
+   * representative of the others.
    */
   private first(): Waiter | undefined {
     return this.pace.state === "probing"
@@ -162,7 +162,7 @@ export class Lane {
       : this.retries.first ?? this.newcomers.first
   }
 
-  /** In a loop, not recursively: the one that is woken may finish at once, and so may all that wait behind it. */
+  /** In a loop, not recursively: the woken request may finish at once, and so may all that wait behind it. */
   private wakeFirst(): void {
     this.wakeAgain = true
     if (this.isWaking) return
@@ -178,7 +178,7 @@ export class Lane {
     }
   }
 
-  /** Waits for the turn of a waiter, and gives the era in which its request begins. */
+  /** Waits for the turn of a waiter, and returns the era in which its request starts. */
   turnOf(waiter: Waiter, clock: Clock): Effect.Effect<number, GateTimeoutError> {
     return Effect.suspend(() => {
       const { pace } = this
@@ -203,7 +203,7 @@ export class Lane {
   private asleep(waiter: Waiter, clock: Clock): Effect.Effect<number, GateTimeoutError> {
     return Effect.flatMap(
       Effect.async<void, GateTimeoutError>((resume) => {
-        // Its turn may have come while the fiber was on its way to here.
+        // Its turn may have come before the fiber got here.
         if (this.mayGo(waiter)) return resume(Effect.void)
         waiter.wake = (next) => {
           waiter.wake = undefined
@@ -214,7 +214,7 @@ export class Lane {
     )
   }
 
-  /** The first one sleeps until its turn, or until something changes. It can be woken from this moment on. */
+  /** The first waiter sleeps until its turn, or until something changes. It can be woken as soon as this is called. */
   private timed(waiter: Waiter, clock: Clock, millis: number): Effect.Effect<number, GateTimeoutError> {
     const woken = Deferred.unsafeMake<void, GateTimeoutError>(FiberId.none)
     const wake = (next: Effect.Effect<void, GateTimeoutError>) => {
@@ -237,7 +237,7 @@ export class Lane {
     return turn.deadline < now + this.pace.delay(now)
   }
 
-  /** Those that would wait in vain learn it now, not only at the front of the queue. */
+  /** Fails those that would wait in vain now, instead of when they reach the front of the queue. */
   private sendAway(now: number): void {
     this.nextLook = now + lookEvery
     for (const queue of [this.retries, this.newcomers]) {

@@ -4,8 +4,8 @@ import { problemBody } from "../wire/decode.js"
 import type { Overload } from "./model.js"
 
 /**
- * 429 and 503. A full backlog is a 429 too, but of one ordering key: the others need not wait for it (protocol section
- * 1.4).
+ * 429 and 503. A full backlog is a 429 too, but it concerns a single ordering key: the others need not wait for it
+ * (protocol section 1.4).
  */
 export const overloadOf = (response: TransportResponse): Overload | undefined => {
   const { status } = response
@@ -14,5 +14,5 @@ export const overloadOf = (response: TransportResponse): Overload | undefined =>
   return { status, retryAfter: response.header("retry-after") }
 }
 
-/** For requests whose answer says nothing of load. */
+/** For requests whose answer says nothing about load. */
 export const noOverload = (): undefined => undefined

@@ -1,17 +1,17 @@
 /**
- * How fast a client may send, by what the server answers: the arithmetic of a gate, without effects. Times are in
- * milliseconds of a clock that never steps, rates in requests per second.
+ * How fast a client may send, derived from the answers of the server: the arithmetic of a gate, without effects. Times are
+ * in milliseconds of a monotonic clock, rates in requests per second.
  *
  * There are three states:
  *
- * - *open*: there is no rate. A few overloads among many answers change nothing: a server that fails now and then does not
- *   fail less often when it is asked less often.
- * - *paced*: the server refuses too large a share of the requests. The rate falls below what it accepted of late, and
- *   rises again along a cubic curve: fast at first, slowly where it was refused before, then fast again.
+ * - *open*: no rate limit. A few overloads among many answers change nothing: a server that fails now and then does not
+ *   fail less often if it gets fewer requests.
+ * - *paced*: the server refuses too large a share of the requests. The rate falls below what it accepted recently, and
+ *   rises again along a cubic curve: fast at first, slowly near the rate that was refused before, then fast again.
  * - *probing*: nothing gets through. One request is tried after each pause, until one is accepted.
  *
- * Each cut and each change of the state begins a new era, and only requests that began in it say anything about it. So a
- * burst that was refused as a whole is answered by one cut, however many requests were in it.
+ * Each cut and each change of the state starts a new era, and only answers to requests that started in the current era
+ * count. So a burst that is refused as a whole causes one cut, however many requests were in it.
  */
 import type { State } from "./model.js"
 
@@ -23,72 +23,72 @@ export interface Settings {
 
 export const defaults: Settings = { maxInFlight: 64, maxPause: 30_000 }
 
-/** So many overloads in a row mean that nothing gets through. A pace is met smoothly, so it takes fewer. */
+/** This many overloads in a row mean that nothing gets through. Paced requests are spread evenly, so fewer are needed. */
 const streak = { open: 8, paced: 5 }
 
-/** From so many in a row on it may be that nothing gets through. */
+/** From this many in a row on, possibly nothing gets through. */
 const doubtful = 2
 
 /**
- * The share of overloads is an average over about so many answers, however long they took. With no pace it has to tell a
- * server that fails now and then from one that is overloaded.
+ * The share of overloads is an average over about this many answers, however long they took. While open, it must distinguish
+ * a server that fails now and then from one that is overloaded.
  */
 const memory = { open: 200, paced: 60 }
 
 /**
- * A share up to here is taken for chance. It may be larger as long as nothing is known of the rate that the server
- * accepts, since a cut is deep then. 429 is never chance.
+ * A share up to this is attributed to chance. The limit is higher while the rate that the server accepts is unknown, because
+ * a cut is deep then. A 429 is never chance.
  */
 const tolerated = 0.05
 const toleratedAtFirst = 0.2
 
-/** A cut leaves this much of what was accepted. */
+/** A cut reduces the rate to this part of what was accepted. */
 const decrease = 0.85
 
-/** The cubic curve is back at what was accepted before the cut after so long. */
+/** The cubic curve returns to the rate accepted before the cut after this long. */
 const recovery = 4_000
 
-/** The lowest rate of all, and the lowest one to begin with where nothing is known of the server. */
+/** The lowest rate of all, and the lowest initial rate if nothing is known about the server. */
 const minRate = 1
 const initialRate = 20
 
-/** Growth per answer in a slow start: to four times the rate each second up to a known limit, else to twice the rate. */
+/** Growth per answer in a slow start: each second the rate quadruples up to a known limit, and otherwise doubles. */
 const growthToLimit = 2 * Math.LN2
 const growth = Math.LN2
 
-/** The pauses while nothing gets through, doubled from the first to the longest. */
+/** The pauses while nothing gets through: each is twice the last, from the first to the longest. */
 const firstPause = 100
 const longestPause = 5_000
 
-/** After so long an outage the server is cold: the rate begins again at this part of what it was. */
+/** After an outage of this length the server is cold: the rate restarts at this part of what it was. */
 const longOutage = 2_000
 const cold = 1 / 8
 
-/** So many answers show whether a cut has helped. What it is compared with is an average over the last few before. */
+/** This many answers show whether a cut has helped. They are compared with an average over the last few before it. */
 const sample = 100
 const memoryBefore = 32
 
-/** Above this share the server is overloaded, whether a cut helps or not. */
+/** Above this share the server is overloaded, even if a cut does not help. */
 const mostByChance = 0.4
 
-/** What is tolerated after a cut that did not help, as a multiple of the share, and how soon half of it is forgotten. */
+/** The share tolerated after a cut that did not help, as a multiple of the observed share, and its half-life. */
 const leniency = 1.5
 const halfLife = 30_000
 
-/** A pace that held nobody up for so long is over. */
+/** Pacing ends when it has delayed no request for this long. */
 const unboundFor = 2_000
 
-/** How far a pace may catch up with its plan: timers are late, and have whole milliseconds. */
+/** How far pacing may catch up with its schedule: timers are late, and count whole milliseconds. */
 const maxLag = 50
 
-/** So many answers may come before somebody looks at the clock, as long as nothing depends on it. */
+/** The clock is read once per this many answers while nothing depends on it. */
 const glance = 32
 
-/** An average over the last `memory` answers, the newest of which is an overload after a number of others. */
+/** Updates an average over the last `memory` answers with an overload that follows `others` other answers. */
 const average = (share: number, memory: number, others: number): number =>
   share * (1 - 1 / memory) ** (others + 1) + 1 / memory
 
-/** Counts what is accepted, and measures its rate over the last half to whole second. */
+/** Counts accepted requests, and measures their rate over the last half to whole second. */
 class Meter {
   count = 0
   private markedAt = -Infinity
@@ -104,13 +104,13 @@ class Meter {
     this.countAtMark = this.count
   }
 
-  /** `undefined` in the first half second, and after a time in which there was little to count. */
+  /** `undefined` in the first half second, and after a time with few requests. */
   rate(now: number): number | undefined {
     const span = now - this.windowStart
     return span <= 4_000 ? (this.count - this.countAtStart) * 1_000 / span : undefined
   }
 
-  /** Accepted since the last mark, in the first half second the only thing that is known. */
+  /** Accepted since the last mark: all that is known in the first half second. */
   get sinceMark(): number {
     return this.count - this.countAtMark
   }
@@ -125,33 +125,33 @@ export class Pace {
   state: State = "open"
   /** Requests per second: `Infinity` while open, 0 while probing. */
   rate = Infinity
-  /** A request has to remember the era in which it begins, and tell it with its answer. */
+  /** A request must remember the era in which it starts, and pass it along with its answer. */
   era = 0
 
   private readonly accepted = new Meter()
 
-  // The overloads of this era: their share, lately and very lately, and the answers since the last one.
+  // The overloads of this era: their recent share, their most recent share, and the answers since the last one.
   private share = 0
   private shareOfLate = 0
   private sinceOverload = 0
-  /** Of the last one: 503 may be, 429 never is. */
+  /** Whether the last one may be chance: a 503 may be, a 429 never is. */
   private byChance = false
   private inARow = 0
 
-  // The answers since a cut, until there are enough to say whether it has helped.
+  // The answers since a cut, until there are enough to tell whether it has helped.
   private isSampling = false
   private sampled = 0
   private sampledOverloads = 0
   private shareBefore = 0
 
-  // What is tolerated beyond the usual, and since when.
+  // The share tolerated beyond the usual one, and since when.
   private leniency = 0
   private lenientSince = 0
 
-  // Paced: up to a limit, along the curve or in a slow start. An unknown limit is a slow start until the next overload.
+  // Paced: up to a limit, along the curve or in a slow start. Unknown limit: a slow start until the next overload.
   private limit: number | undefined
   private isStarting = false
-  /** When this pace, or the probing, began. */
+  /** When pacing, or probing, began. */
   since = 0
   private nextStart = 0
   private boundAt = 0
@@ -167,8 +167,8 @@ export class Pace {
   // -------------------------------------------------------------------------------------------------------------
 
   /**
-   * How many requests may be under way, of `most`. While overloads come in a row no more begin than it takes to be sure
-   * that nothing gets through: the answers to those under way are soon here.
+   * How many requests may be in flight, at most `most`. During a series of overloads, no more start than are needed to be sure
+   * that nothing gets through: the answers to those in flight arrive soon.
    */
   room(most: number): number {
     return this.inARow < doubtful ? most : Math.min(most, streak.open)
@@ -179,7 +179,7 @@ export class Pace {
     return this.state === "open" ? 0 : Math.max(0, this.nextStart - now)
   }
 
-  /** A request goes out, and there is a pace to keep. */
+  /** A request starts while paced or probing. */
   start(now: number): void {
     if (this.state === "probing") this.nextStart = now + this.pause
     else if (this.state === "paced") this.startPaced(now)
@@ -192,7 +192,7 @@ export class Pace {
     this.nextStart = Math.max(this.nextStart, now - maxLag) + 1_000 / this.rate
   }
 
-  /** Opens if the pace has held up nobody for a while, and says whether it does. */
+  /** Opens if pacing has delayed no request for a while. Returns whether it does. */
   endIfUnbound(now: number): boolean {
     const isOver = this.state === "paced" && this.nextStart <= now - maxLag && now - this.boundAt > unboundFor
     if (isOver) this.open()
@@ -209,8 +209,8 @@ export class Pace {
   // -------------------------------------------------------------------------------------------------------------
 
   /**
-   * A request was answered, and not with an overload. Most of the time that is only counted; `true` if it takes a look at
-   * the clock: call `look` then.
+   * A request was answered, and not with an overload. Usually this is only counted; `true` means that the clock must be read:
+   * call `look` then.
    */
   answered(era: number): boolean {
     this.accepted.count++
@@ -228,12 +228,12 @@ export class Pace {
     this.accepted.look(now)
     if (this.state === "probing") return this.resume(now)
     if (this.isSampling) this.judge(now)
-    // Not before the overloads have been interrupted: if they are not, it is no share of the requests but all of them.
+    // Only once the series of overloads is broken: until then, all requests fail, not a share of them.
     else if (this.sinceOverload === 1 && this.share > this.tolerance(now)) return this.cut(now)
     if (this.state === "paced" && this.isStarting) this.climb()
   }
 
-  /** A request was answered with an overload, 429 or 503. `retryAfter` is 0 if the server does not say it. */
+  /** A request was answered with an overload, 429 or 503. `retryAfter` is 0 if the server did not send it. */
   overloaded(now: number, era: number, status: number, retryAfter: number): void {
     if (era !== this.era) {
       if (era === this.era - 1) this.shareBefore += (1 - this.shareBefore) / memoryBefore
@@ -291,7 +291,7 @@ export class Pace {
     this.sampledOverloads = 0
   }
 
-  /** What the server seems to accept. Below half of the pace it is a gap in the answers rather than the server's limit. */
+  /** The rate that the server seems to accept. Less than half of the current rate is a gap in the answers, not a limit. */
   private seemingLimit(now: number): number | undefined {
     const accepted = this.accepted.rate(now)
     if (accepted === undefined) return this.limit
@@ -339,7 +339,7 @@ export class Pace {
     this.accepted.restart()
   }
 
-  /** If 503s come as often after a cut as before, it is not this client that brings them about. */
+  /** If 503s are as frequent after a cut as before, this client does not cause them. */
   private judge(now: number): void {
     if (++this.sampled < sample) return
     this.isSampling = false

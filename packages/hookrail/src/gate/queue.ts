@@ -1,8 +1,9 @@
 /**
- * A queue that one may leave from the middle: a list whose items know their neighbours.
+ * A queue whose items can leave from the middle: a doubly linked list.
  *
- * Not a `Set`, where things come and go with each request: V8 makes it a new table every few dozen of them, and each old
- * table points to the next. Once one of them is taken for long-lived, so are all that follow, with all that was in them.
+ * Not a `Set`, because its items come and go with each request: V8 allocates a new table for it every few dozen items, and
+ * each old table points to the next. Once one of them is promoted to the old generation, so are all that follow, with all
+ * their items.
  */
 export interface Queued<T> {
   /** Its neighbours, while it is in a queue. Only the queue touches them. */
@@ -23,7 +24,7 @@ export class Queue<T extends Queued<T>> implements Iterable<T> {
     this.size++
   }
 
-  /** To be called for an item that is in it, once. */
+  /** Call it once, for an item in the queue. */
   delete(item: T): void {
     const { next, previous } = item
     if (previous === undefined) this.first = next
@@ -35,7 +36,7 @@ export class Queue<T extends Queued<T>> implements Iterable<T> {
     this.size--
   }
 
-  /** The items as they are now, whoever leaves meanwhile. */
+  /** Iterates over a snapshot; items may leave during iteration. */
   [Symbol.iterator](): Iterator<T> {
     const items: Array<T> = []
     for (let item = this.first; item !== undefined; item = item.next) items.push(item)

@@ -1,4 +1,4 @@
-/** Tells an operator why a client is slow: a line in the log when the state of a gate changes, at most one a second. */
+/** Tells an operator why a client is slow: logs changes of the gate's state, at most one per second. */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type { State } from "./model.js"
@@ -8,22 +8,22 @@ export interface Change {
   readonly state: State
   readonly rate: number
   readonly waiting: number
-  /** Of the last overload. */
+  /** The status of the last overload. */
   readonly status: number
 }
 
 export type Report = (change: Change) => void
 
-/** Between two lines, in milliseconds. */
+/** The shortest time between two lines, in milliseconds. */
 const interval = 1_000
 
-/** Leaves out what comes too soon after another line. What has changed by then is told later, by whoever looks next. */
+/** Skips changes that follow another line too soon. The next check reports what has changed by then. */
 export class Reporter {
   private next = -Infinity
 
   constructor(private readonly report: Report) {}
 
-  /** Whether it was told. */
+  /** Returns whether the change was reported. */
   tell(now: number, change: Change): boolean {
     if (now < this.next) return false
     this.next = now + interval
@@ -33,8 +33,8 @@ export class Reporter {
 }
 
 /**
- * Through the loggers of the place where the gate is made. The call whose answer changed the state is any of those that
- * share the gate; its own annotations would mislead.
+ * Logs through the loggers in force where the gate is made. The state may change by the answer to any call that shares the
+ * gate, so the annotations of that call would be misleading.
  */
 export const loggedBy = (runtime: Runtime.Runtime<never>): Report => (change) =>
   void Runtime.runFork(runtime, lineOf(change))

@@ -1,10 +1,10 @@
-/** What a gate does, shared by `SendGate` and this room. */
+/** The service of a gate, shared by `SendGate` and this room. */
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type { Overload, Stats, Turn } from "./model.js"
 
 /**
- * A request has missed its turn: the budget of its call ended first.
+ * A request got no turn before the budget of its call ended.
  *
  * @since 0.1.0
  * @category errors
@@ -23,7 +23,7 @@ export class GateTimeoutError extends Data.TaggedError("GateTimeoutError")<{
  * @category models
  */
 export interface Service {
-  /** Runs a request when its turn has come. `overloadOf` tells the answers that slow the gate down. */
+  /** Runs a request when its turn has come. `overloadOf` identifies the answers that slow the gate down. */
   readonly run: <A, E, R>(
     request: Effect.Effect<A, E, R>,
     turn: Turn,

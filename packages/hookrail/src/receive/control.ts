@@ -1,4 +1,4 @@
-/** The two ways in which a handler ends a delivery otherwise than by success or failure. */
+/** The two ways for a handler to end a delivery besides success and failure. */
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
@@ -6,11 +6,11 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 
-/** Tells ours, of whatever copy of this package, from a user's errors of the same `_tag`. */
+/** Distinguishes these errors, from any copy of this package, from a user's errors with the same `_tag`. */
 const TypeId = Symbol.for("hookrail/Webhooks/Outcome")
 
 /**
- * The failure that `retryLater` gives.
+ * The failure of `retryLater`.
  *
  * @since 0.1.0
  * @category outcomes
@@ -24,7 +24,7 @@ export class RetryLater extends Data.TaggedError("RetryLater")<{
 }
 
 /**
- * The failure that `reject` gives.
+ * The failure of `reject`.
  *
  * @since 0.1.0
  * @category outcomes
@@ -35,8 +35,9 @@ export class Rejected extends Data.TaggedError("Rejected")<{ readonly reason: st
 }
 
 /**
- * Ends a handler: the delivery cannot be handled now. Answered with 503, and `Retry-After` if `after` is given: Hookrail
- * waits at least that long (rounded up to seconds), and its own back-off if that is longer (protocol section 4.5).
+ * Ends a handler: the delivery cannot be handled now. Answered with 503, and with `Retry-After` if `after` is given:
+ * Hookrail waits at least that long (rounded up to seconds), or for its own back-off if that is longer (protocol section
+ * 4.5).
  *
  * @since 0.1.0
  * @category outcomes
@@ -48,7 +49,7 @@ export const retryLater = (options?: {
 }): Effect.Effect<never, RetryLater> => new RetryLater(options ?? {})
 
 /**
- * Ends a handler: the delivery can never be handled. Answered with 422: Hookrail puts it to the dead letters at once.
+ * Ends a handler: the delivery can never be handled. Answered with 422: Hookrail dead-letters it at once.
  *
  * @param reason For the log.
  * @since 0.1.0
@@ -60,8 +61,8 @@ const isControl = (u: unknown): u is RetryLater | Rejected =>
   typeof u === "object" && u !== null && TypeId in u && "_tag" in u
 
 /**
- * The control value that a handler has failed with or returned: the errors are the effects that fail with them. To return
- * one without a `yield*` is a slip that would lose the delivery, so it counts as a failure.
+ * The control value that a handler failed with or returned: these errors are effects that fail with themselves. Returning
+ * one without `yield*` is an easy mistake that would lose the delivery, so it counts as a failure.
  */
 export const controlOf = (exit: Exit.Exit<unknown, unknown>): RetryLater | Rejected | undefined => {
   if (Exit.isSuccess(exit)) return isControl(exit.value) ? exit.value : undefined

@@ -1,10 +1,10 @@
-/** What receiving takes and gives, shared by `Webhooks` and this room. */
+/** The types of receiving, shared by `Webhooks` and this room. */
 import type * as Effect from "effect/Effect"
 import type { VerifiedWebhook, WebhookHeaders } from "../SignatureVerifier.js"
 import type * as Topic from "../Topic.js"
 
 /**
- * What a handler gets. Only a verified request becomes one: `webhook` is made by verification and by nothing else.
+ * What a handler gets. Only a verified request becomes one: nothing but verification makes a `webhook`.
  *
  * @since 0.1.0
  * @category models
@@ -12,19 +12,19 @@ import type * as Topic from "../Topic.js"
 export interface WebhookEvent<out A = unknown> {
   readonly topic: string
   readonly eventId: string
-  /** The same for every attempt at this delivery, and other ones for the event's other subscribers. */
+  /** The same for every attempt at this delivery. Each subscriber of the event has its own. */
   readonly deliveryId: string
-  /** Decoded by the topic's Schema; as parsed from JSON, if the handler is for a name or a pattern. */
+  /** Decoded by the topic's Schema. For a handler of a name or a pattern: as parsed from JSON. */
   readonly payload: A
   readonly receivedAt: Date
-  /** The body as it came. */
+  /** The body as received. */
   readonly rawBody: Uint8Array
-  /** What was verified: when it was signed, and with which secret. Topic and event id are not covered by the signature. */
+  /** What was verified: when it was signed, and with which secret. The signature does not cover topic and event id. */
   readonly webhook: VerifiedWebhook
 }
 
 /**
- * A handler and what it is for. Made by `on` and `otherwise`.
+ * A handler and its topics. Made by `on` and `otherwise`.
  *
  * @since 0.1.0
  * @category models
@@ -34,14 +34,14 @@ export interface Handler<out R = never> {
   readonly pattern: string
   readonly decode: Topic.Any["decode"] | undefined
   /**
-   * Handles an event. `done` marks the delivery as handled before the end: for adapters to code that cannot be interrupted,
-   * and may succeed after its time is over.
+   * Handles an event. `done` marks the delivery as handled before the handler ends. It is for adapters to code that cannot
+   * be interrupted and may succeed after its timeout.
    */
   readonly handle: (event: WebhookEvent<never>, done: Effect.Effect<void>) => Effect.Effect<unknown, unknown, R>
 }
 
 /**
- * A request, in whatever form it came. For adapters to servers that have none here.
+ * A request, independent of the server that received it. For adapters to servers that this package does not support.
  *
  * @since 0.1.0
  * @category models
@@ -49,14 +49,14 @@ export interface Handler<out R = never> {
 export interface WebhookRequest {
   readonly method: string
   readonly headers: WebhookHeaders
-  /** Reads the raw body, at most `limit` bytes of it. */
+  /** Reads the raw body, up to `limit` bytes. */
   readonly body: (limit: number) => Effect.Effect<Uint8Array, UnreadableBody>
-  /** For the log, if the body is gone or not the raw one: the line that hands it over in this framework. */
+  /** For the log, if the body is gone or not raw: the line of code that passes on the raw body in this framework. */
   readonly advice: string
 }
 
 /**
- * A raw body that cannot be had: too large, gone because something has read it before, or cut off.
+ * Why the raw body is not available: too large, already consumed, or cut off.
  *
  * @since 0.1.0
  * @category models
@@ -66,7 +66,7 @@ export interface UnreadableBody {
 }
 
 /**
- * Listens to a body that comes in pieces.
+ * Listens to a body that arrives in chunks.
  *
  * @since 0.1.0
  * @category models
@@ -74,12 +74,12 @@ export interface UnreadableBody {
 export interface BodyListener {
   onChunk(chunk: Uint8Array): void
   onEnd(): void
-  /** The sender hung up, or the stream broke. */
+  /** The sender closed the connection, or the stream broke. */
   onAbort(): void
 }
 
 /**
- * What became of a request: a label of the metric `hookrail.webhooks`.
+ * The outcome of a request: a label of the metric `hookrail.webhooks`.
  *
  * @since 0.1.0
  * @category models
@@ -117,17 +117,17 @@ export interface WebhookAnswer {
  * @category models
  */
 export interface Service {
-  /** Handles one request. Never fails: every failure is an answer. */
+  /** Handles one request. Never fails: every failure becomes an answer. */
   readonly handle: (request: WebhookRequest) => Effect.Effect<WebhookAnswer>
   /**
-   * For a shutdown: from now on requests are answered with 503, and it waits until all handlers have ended and their
-   * claims are settled. `layer` does this when its scope closes, so that what the handlers need is there until then.
+   * For a shutdown: answers requests with 503 from now on, and waits until all handlers have ended and their claims are
+   * settled. `layer` does this when its scope closes, so the services of the handlers stay available until then.
    */
   readonly drain: Effect.Effect<void>
 }
 
 /**
- * The parts of a Lambda event that are read, of either payload version.
+ * The parts of a Lambda event that are read, in both payload versions.
  *
  * @since 0.1.0
  * @category models

@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
 import type { Ground } from "../fiber/ground.js"
 
-/** What a line of the log is about. */
+/** What a log line is about. */
 export interface Ids {
   readonly [name: string]: string
 }
 
-/** Writes to the log. A logger that fails, or cannot show a cause, changes nothing. */
+/** Writes to the log. A logger that fails, or cannot print a cause, has no effect on the request. */
 export const note = (
   ground: Ground,
   level: LogLevel.LogLevel,
@@ -20,7 +20,7 @@ export const note = (
   ground.run(ids === undefined ? line : Effect.annotateLogs(line, ids))
 }
 
-/** Anything as text, even what throws on the way. */
+/** Any value as text, even if converting it throws. */
 export const textOf = (value: unknown): string => {
   try {
     return String(value)

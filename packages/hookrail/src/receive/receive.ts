@@ -1,8 +1,7 @@
 /**
- * The way of one request, top to bottom: look at the headers, read the raw body, verify, find the handler, decode, claim
- * the delivery, run, answer. All of it works by callbacks: a fiber is there only for what remains to be done, as a rule a
- * handler that is an effect. The answer is a status line and nothing more; what happened is in the log, the span and the
- * metrics.
+ * The path of one request, top to bottom: inspect the headers, read the raw body, verify, find the handler, decode, claim
+ * the delivery, run, answer. All of it works by callbacks: a fiber starts only for what remains to be done, usually a
+ * handler that is an effect. The answer is just a status and headers; the log, the span and the metrics say what happened.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -31,7 +30,7 @@ import { idsOf, type Owner, type Shop, Work } from "./work.js"
 
 type AnyHandler = Handler<unknown>
 
-/** What to do with a delivery that cannot be handled as it should. */
+/** What to do with a delivery that cannot be handled. */
 type Fallback = "retry" | "reject" | "acknowledge"
 
 export interface Settings {
@@ -46,13 +45,13 @@ export interface Settings {
 export interface Dependencies {
   readonly settings: Settings
   readonly handlers: ReadonlyArray<AnyHandler>
-  /** What the handlers need. */
+  /** The services of the handlers. */
   readonly context: Context.Context<never>
   readonly verifier: VerifierService
   readonly log: DeliveryLog.Service
 }
 
-/** How much longer than the handler may run a claim holds: long enough for an interrupted handler to come to its end. */
+/** A claim lasts this much longer than a handler may run: long enough for an interrupted handler to end. */
 const leaseMargin = 30_000
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
@@ -66,7 +65,7 @@ const secretLastUsed = Metric.gauge("hookrail.webhooks.secret_last_used", {
   description: "When a webhook was last signed with each secret (0 is the first of the list), in seconds since 1970"
 })
 
-/** The handler of a topic: an exact name before a pattern, a longer pattern before a shorter one. */
+/** Finds the handler of a topic: an exact name takes precedence over a pattern, a longer pattern over a shorter one. */
 const lookup = (handlers: ReadonlyArray<AnyHandler>): (topic: string) => AnyHandler | undefined => {
   const exact = new Map<string, AnyHandler>()
   const patterns: Array<AnyHandler> = []
@@ -79,8 +78,8 @@ const lookup = (handlers: ReadonlyArray<AnyHandler>): (topic: string) => AnyHand
 }
 
 /**
- * The metrics of requests that run on the same ground. The labels of each are made once: a metric is found by the very
- * array that its labels are in, and costs dearly to find by what is in it.
+ * The metrics of requests that run on the same ground. The labels of each are created once: looking up a metric by the
+ * identity of its label array is cheap, looking it up by the contents is expensive.
  */
 class Metrics {
   private readonly outcomes = new Map<Outcome, ReadonlyArray<MetricLabel.MetricLabel>>()
@@ -103,7 +102,7 @@ class Metrics {
   }
 }
 
-/** An event whose payload is yet to be decoded. */
+/** An event whose payload is not decoded yet. */
 class Event implements WebhookEvent {
   payload: unknown = undefined
   readonly receivedAt: Date
@@ -278,7 +277,7 @@ class Reception implements Owner {
     }
   }
 
-  /** Before the claim: what does not fit the topic is nothing that could be handled. */
+  /** Before the claim: a payload that does not match its topic cannot be handled. */
   private decode(handler: AnyHandler, event: Event): void {
     let payload: unknown
     try {
@@ -320,11 +319,11 @@ class Reception implements Owner {
   private claim(handler: AnyHandler, event: Event): void {
     this.phase = "claiming"
     const { ground, receiver: { shop } } = this
-    // No dot is in the ids: each name stands for one delivery.
+    // The ids contain no dots, so keys are unambiguous.
     const key = `${event.deliveryId}.${event.eventId}.${event.topic}`
     this.under = ground.begin(shop.log.claim(key, shop.lease), (exit) => {
       if (this.phase !== "claiming") {
-        // Too late: it has been answered with 503, and comes again.
+        // Too late: it was answered with 503, and Hookrail delivers it again.
         if (Exit.isSuccess(exit) && exit.value._tag === "Claimed") ground.run(shop.log.release(key, exit.value.token))
         return
       }
@@ -374,7 +373,7 @@ class Reception implements Owner {
     this.onSettledOnce?.()
   }
 
-  /** The time of the request is over. @internal */
+  /** The timeout of the request. @internal */
   expire(): void {
     const { ground, receiver: { reports, settings }, under } = this
     switch (this.phase) {
@@ -408,7 +407,7 @@ class Reception implements Owner {
     }
   }
 
-  /** Nobody waits for the answer any more. Calls back when the handler has ended and its claim is settled. */
+  /** Nobody waits for the answer any longer. Calls back when the handler has ended and its claim is settled. */
   abandon(onSettled: () => void): void {
     const { under, work } = this
     if (this.phase !== "over") this.end(answers.retry("interrupted"))
@@ -419,7 +418,7 @@ class Reception implements Owner {
     work.outlive()
   }
 
-  /** A defect of ours, or of a store or verifier that was passed in, is answered as any other failure. */
+  /** A defect here, or in a store or verifier that was passed in, is answered like any other failure. */
   private onDefect(thrown: unknown): void {
     note(
       this.ground,
@@ -458,7 +457,7 @@ const expire = (reception: Reception): void => reception.expire()
 
 const withoutExplanation = { explain: false }
 
-/** Receives on one ground, by callbacks. */
+/** Receives requests on one ground, by callbacks. */
 export interface Direct {
   readonly isDraining: boolean
   readonly receive: (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void
@@ -470,7 +469,7 @@ export class Receiver implements Service {
   readonly handlerOf: (topic: string) => AnyHandler | undefined
   readonly reports = new Reports()
   readonly shop: Shop
-  /** Requests that are not answered. */
+  /** Requests that are not answered yet. */
   receptions = 0
   isDraining = false
   private works = 0
@@ -504,7 +503,7 @@ export class Receiver implements Service {
       () => this.received(request)
     )
 
-  /** The request in the fiber that handles it: what is in force there is in force for the handler. */
+  /** Handles the request in the current fiber: the handler inherits its context and fiber refs. */
   private received(request: WebhookRequest): Effect.Effect<WebhookAnswer> {
     return Effect.flatMap(Effect.runtime<never>(), (runtime) =>
       Effect.uninterruptibleMask((restore) => {
@@ -526,14 +525,14 @@ export class Receiver implements Service {
     this.checkIdle()
   })
 
-  /** How to receive without a fiber, on a runtime. Not where somebody listens to spans. */
+  /** Receives without a fiber, on a runtime. Not available where spans are traced. */
   on(runtime: Runtime.Runtime<never>): Direct | undefined {
     const ground = this.groundOn(runtime)
     if (ground.isTraced) return undefined
     return new Grounded(this, ground)
   }
 
-  /** What is in force at the request, its span for one, counts before what was in force when the service was made. */
+  /** What the request brings, such as its span, takes precedence over what was captured when the service was made. */
   private groundOn({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<never>): Ground {
     return Ground.make(Context.merge(this.context, context), { fiberRefs, runtimeFlags })
   }

@@ -1,6 +1,6 @@
 /**
- * What is said about requests that are refused before their signature is known to be good. Anybody can send those, as many
- * as they like: one line in each interval sums them up. And why a signature did not match, once in an interval.
+ * Reports about requests that are refused before their signature is known to be valid. Anybody can send any number of
+ * those, so one log line per interval sums them up. Also explains why a signature did not match, once per interval.
  */
 import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
@@ -14,7 +14,7 @@ import { note } from "./note.js"
 /** In milliseconds. */
 const interval = 10_000
 
-/** A request whose signature does not match, kept until somebody looks for the reason. */
+/** A request whose signature does not match, kept until the reason is looked for. */
 class Mismatch {
   constructor(
     readonly ground: Ground,
@@ -32,15 +32,15 @@ class Refused {
 export class Reports {
   private ground: Ground | undefined
   private openedAt = -Infinity
-  /** Since the last line, by kind. */
+  /** Refusals since the last line, by kind. */
   private refusals = new Map<string, Refused>()
   private explainedAt = -Infinity
   private waiting: Mismatch | undefined
 
-  /** A request was refused. The first one is told of at once, those that follow when the interval is over. */
+  /** Records a refused request. The first one is reported at once, later ones at the end of the interval. */
   refused(ground: Ground, kind: string, text: string): void {
     const now = ground.clock.unsafeCurrentTimeMillis()
-    // Where a platform has dropped the timer, the next request does its work.
+    // If the platform has dropped the timer, the next request does its work.
     if (this.ground !== undefined && Math.abs(now - this.openedAt) >= 2 * interval) this.close()
     if (this.ground === undefined) {
       note(ground, LogLevel.Warning, text)
@@ -78,8 +78,8 @@ export class Reports {
   }
 
   /**
-   * A signature did not match. The first one of an interval is looked at as soon as its answer is given, of all others the
-   * last one when the interval is over: whoever floods a receiver with forgeries does not hide a wrong secret for long.
+   * Records a signature that did not match. The first mismatch of an interval is examined as soon as it is answered; of the
+   * others only the last one, at the end of the interval. So a flood of forgeries does not hide a wrong secret for long.
    */
   mismatch(
     ground: Ground,
@@ -140,6 +140,6 @@ const explainNext = (reports: Reports): void => reports.explainNext()
 
 const explainMismatch = ([reports, mismatch]: readonly [Reports, Mismatch]): void => reports.explain(mismatch)
 
-/** Names the line to change, if the body is at fault. */
+/** Adds the line of code to change, if the body is the problem. */
 const withAdvice = (error: SignatureError, advice: string): string =>
   error.mistake?.startsWith("body-") === true ? `${error.message}: ${advice}` : error.message

@@ -1,6 +1,6 @@
 /**
- * Whether a topic matches a pattern, as the server has it: `*` matches all, a final `.*` is a prefix, anything else is
- * equality (protocol section 1.5).
+ * Whether a topic matches a pattern, by the rules of the server: `*` matches all, a final `.*` matches by prefix, anything
+ * else must be equal (protocol section 1.5).
  */
 export const topicMatches = (pattern: string, topic: string): boolean => {
   if (pattern === "*") return true

@@ -1,6 +1,6 @@
 /**
- * A claimed delivery: its handler runs, and whatever becomes of it, the claim is settled in the end. It may live longer
- * than the answer to its request, and its claim lives as long.
+ * A claimed delivery: runs its handler and, whatever happens, settles the claim in the end. It may outlive the answer to
+ * its request; its claim is then renewed.
  */
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -16,21 +16,21 @@ import { controlOf, type Rejected, type RetryLater } from "./control.js"
 import type { Handler, WebhookAnswer, WebhookEvent } from "./model.js"
 import { type Ids, note, textOf } from "./note.js"
 
-/** What all deliveries share. */
+/** Shared by all deliveries. */
 export interface Shop {
   readonly log: DeliveryLog.Service
-  /** How long a claim holds, and how long the log has for anything that nobody waits for. */
+  /** The duration of a claim, and the time limit for operations of the log that nobody waits for. */
   readonly lease: Duration.Duration
   readonly leaseMillis: number
   readonly onWorkBegun: () => void
   readonly onWorkEnded: () => void
 }
 
-/** Who began the work. */
+/** Whoever started the work. */
 export interface Owner {
-  /** The handler has ended, so that this is the answer, come what may. */
+  /** The handler has ended: this is the answer, whatever happens next. */
   readonly onHandled: (answer: WebhookAnswer) => void
-  /** The claim is settled, too. */
+  /** The claim is settled as well. */
   readonly onSettled: (answer: WebhookAnswer) => void
 }
 
@@ -72,12 +72,12 @@ export class Work {
     }
   }
 
-  /** Ends the handler, if that can be done. It has ended when the owner hears of it. */
+  /** Interrupts the handler, if possible. The owner is notified when it has ended. */
   interrupt(): void {
     if (!this.isHandled) this.handling.abort()
   }
 
-  /** The answer has been given, but the handler has not ended: from now on its claim is renewed. */
+  /** The answer was given, but the handler has not ended: renews its claim from now on. */
   outlive(): void {
     if (this.isHandled) return
     this.renewal = this.ground.after(this.shop.leaseMillis / 3, renew, this as Work)
@@ -86,7 +86,7 @@ export class Work {
   /** @internal */
   renew(): void {
     if (this.isHandled) return
-    // Before it is known what comes of it: a log that hangs is asked again.
+    // Schedules the next renewal before this one ends: a log that hangs is asked again.
     this.outlive()
     const { ground, key, shop, token } = this
     ground.begin(safely(() => shop.log.renew(key, token, shop.lease)), (exit) => {
@@ -118,7 +118,7 @@ export class Work {
       if (Exit.isFailure(exit)) this.onUnwritten(operation, exit.cause)
       this.settle(answer)
     })
-    // Not for the common one that is settled already.
+    // Needless in the common case: it is settled already.
     if (!this.isSettled) this.bound = ground.after(shop.leaseMillis, giveUp, [this as Work, operation, answer] as const)
   }
 
@@ -147,7 +147,7 @@ export class Work {
     )
   }
 
-  /** For adapters that mark a delivery before its handler has ended. */
+  /** For adapters that mark a delivery as handled before its handler has ended. */
   private noted(operation: "done"): Effect.Effect<void> {
     return Effect.catchAllCause(
       this.shop.log[operation](this.key, this.token),
@@ -186,7 +186,7 @@ const renew = (work: Work): void => work.renew()
 const giveUp = ([work, operation, answer]: readonly [Work, "done" | "release", WebhookAnswer]): void =>
   work.giveUp(operation, answer)
 
-/** A store that throws where it should give an effect. */
+/** Handles a store that throws instead of returning an effect. */
 const safely = <A, E>(make: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {
   try {
     return make()

@@ -66,7 +66,7 @@ export class InOrder<Input, Result extends object> {
     while (next !== undefined) next = this.settle(next, this.unsent(next.input, key))
   }
 
-  /** The next result in order, if it is there. */
+  /** The next result in order, if it is available. */
   get ready(): Result | undefined {
     return this.first?.result
   }

@@ -1,14 +1,14 @@
 /**
- * The webhook signature of protocol section 4.3, and nothing else: no Effect, no import, no I/O, no clock.
+ * The webhook signature of protocol section 4.3, and nothing else: no Effect, no imports, no I/O, no clock.
  *
- * `SignatureVerifier` and `@hookrail/promise/verify` are thin covers of this file. On Node all of it is synchronous, so
- * neither of them pays for a Promise that is not needed; elsewhere WebCrypto answers with a Promise.
+ * `SignatureVerifier` and `@hookrail/promise/verify` are thin wrappers of this file. On Node all of it is synchronous, so
+ * neither of them pays for a Promise; elsewhere WebCrypto returns one.
  */
 
-/** What a MAC is taken of, once `ArrayBuffer`s are wrapped. A string stands for its UTF-8. */
+/** The input of a MAC, with each `ArrayBuffer` wrapped. A string stands for its UTF-8. */
 type Bytes = string | Uint8Array
 
-/** The headers of a delivery, as they came: TypeScript's promises about them are not relied on. */
+/** The headers of a delivery as received, checked at run time whatever their types say. */
 export interface SignedHeaders {
   readonly signature?: string | undefined
   readonly deliveryId?: string | undefined
@@ -19,19 +19,19 @@ export interface SignedHeaders {
 /** The raw body. */
 type Body = Bytes | ArrayBuffer
 
-/** `fields` are those of the error that the covers make of it. */
+/** `fields` are the fields of the error that the wrappers create. */
 interface Failure<Reason, Fields> {
   readonly ok: false
   readonly reason: Reason
   readonly fields: Fields
 }
 
-/** What can be told without the body. */
+/** A failure that is known without the body. */
 export type Refusal =
   | Failure<"malformed", { readonly reason: string }>
   | Failure<"timestamp", { readonly ageSeconds: number; readonly toleranceSeconds: number }>
 
-/** What became of a verification: plain data, which each cover turns into its own types. */
+/** The result of a verification: plain data, which each wrapper turns into its own types. */
 export type Verdict =
   | {
     readonly ok: true
@@ -41,14 +41,14 @@ export type Verdict =
       readonly topic: string | undefined
       readonly body: Bytes
       readonly signedAtSeconds: number
-      /** Which of the keys matched, from 0. */
+      /** The index of the key that matched. */
       readonly secretIndex: number
     }
   }
   | Refusal
   | Failure<"mismatch", { readonly reason: string }>
 
-/** A secret made ready. Of one runtime, all are of one kind. `head` is the part of the message before the body. */
+/** An imported secret. Within one runtime, all are of one kind. `head` is the part of the message before the body. */
 export type Key = NodeKey | WebKey
 
 interface NodeKey {
@@ -61,7 +61,7 @@ interface WebKey {
   readonly matches: (head: string, body: Bytes, mac: Uint8Array<ArrayBuffer>) => Promise<boolean>
 }
 
-/** The default tolerance, in seconds: what Hookrail itself suggests. */
+/** The default tolerance, in seconds: the one that Hookrail recommends. */
 export const defaultToleranceSeconds = 300
 
 /** The request cannot have come from Hookrail in this form. */
@@ -71,7 +71,7 @@ const malformed = (reason: string): Refusal => ({ ok: false, reason: "malformed"
 // header
 // ---------------------------------------------------------------------------------------------------------------
 
-/** The value of a hex digit; for any other character so negative that a byte made with it is, too. */
+/** The value of a hex digit; otherwise so negative that any byte built from it is negative. */
 const nibble = (text: string, index: number): number => {
   const code = text.charCodeAt(index)
   if (code >= 48 && code <= 57) return code - 48
@@ -80,12 +80,12 @@ const nibble = (text: string, index: number): number => {
 }
 
 /**
- * Reads `t=<unix seconds>,v1=<64 hex digits>` as Hookrail's own verifier does: parts are trimmed, unknown ones ignored,
- * and of several the last one counts. Never throws. Gives the unix seconds, or -1 for anything else; the bytes go into
- * `mac`, which has room for 32 and whose content means nothing after a -1.
+ * Parses `t=<unix seconds>,v1=<64 hex digits>` as Hookrail's own verifier does: parts are trimmed, unknown ones ignored,
+ * and the last of several counts. Never throws. Returns the unix seconds, or -1 for anything else. Writes the bytes to
+ * `mac`, which has room for 32; its content is undefined after a -1.
  *
- * By index, without a single substring: regular expressions and slices would cost a tenth of the MAC. Nor can Node's own
- * decoder of hex serve, it stops silently at the first other character.
+ * Works by index, without substrings: regular expressions and slices would cost a tenth of the MAC. Node's hex decoder is no
+ * alternative: it stops silently at the first invalid character.
  */
 export const parseSignature = (header: string, mac: Uint8Array): number => {
   let timestamp = NaN
@@ -113,7 +113,7 @@ export const parseSignature = (header: string, mac: Uint8Array): number => {
       }
     }
   }
-  // Beyond the safe integers the decimal that was signed could not be told.
+  // Beyond the safe integers the signed decimal cannot be reconstructed.
   return isMac && Number.isSafeInteger(timestamp) ? timestamp : -1
 }
 
@@ -121,11 +121,11 @@ export const parseSignature = (header: string, mac: Uint8Array): number => {
 // keys
 // ---------------------------------------------------------------------------------------------------------------
 
-/** The little of `node:crypto` that is used, so that no Node types are needed. */
+/** The parts of `node:crypto` that are used, declared here to need no Node types. */
 interface NodeCrypto {
   readonly createSecretKey: (secret: string, encoding: "utf8") => object
   readonly createHmac: (algorithm: "sha256", key: object) => Hmac
-  /** Not in every imitation of `node:crypto`. */
+  /** Missing in some polyfills of `node:crypto`. */
   readonly timingSafeEqual?: (a: Uint8Array, b: Uint8Array) => boolean
 }
 
@@ -138,7 +138,7 @@ interface Host {
   readonly process?: { readonly getBuiltinModule?: (id: string) => NodeCrypto | undefined }
 }
 
-/** All bytes are compared, so that the time tells nothing. Where `timingSafeEqual` is missing, as well as one can. */
+/** Compares all bytes, so that timing reveals nothing. Without `timingSafeEqual` this is best effort. */
 const equal = (a: Uint8Array, b: Uint8Array): boolean => {
   let difference = 0
   for (let index = 0; index < 32; index++) difference |= a[index]! ^ b[index]!
@@ -175,7 +175,7 @@ const webKey = (secret: string): WebKey => {
   return {
     key,
     matches: (head, body, mac) => {
-      // Copied before anything is awaited: both buffers may be used again by then.
+      // Copied before anything is awaited: both buffers may be reused by then.
       const message = concat(head, body)
       const own = mac.slice()
       return key().then((key) => crypto.subtle.verify("HMAC", key, own, message))
@@ -183,42 +183,42 @@ const webKey = (secret: string): WebKey => {
   }
 }
 
-/** Makes a secret ready: its bytes are the key, the `whsec_` included. */
+/** Imports a secret: its bytes are the key, including the `whsec_`. */
 export const importKey = (secret: string): Key => {
   try {
-    // Not an import: bundlers for the browser would stumble over it, and it would not be there elsewhere.
+    // Not an import: it would break bundlers for browsers, and fail on other runtimes.
     const node = (globalThis as Host).process?.getBuiltinModule?.("node:crypto")
     const key = nodeKey(node!, secret)
-    // Some workers have a node:crypto of stubs: better to learn it here than on the first webhook.
+    // Some workers have only stubs in node:crypto: detect them here rather than on the first webhook.
     if (key.mac("", "").length === 32) return key
   } catch {
-    // No node:crypto, or one that cannot do it.
+    // No node:crypto, or one without HMAC.
   }
   return webKey(secret)
 }
 
-/** Whether a key can work: that of WebCrypto cannot on a page that was not loaded over https, say. */
+/** Whether a key can work: one of WebCrypto cannot on a page that was not loaded over https, for example. */
 export const isUsable = (key: Key): boolean =>
   "mac" in key || (globalThis as Partial<typeof globalThis>).crypto?.subtle !== undefined
 
 const keys = new Map<string, Key>()
 
-/** `importKey`, remembering the keys of the last secrets for callers that give them with each call. */
+/** `importKey` with a cache, for callers that pass the secrets with each call. */
 export const cachedKey = (secret: string): Key => {
   let key = keys.get(secret)
   if (key === undefined) {
     key = importKey(secret)
-    // Enough for any one receiver, and a bound for those with a secret for each tenant.
+    // Enough for any single receiver, and a bound for those with one secret per tenant.
     if (keys.size >= 1000) keys.clear()
     keys.set(secret, key)
   }
   return key
 }
 
-/** The fewest bytes that may be a secret: shorter ones can be guessed, or are `whsec_` or `undefined` as text. */
+/** The minimum size of a secret in bytes: shorter ones can be guessed, or are `whsec_` or `undefined` as text. */
 export const shortestSecret = 16
 
-/** Whether it may be a secret: white space or quotes around it have come from a file or a shell. */
+/** Whether it may be a secret: surrounding white space or quotes come from a file or a shell. */
 export const isSecret = (secret: unknown): secret is string =>
   typeof secret === "string" && /^[^\s"'`]([^]*[^\s"'`])?$/.test(secret) && isLongEnough(secret)
 
@@ -229,7 +229,7 @@ export const isLongEnough = (secret: string): boolean =>
 // verification
 // ---------------------------------------------------------------------------------------------------------------
 
-/** A view by its looks, not by `instanceof`: some test runners have a `Uint8Array` of their own, but Node's `Buffer`. */
+/** Detects views structurally, not by `instanceof`: some test runners have their own `Uint8Array`, but Node's `Buffer`. */
 const bytesOf = (body: unknown): Bytes | undefined =>
   typeof body === "string" || (ArrayBuffer.isView(body) && (body as Uint8Array).BYTES_PER_ELEMENT === 1)
     ? body as Bytes
@@ -242,26 +242,26 @@ const rawBodyAdvice = "the raw body, text or bytes, before any parser"
 const bodyFault = `give ${rawBodyAdvice}: JSON.stringify does not restore it`
 
 /**
- * Where the bytes of a header go during `verify`. Node's crypto takes a fresh small array much more slowly than one it
- * has seen, and nothing else runs before they are compared, or copied.
+ * Holds the bytes of a header during `verify`. Node's crypto is much slower with a new small array than with one it has
+ * seen. Nothing else runs before the bytes are compared or copied, so sharing the array is safe.
  */
 const scratch = new Uint8Array(32)
 
-/** What can be told without the body: form first, then time. Gives the unix seconds, and the MAC in `scratch`. */
+/** Checks what needs no body: form first, then time. Returns the unix seconds, and leaves the MAC in `scratch`. */
 export const inspect = (
   { deliveryId, signature }: SignedHeaders,
   nowMillis: number,
   toleranceMillis: number
 ): number | Refusal => {
   if (!signature) return malformed("header hookrail-signature is missing")
-  // The message is t.id.body: were a dot allowed in the id, its end could move into the body under the same MAC.
+  // The message is t.id.body: with a dot in the id, its end could move into the body under the same MAC.
   if (!deliveryId || /\./.test(deliveryId)) {
     return malformed("header hookrail-delivery-id is missing or has dots")
   }
   const timestamp = parseSignature(signature, scratch)
   if (timestamp < 0) return malformed("header hookrail-signature is not t=<unix seconds>,v1=<64 hex digits>")
   const ageMillis = nowMillis - timestamp * 1000
-  // Negated, so that a clock that is not a number refuses.
+  // Negated, so that a NaN clock is refused.
   if (!(Math.abs(ageMillis) <= toleranceMillis)) {
     return {
       ok: false,
@@ -275,8 +275,8 @@ export const inspect = (
 type Webhook = Extract<Verdict, { readonly ok: true }>["webhook"]
 
 /**
- * Put together from `{}`, and no literal of its fields: it lives as long as a handler runs, and V8 takes the literals of one
- * place for long-lived once some have survived.
+ * Built from `{}`, not from a literal with all fields: it lives as long as a handler runs, and V8 allocates the literals of
+ * one place in the old generation once some have survived.
  */
 const webhookOf = (
   deliveryId: string,
@@ -297,8 +297,8 @@ const webhookOf = (
 }
 
 /**
- * Verifies a signature: form and time first, then the MAC of each key. All keys are tried, whichever matches. A Promise
- * only where there is no `node:crypto`.
+ * Verifies a signature: form and time first, then the MAC of each key. All keys are tried, even after a match. Returns a
+ * Promise only where there is no `node:crypto`.
  */
 export const verify = (
   keys: ReadonlyArray<Key>,
@@ -312,7 +312,7 @@ export const verify = (
   const timestamp = inspect(headers, nowMillis, toleranceMillis)
   if (typeof timestamp !== "number") return timestamp
   const { eventId, topic } = headers
-  // It has been looked at.
+  // `inspect` has checked it.
   const deliveryId = headers.deliveryId!
   const head = `${timestamp}.${deliveryId}.`
   const settle = (secretIndex: number): Verdict =>
@@ -337,8 +337,8 @@ export const verify = (
 }
 
 /**
- * The header value that Hookrail would send. A Promise only where there is no `node:crypto`. Throws a `TypeError` for a
- * body that is neither text nor bytes.
+ * The header value that Hookrail would send. Returns a Promise only where there is no `node:crypto`. Throws a `TypeError`
+ * for a body that is neither text nor bytes.
  */
 export const sign = (
   key: Key,
@@ -362,7 +362,7 @@ export const sign = (
 // requests
 // ---------------------------------------------------------------------------------------------------------------
 
-/** `Headers` of fetch, `req.headers` of Node, or any record. Names in any case. */
+/** `Headers` of fetch, `req.headers` of Node, or any record. Names are case-insensitive. */
 export type HeaderBag =
   | { readonly get: (name: string) => string | null | undefined }
   | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
@@ -373,13 +373,14 @@ export const header = (headers: HeaderBag, name: string): string | undefined => 
   const value: unknown = typeof bag.get === "function"
     ? bag.get(name)
     : bag[name] ?? bag[Object.keys(bag).find((key) => key.toLowerCase() === name && bag[key]) ?? name]
-  // Of an array, what fetch makes of a header that comes several times.
+  // An array becomes what fetch makes of a repeated header.
   return value ? String(value) : undefined
 }
 
 /**
- * HTTP carries bytes, and both Node and fetch read them as Latin-1; Hookrail writes UTF-8 (protocol section 4.1). `escape`
- * gives `%XX` for a byte, and for what is above Latin-1, and so decoded already, something that does not decode.
+ * HTTP headers are bytes, which both Node and fetch read as Latin-1; Hookrail writes UTF-8 (protocol section 4.1). `escape`
+ * returns `%XX` for a byte. A character above Latin-1 means decoded text; for it `escape` returns something that cannot be
+ * decoded.
  */
 const fromLatin1 = (text: string): string => {
   if (!/[\x80-\xff]/.test(text)) return text
@@ -390,7 +391,7 @@ const fromLatin1 = (text: string): string => {
   }
 }
 
-/** The four headers of a delivery, as far as they are there. */
+/** The four headers of a delivery; any may be missing. */
 export const readHeaders = (headers: HeaderBag): SignedHeaders => {
   const topic = header(headers, "hookrail-topic")
   return {

@@ -1,6 +1,6 @@
 /**
- * Why a signature does not match: tries the mistakes that people make, for the log alone. Nothing that is found here
- * makes a request pass.
+ * Finds out why a signature does not match, by trying common mistakes. For the log only: nothing found here makes a request
+ * pass.
  */
 import { fromBase64 } from "../wire/bytes.js"
 import type { Mistake } from "./model.js"
@@ -20,8 +20,8 @@ const encoder = new TextEncoder()
 const utf8 = (text: string): Bytes => encoder.encode(text)
 
 /**
- * JSON with the blanks that Hookrail's database writes: one after each colon and comma, none elsewhere (protocol section
- * 4.2). `undefined` for what is no JSON. One pass, by index: a function called for each match takes ten times as long.
+ * JSON with the spaces that Hookrail's database writes: one after each colon and comma, none elsewhere (protocol section
+ * 4.2). `undefined` for invalid JSON. One pass, by index: a function called for each match takes ten times as long.
  */
 export const withBlanks = (text: string): string | undefined => {
   try {
@@ -34,7 +34,7 @@ export const withBlanks = (text: string): string | undefined => {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
     if (code === quote) {
-      // To the end of the string.
+      // Skip to the end of the string.
       while (text.charCodeAt(++index) !== quote) if (text.charCodeAt(index) === backslash) index++
     } else if (code === colon || code === comma) {
       written += `${text.slice(start, index + 1)} `
@@ -58,10 +58,10 @@ const fromAnyBase64 = (text: string): Bytes | undefined =>
     ? fromBase64(text.trim().replaceAll("-", "+").replaceAll("_", "/"))
     : undefined
 
-/** Windows-1252 from 0x80 to 0x9f, where it is not Latin-1, for which browsers take it. */
+/** Windows-1252 from 0x80 to 0x9f, where it differs from Latin-1. Browsers decode Latin-1 as Windows-1252. */
 const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
 
-/** The bytes of UTF-8 that was read as Latin-1 and written as UTF-8 again; `undefined` if it cannot have been. */
+/** The original bytes of UTF-8 text that was read as Latin-1; `undefined` if it cannot have been. */
 const fromLatin1 = (text: string): Bytes | undefined => {
   if (!/[\u0080-\uffff]/.test(text)) return undefined
   const bytes = new Uint8Array(text.length)
@@ -74,7 +74,7 @@ const fromLatin1 = (text: string): Bytes | undefined => {
   return bytes
 }
 
-/** What a body may have been before something changed it. */
+/** The candidates for the original body, before something changed it. */
 const originals = function*(text: string, rendered: string | undefined): Generator<readonly [Mistake, Bytes]> {
   const trimmed = text.replace(/^\ufeff/, "").trim()
   if (trimmed !== text) yield ["body-trimmed", utf8(trimmed)]
@@ -85,7 +85,7 @@ const originals = function*(text: string, rendered: string | undefined): Generat
   if (misread !== undefined) yield ["body-encoding", misread]
 }
 
-/** What a secret may have been meant to be. */
+/** The candidates for the intended secret. */
 const variants = function*(secret: string): Generator<readonly [Mistake, Bytes]> {
   const bare = secret.replace(/^(whsec_)+/, "")
   if (bare === "") return
@@ -95,13 +95,13 @@ const variants = function*(secret: string): Generator<readonly [Mistake, Bytes]>
   if (decoded !== undefined && decoded.length > 0) yield ["secret-decoded", decoded]
 }
 
-/** The largest body that is looked at, in bytes: a forged one is not to cost more than a few milliseconds. */
+/** The largest body that is examined, in bytes: a forged one must not cost more than a few milliseconds. */
 export const largest = 64 * 1024
 
-/** The mistake that explains a mismatch, if there is one. All candidates are tried, whichever matches. */
+/** The mistake that explains a mismatch, if there is one. All candidates are tried, even after a match. */
 export const findMistake = async (mismatch: Mismatch): Promise<Mistake | undefined> => {
   const { deliveryId, mac, secrets, timestamp } = mismatch
-  // A character takes at least a byte: a text that is too long need not be encoded first.
+  // A character takes at least a byte: text that is too long need not be encoded first.
   if (mismatch.body.length > largest) return undefined
   const body = typeof mismatch.body === "string" ? utf8(mismatch.body) : mismatch.body
   if (body.length > largest) return undefined
@@ -130,8 +130,8 @@ export const findMistake = async (mismatch: Mismatch): Promise<Mistake | undefin
   }
   if (found[0] !== undefined) return found[0]
   if (rendered === undefined) return undefined
-  // JSON without those blanks, or with escapes that Hookrail does not write, has not come from it as it is; what a parser
-  // lost on the way cannot be tried.
+  // JSON without those spaces, or with escapes that Hookrail does not write, was changed on the way. What a parser has lost
+  // cannot be reconstructed.
   return rendered === text && !foreignEscape.test(text) ? "secret-other" : "body-parsed"
 }
 
@@ -151,7 +151,7 @@ export const advice: { readonly [M in Mistake]: string } = {
   "secret-other": "the body is as Hookrail wrote it, so the secret is another endpoint's, or no longer in use"
 }
 
-/** Signature headers of other products, which end up at the wrong URL. */
+/** Signature headers of other products, whose webhooks may arrive at the wrong URL. */
 const otherProducts: ReadonlyArray<readonly [header: string, product: string]> = [
   ["stripe-signature", "Stripe"],
   ["svix-signature", "Svix"],
@@ -165,6 +165,6 @@ const otherProducts: ReadonlyArray<readonly [header: string, product: string]> =
   ["x-twilio-signature", "Twilio"]
 ]
 
-/** Whose webhook a request without our signature is, as far as its headers tell. */
+/** The product that sent a request without our signature, if its headers identify it. */
 export const otherProduct = (has: (header: string) => boolean): string | undefined =>
   otherProducts.find(([header]) => has(header))?.[1]

@@ -1,13 +1,13 @@
-/** What verification takes and gives, as plain data. */
+/** The inputs and results of verification, as plain data. */
 
 /**
  * A mistake that keeps a genuine signature from matching.
  *
  * - `"body-empty"`, `"body-parsed"`, `"body-base64"`, `"body-compressed"`, `"body-encoding"`, `"body-trimmed"`: the body
- *   is not the bytes that came; something read, parsed, encoded or changed it on the way.
- * - `"secret-prefix"`: the secret has lost its `whsec_`, or has it twice.
+ *   differs from the bytes received; something read, parsed, encoded or changed it.
+ * - `"secret-prefix"`: the secret lacks its `whsec_`, or has it twice.
  * - `"secret-decoded"`: signed with a secret that was decoded first, as Standard Webhooks does.
- * - `"secret-other"`: the body is as Hookrail writes it, so the secret is that of another endpoint, or no longer in use.
+ * - `"secret-other"`: the body is as Hookrail writes it, so the secret belongs to another endpoint, or is no longer in use.
  *
  * @since 0.1.0
  * @category models
@@ -32,8 +32,8 @@ export type Mistake =
 export type WebhookBody = string | Uint8Array | ArrayBuffer
 
 /**
- * Headers of a request, names in any case: `Headers` of fetch, `req.headers` of Node, `Headers` of `@effect/platform`,
- * or a record.
+ * Headers of a request: `Headers` of fetch, `req.headers` of Node, `Headers` of `@effect/platform`, or a record. Names are
+ * case-insensitive.
  *
  * @since 0.1.0
  * @category models
@@ -43,7 +43,7 @@ export type WebhookHeaders =
   | { readonly [name: string]: string | ReadonlyArray<string> | undefined }
 
 /**
- * What is verified.
+ * The input of a verification.
  *
  * @since 0.1.0
  * @category models
@@ -60,15 +60,15 @@ export interface SignedWebhook {
 declare const Verified: unique symbol
 
 /**
- * A webhook that Hookrail has signed. Only verification makes one: a function that takes a `VerifiedWebhook` cannot be
- * called with anything unverified. (For a test, `sign` one and verify it.)
+ * A webhook that Hookrail has signed. Only verification creates one: a function that takes a `VerifiedWebhook` cannot be
+ * called with anything unverified. (In a test, `sign` one and verify it.)
  *
  * @since 0.1.0
  * @category models
  */
 export interface VerifiedWebhook {
   readonly [Verified]: true
-  /** The same for every attempt at this delivery: the key to find duplicates by. */
+  /** The same for every attempt at this delivery: use it to detect duplicates. */
   readonly deliveryId: string
   /** The event; `undefined` from `verify`. Not covered by the signature. */
   readonly eventId?: string | undefined
@@ -78,6 +78,6 @@ export interface VerifiedWebhook {
   readonly body: string | Uint8Array
   /** When this attempt was signed, in seconds since 1970. */
   readonly signedAtSeconds: number
-  /** Which of the secrets it was signed with, from 0. Tells when an old one is no longer in use. */
+  /** The index of the secret that signed it. Shows when an old secret is no longer in use. */
   readonly secretIndex: number
 }

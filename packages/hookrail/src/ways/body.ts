@@ -1,6 +1,6 @@
-/** A body on its way in: joined as it comes, so that it never takes more than about twice its bytes. */
+/** A body that is being received: joined as it arrives, so that it never takes more than about twice its size. */
 
-/** Pieces below this size are copied together: each piece costs some hundred bytes of its own. */
+/** Chunks below this size are copied together: each chunk has an overhead of about a hundred bytes. */
 const smallest = 4096
 
 const none = new Uint8Array(0)
@@ -13,7 +13,7 @@ export class Collector {
   add(piece: Uint8Array): void {
     const { size } = this
     this.size += piece.length
-    // Most bodies come in one piece, which is not copied.
+    // Most bodies arrive in one chunk, which is not copied.
     if (size === 0 && piece.length > 0) {
       this.first = piece
       return
@@ -27,7 +27,7 @@ export class Collector {
     this.bytes.set(piece, size)
   }
 
-  /** All that has come. */
+  /** Everything received so far. */
   joined(): Uint8Array {
     return this.first ?? this.bytes.subarray(0, this.size)
   }

@@ -11,7 +11,7 @@ const read = ({ body, isBase64Encoded }: LambdaEvent, limit: number): Effect.Eff
   if (body === null || body === undefined) return Effect.succeed(new Uint8Array(0))
   // A middleware that parses the body leaves an object.
   if (typeof body !== "string") return fail("consumed")
-  // Four characters for three bytes: what is far too large need not be decoded first.
+  // Four characters encode three bytes: a body that is far too large need not be decoded first.
   if (isBase64Encoded === true && body.length * 3 / 4 - 2 > limit) return fail("too-large")
   const bytes = isBase64Encoded === true ? fromBase64(body) : new TextEncoder().encode(body)
   if (bytes === undefined) return fail("consumed")

@@ -8,8 +8,8 @@ import { Collector } from "./body.js"
 const advice = "read the body nowhere else, and mount the app before what does"
 
 /**
- * How much more than the limit is read and dropped: to leave a stream before its end would cut the connection, and with
- * it the answer.
+ * How far beyond the limit the body is read and dropped: leaving a stream before its end would close the connection and
+ * lose the answer.
  */
 const drained = 8
 

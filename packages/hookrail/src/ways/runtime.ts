@@ -8,22 +8,22 @@ import * as Runtime from "effect/Runtime"
 import type { Service, WebhookAnswer, WebhookRequest } from "../receive/model.js"
 import { type Direct, Receiver } from "../receive/receive.js"
 
-/** `Service.handle` outside of Effect, by a callback, which is called once. */
+/** `Service.handle` outside of Effect, with a callback that is called once. */
 export type Receive = (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void
 
-/** The same by a promise. */
+/** The same with a promise. */
 export type Handle = (request: WebhookRequest) => Promise<WebhookAnswer>
 
 export const handleWith = (receive: Receive): Handle => (request) => new Promise((resolve) => receive(request, resolve))
 
-/** Without the layer there is nobody to handle it: Hookrail delivers it again. */
+/** Without the layer nothing can handle the request: Hookrail delivers it again. */
 const unavailable: WebhookAnswer = { outcome: "failed", status: 500, headers: {} }
 
 /**
- * Handles requests from outside of Effect. Never rejects: a layer that cannot be built, and a runtime that was disposed,
- * are logged and answered with 500.
+ * Handles requests from outside of Effect. Never rejects: if the layer cannot be built, or the runtime was disposed, this
+ * is logged and answered with 500.
  *
- * As a rule that needs no fiber: see `Receiver.on`.
+ * Usually this needs no fiber: see `Receiver.on`.
  */
 export const receiveWith = <R>(
   runtime: Runtime.Runtime<R> | ManagedRuntime.ManagedRuntime<R, unknown>,
@@ -46,11 +46,11 @@ export const receiveWith = <R>(
   const lookOnce = (): void => {
     if (isLooking) return
     isLooking = true
-    // It is there when a request has been handled. If it cannot be built, the fiber tells.
+    // Built by the time a request has been handled. If it cannot be built, the fiber reports it.
     runtime.runtime().then((built) => direct = directOf(built), () => {})
   }
   return (request, onAnswer) => {
-    // What was disposed has another one.
+    // A disposed runtime has a different `runtimeEffect`.
     if (direct !== undefined && (runtime.runtimeEffect === runtimeEffect || direct.isDraining)) {
       return direct.receive(request, onAnswer)
     }

@@ -10,7 +10,7 @@ const aborted: UnreadableBody = { reason: "aborted" }
 
 const tooLarge: UnreadableBody = { reason: "too-large" }
 
-/** A body on its way in. It ends once: what comes after that is of no interest. */
+/** A body that is being received. It ends once; anything later is ignored. */
 class Listening implements BodyListener, Abortable {
   private readonly collector = new Collector()
   private leave: (() => void) | undefined
@@ -21,7 +21,7 @@ class Listening implements BodyListener, Abortable {
 
   begin(listen: Listen): void {
     this.leave = listen(this)
-    // What is there already may have come meanwhile.
+    // Buffered data may have arrived, and ended it, during `listen`.
     if (this.isStopped) this.stop()
   }
 

@@ -23,7 +23,7 @@ const read = (request: Request, limit: number): Effect.Effect<Uint8Array, Unread
   return Effect.flatMap(
     Effect.onExit(
       Effect.tryPromise({ try: readAll, catch: (): UnreadableBody => ({ reason: "aborted" }) }),
-      // Of no use after the end, and what stops the sender before it.
+      // Stops the sender if the body has not ended; harmless if it has.
       () => Effect.sync(() => void reader.cancel().catch(() => {}))
     ),
     (body) => body === undefined ? Effect.fail<UnreadableBody>({ reason: "too-large" }) : Effect.succeed(body)

@@ -128,7 +128,7 @@ class Fault {
 }
 
 /**
- * Copies a payload into plain JSON values, and calls each `toJSON` once, with its key. Throws a `Fault` for what cannot be sent.
+ * Copies a payload into plain JSON values, and calls each `toJSON` once, with its key. Throws a `Fault` for anything unsendable.
  * The slow counterpart of `isJson`.
  */
 const copyOf = (value: unknown, key: string, path: string, ancestors: Set<object>): unknown => {
