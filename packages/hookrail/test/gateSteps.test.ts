@@ -297,6 +297,27 @@ describe("requests of callbacks", () => {
     deepStrictEqual([inFlight, waiting], [0, 0])
   })
 
+  it("tell nobody anything once they are aborted, and each end once", () => {
+    const { gate } = gateOf()
+    const start = () => {
+      const request = new Request()
+      let told = 0
+      const passage = through(gate, request) as Callback<Reply, unknown>
+      const running = passage.begin({ resume: () => told++ }, clockAt(0))
+      return { request, running, told: () => told }
+    }
+    const aborted = start()
+    aborted.running.abort()
+    aborted.running.abort()
+    for (const rest of [ok, Effect.delay(ok, 1)]) aborted.request.listener!.resume(rest)
+    deepStrictEqual([aborted.told(), aborted.request.aborted], [0, 1])
+    const twice = start()
+    for (let n = 0; n < 2; n++) twice.request.listener!.resume(Effect.delay(ok, 1))
+    strictEqual(twice.told(), 1)
+    twice.running.abort()
+    strictEqual(Effect.runSync(gate.stats).inFlight, 0)
+  })
+
   it.effect("say something of the era in which they begin", () =>
     Effect.gen(function*() {
       const { changes, gate } = gateOf()

@@ -15,6 +15,10 @@ const of = (module: string, entries: ReadonlyArray<readonly [code: string, chang
 
 const shortcut = "only a shortcut: the longer way gives the same"
 
+const setBefore = "it is set before anything reads it"
+
+const noEra = "either is none of the eras, which count from 0"
+
 const largeStack =
   "only with a larger stack than is usual does anything get that deep; refusals.test.ts tries it in a worker"
 
@@ -42,6 +46,39 @@ export const equivalents: ReadonlyArray<Equivalent> = [
       "2 → 3",
       "only the order counts"
     ]
+  ]),
+  ...of("gate/gate.ts", [
+    ["this.looks = new Lane(\"reads\", settings, reporter)", "\"reads\" → \"\"", "it never has anything to tell"],
+    ["private era = 0", "0 → 1", setBefore]
+  ]),
+  ...of("gate/lane.ts", [
+    ["timedIn = -1", "1 → 2", noEra],
+    ["waiter.timedIn = -1", "1 → 2", noEra],
+    ["waiter.timedIn = this.pace.era", "waiter.timedIn = this.pace.era removed", "it only is woken in vain"],
+    ["private status = 0", "0 → 1", setBefore],
+    ["private wakeAgain = false", "false → true", setBefore],
+    [
+      "const wait = retryAfter === undefined ? 0 : parseRetryAfter(retryAfter, clock.unsafeCurrentTimeMillis()) ?? 0",
+      "retryAfter === undefined → false",
+      shortcut
+    ]
+  ]),
+  ...of("gate/pace.ts", [
+    ["private windowStart = -Infinity", "-Infinity → Infinity", setBefore],
+    ["this.windowStart = -Infinity", "-Infinity → Infinity", "the next look takes it from markedAt"],
+    ["this.windowStart = -Infinity", "this.windowStart = -Infinity removed", "the next look takes it from markedAt"],
+    ["private countAtMark = 0", "0 → 1", setBefore],
+    ["private countAtStart = 0", "0 → 1", setBefore],
+    ["private sinceOverload = 0", "0 → 1", "the share it is a part of is 0 then"],
+    ["private byChance = false", "false → true", setBefore],
+    ["private sampled = 0", "0 → 1", setBefore],
+    ["private sampledOverloads = 0", "0 → 1", setBefore],
+    ["private shareBefore = 0", "0 → 1", setBefore],
+    ["private lenientSince = 0", "0 → 1", "there is no leniency then"],
+    ["private isStarting = false", "false → true", setBefore],
+    ["since = 0", "0 → 1", setBefore],
+    ["private nextStart = 0", "0 → 1", setBefore],
+    ["private boundAt = 0", "0 → 1", setBefore]
   ]),
   ...of("signature/kernel.ts", [
     ["const key = crypto.createSecretKey(secret, \"utf8\")", "\"utf8\" → \"\"", "UTF-8 is the default"],
