@@ -303,12 +303,16 @@ describe("size", () => {
 })
 
 describe("without Node's Buffer", () => {
+  const { stackTraceLimit } = Error
+
   afterEach(() => {
     vi.resetModules()
+    Error.stackTraceLimit = stackTraceLimit
   })
 
   it("the bytes are the same", async () => {
-    // Only for the module: those who run this test need it.
+    // Only for the module: those who run this test need it. Who ran before may have left a limit of one line.
+    Error.stackTraceLimit = 10
     const own = Object.getOwnPropertyDescriptor(globalThis, "Buffer")!
     const { Buffer } = globalThis
     Object.defineProperty(globalThis, "Buffer", {
