@@ -297,5 +297,5 @@ describe.concurrent.each(Object.keys(transports))("%s", (name) => {
       for (const [n, { eventId }] of accepted.entries()) {
         assert.deepStrictEqual(JSON.parse(payloads.get(eventId)!), { n })
       }
-    }), 60_000)
+    }), 120_000)
 })
