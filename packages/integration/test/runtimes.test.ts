@@ -26,7 +26,8 @@ const bin = (name: string, path: string): string => join(dirname(require.resolve
 
 /** Runs a program that prints its URL. */
 const program = (command: string, ...args: ReadonlyArray<string>) => async (): Promise<Running> => {
-  const child: ChildProcess = spawn(command, args, { cwd: here, stdio: ["ignore", "pipe", "inherit"] })
+  // A process group of its own: Deno's command is a program that starts another.
+  const child: ChildProcess = spawn(command, args, { cwd: here, stdio: ["ignore", "pipe", "inherit"], detached: true })
   const exited = new Promise((resolve) => child.once("exit", resolve))
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout! }).once("line", resolve)
@@ -35,7 +36,7 @@ const program = (command: string, ...args: ReadonlyArray<string>) => async (): P
   return {
     url,
     stop: () => {
-      child.kill("SIGKILL")
+      process.kill(-child.pid!, "SIGKILL")
       return exited
     }
   }
