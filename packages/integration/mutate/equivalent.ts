@@ -49,6 +49,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
   ]),
   ...of("gate/gate.ts", [
     ["this.looks = new Lane(\"reads\", settings, reporter)", "\"reads\" → \"\"", "it never has anything to tell"],
+    ["lane.enter()", "lane.enter() → false", shortcut],
     ["private era = 0", "0 → 1", setBefore]
   ]),
   ...of("gate/lane.ts", [
