@@ -47,6 +47,13 @@ export const equivalents: ReadonlyArray<Equivalent> = [
       "only the order counts"
     ]
   ]),
+  ...of("call/calls.ts", [
+    [
+      "this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity",
+      "RetryPolicy.isRetryPolicy(retry) → true",
+      "NaN is never too late either"
+    ]
+  ]),
   ...of("gate/gate.ts", [
     ["this.looks = new Lane(\"reads\", settings, reporter)", "\"reads\" → \"\"", "it never has anything to tell"],
     ["lane.enter()", "lane.enter() → false", shortcut],
