@@ -257,6 +257,28 @@ describe("who waits at a pace", () => {
     }))
 })
 
+it.effect("a request without an answer says nothing of the server", () =>
+  Effect.gen(function*() {
+    for (const lost of [Effect.fail("lost"), Effect.die("defect"), Effect.interrupt]) {
+      const gate = yield* SendGate.make()
+      const refused = (times: number) => Effect.replicateEffect(through(gate, Effect.succeed(overload)), times)
+      const lose = Effect.exit(gate.run(lost, newcomer, () => undefined))
+      const state = Effect.map(gate.stats, ({ state }) => state)
+      yield* refused(7)
+      yield* lose
+      strictEqual(yield* state, "open")
+      yield* refused(1)
+      strictEqual(yield* state, "probing")
+      yield* TestClock.adjust("1 second")
+      yield* lose
+      strictEqual(yield* state, "probing")
+    }
+  }))
+
+it("64 requests at a time, and pauses of 30 seconds, are what a gate has if nobody says otherwise", () => {
+  deepStrictEqual(defaults, { maxInFlight: 64, maxPause: 30_000 })
+})
+
 describe("requests of callbacks", () => {
   class Request extends Callback<Reply, never> {
     listener: Listener<Reply, never> | undefined

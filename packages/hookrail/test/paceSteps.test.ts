@@ -152,6 +152,13 @@ describe("what is accepted", () => {
     pace.look(500)
     for (let n = 0; n < 48; n++) pace.answered(0)
     near(cutWithTwo(pace, 700).rate, 0.85 * 150 / 0.7)
+    // Half a second is enough: the rate is that of the second half.
+    const half = new Pace(maxPause)
+    half.look(0)
+    for (let n = 0; n < 100; n++) half.answered(0)
+    half.look(500)
+    for (let n = 0; n < 48; n++) half.answered(0)
+    near(cutWithTwo(half, 1_000).rate, 0.85 * 100)
     const later = new Pace(maxPause)
     later.look(0)
     later.look(400)

@@ -47,8 +47,16 @@ export const equivalents: ReadonlyArray<Equivalent> = [
       "only the order counts"
     ]
   ]),
+  ...of("call/calls.ts", [
+    [
+      "this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity",
+      "RetryPolicy.isRetryPolicy(retry) → true",
+      "NaN is never too late either"
+    ]
+  ]),
   ...of("gate/gate.ts", [
     ["this.looks = new Lane(\"reads\", settings, reporter)", "\"reads\" → \"\"", "it never has anything to tell"],
+    ["lane.enter()", "lane.enter() → false", shortcut],
     ["private era = 0", "0 → 1", setBefore]
   ]),
   ...of("gate/lane.ts", [
