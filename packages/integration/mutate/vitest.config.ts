@@ -29,7 +29,7 @@ export default defineConfig({
     reporters: [{}],
     // A mutant may leave a promise behind, and the next one must not pay for it.
     dangerouslyIgnoreUnhandledErrors: true,
-    testTimeout: 10_000,
+    testTimeout: 30_000,
     teardownTimeout: 1_000
   }
 })
