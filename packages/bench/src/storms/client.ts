@@ -45,8 +45,10 @@ const storm = async (order: StormOrder): Promise<StormOutcome> => {
   })
   const all = Effect.replicateEffect(sender, senders, { concurrency: "unbounded", discard: true })
   await Effect.all(readAfter === undefined ? [all] : [all, read], { concurrency: "unbounded", discard: true }).pipe(
-    Effect.provide(gate === "layerNone" ? Layer.provide(client, SendGate.layerNone) : client),
-    Effect.provide(Logger.remove(Logger.defaultLogger)),
+    Effect.provide(Layer.provideMerge(
+      gate === "layerNone" ? Layer.provide(client, SendGate.layerNone) : client,
+      Logger.remove(Logger.defaultLogger)
+    )),
     Effect.runPromise
   )
   return { accepted, lost, millis: now(), lastAccepted, tenths, readMillis }
