@@ -112,6 +112,18 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
   }
 }
 
+class Request implements TransportRequest {
+  constructor(
+    readonly method: TransportRequest["method"],
+    readonly origin: string,
+    readonly path: string,
+    readonly headers: Readonly<Record<string, string>>,
+    readonly body: Uint8Array | undefined,
+    readonly responseTimeout: number,
+    readonly timeout: number
+  ) {}
+}
+
 /** A request that notifies its call when it starts. */
 class Attempt extends Callback<TransportResponse, TransportError> {
   constructor(
@@ -125,18 +137,6 @@ class Attempt extends Callback<TransportResponse, TransportError> {
     this.call.isPending = true
     return this.request.begin(listener, clock)
   }
-}
-
-class Request implements TransportRequest {
-  constructor(
-    readonly method: TransportRequest["method"],
-    readonly origin: string,
-    readonly path: string,
-    readonly headers: Readonly<Record<string, string>>,
-    readonly body: Uint8Array | undefined,
-    readonly responseTimeout: number,
-    readonly timeout: number
-  ) {}
 }
 
 /** A first attempt in flight. */

@@ -87,8 +87,21 @@ const leave = <A, E>(
   return exit
 }
 
-/** A request on its way through the gate. Needs no fiber while the gate is open. */
-class Passage<A, E> extends Callback<A, E | GateTimeoutError> {
+/**
+ * A request on its way through the gate: waits for its place, or has it and waits for its answer. Needs no fiber while the gate
+ * is open.
+ */
+class Passage<A, E> extends Callback<A, E | GateTimeoutError> implements Listener<A, E>, Abortable {
+  private isOver = false
+  /** The request has called back; the place is returned when the remaining effect ends. */
+  private isAnswered = false
+  private era = 0
+  private waiter: Waiter | undefined
+  private running = nothing
+  // Set when it begins.
+  private listener!: Listener<A, E | GateTimeoutError>
+  private clock!: Clock
+
   constructor(
     private readonly lane: Lane,
     private readonly request: Callback<A, E>,
@@ -100,43 +113,25 @@ class Passage<A, E> extends Callback<A, E | GateTimeoutError> {
 
   begin(listener: Listener<A, E | GateTimeoutError>, clock: Clock): Abortable {
     const { lane, overloadOf, request, turn } = this
+    // An effect may run again: the second time it is another passage.
+    if (this.clock !== undefined) return new Passage(lane, request, turn, overloadOf).begin(listener, clock)
+    this.listener = listener
+    this.clock = clock
     if (lane.isPaced) {
+      this.isOver = true
       listener.resume(
         Effect.uninterruptibleMask((restore) =>
           waitAndRun(lane, restore, lane.enqueue(turn), request, overloadOf, clock)
         )
       )
-      return nothing
+    } else if (lane.enter()) {
+      this.go()
+    } else {
+      const waiter = lane.enqueue(turn)
+      waiter.wake = () => this.wake(waiter)
+      this.waiter = waiter
     }
-    const passing = new Passing(lane, request, turn, overloadOf, listener, clock)
-    passing.begin()
-    return passing
-  }
-}
-
-/** A passage in progress: waits for its place, or has it and waits for its answer. */
-class Passing<A, E> implements Listener<A, E>, Abortable {
-  private isOver = false
-  /** The request has called back; the place is returned when the remaining effect ends. */
-  private isAnswered = false
-  private era = 0
-  private waiter: Waiter | undefined
-  private running = nothing
-
-  constructor(
-    private readonly lane: Lane,
-    private readonly request: Callback<A, E>,
-    private readonly turn: Turn,
-    private readonly overloadOf: OverloadOf<A>,
-    private readonly listener: Listener<A, E | GateTimeoutError>,
-    private readonly clock: Clock
-  ) {}
-
-  begin(): void {
-    if (this.lane.enter()) return this.go()
-    const waiter = this.lane.enqueue(this.turn)
-    waiter.wake = () => this.wake(waiter)
-    this.waiter = waiter
+    return this
   }
 
   resume(rest: Effect.Effect<A, E>): void {
