@@ -1,7 +1,16 @@
 /** What this package takes and gives is what the core does, without Effect. */
 import type * as Facade from "@hookrail/promise"
+import type { LambdaEvent, LambdaResult } from "@hookrail/promise/webhooks"
 import type { Duration } from "effect"
-import type { Delivery, Event, HookrailClient, HookrailConfig, HookrailError, SignatureVerifier } from "hookrail"
+import type {
+  Delivery,
+  Event,
+  HookrailClient,
+  HookrailConfig,
+  HookrailError,
+  SignatureVerifier,
+  Webhooks
+} from "hookrail"
 import type { RetryPolicy } from "hookrail"
 import type * as Plain from "hookrail/options/model"
 import { describe, expect, test } from "tstyche"
@@ -18,6 +27,11 @@ describe("models", () => {
     expect<Facade.VerifiedWebhook>().type.toBe<SignatureVerifier.VerifiedWebhook>()
     expect<Facade.WebhookBody>().type.toBe<SignatureVerifier.WebhookBody>()
     expect<Facade.WebhookHeaders>().type.toBe<SignatureVerifier.WebhookHeaders>()
+  })
+
+  test("of Lambda are like the core's", () => {
+    expect<LambdaEvent>().type.toBe<Webhooks.LambdaEvent>()
+    expect<LambdaResult>().type.toBe<Webhooks.LambdaResult>()
   })
 })
 
