@@ -358,6 +358,27 @@ describe("sendEvents, ordered by what goes out", () => {
     }))
 })
 
+it.effect("a Schema whose encoding dies ends the stream, and nobody waits for ever", () =>
+  Effect.gen(function*() {
+    const Dying = Topic.make(
+      "t",
+      Schema.transformOrFail(Schema.Unknown, Schema.Unknown, {
+        decode: (value) => Effect.succeed(value),
+        encode: () => Effect.delay(Effect.die(new Error("encode")), "1 second")
+      })
+    )
+    const client = Layer.mock(HookrailClient.HookrailClient, {
+      sendEvent: ((topic: Topic.Any, payload: never) => topic.encode(payload)) as never
+    })
+    const exit = yield* finish(
+      Effect.provide(
+        Stream.runDrain(HookrailClient.sendEvents(Stream.make(Event.make(Dying, 1)), { onError: "collect" })),
+        client
+      )
+    )
+    assertTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+  }))
+
 describe("sendEvents, after a failure that may have to be repeated", () => {
   const open = (outcome: string) => ({ _tag: "RetryError", outcome }) as unknown as HookrailError.SendError
 

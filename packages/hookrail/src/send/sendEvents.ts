@@ -48,8 +48,8 @@ const ready = (input: EventInput): Ready | Effect.Effect<Ready> => {
     // Untyped callers may pass anything: what is not an event is refused when it is sent.
     const { orderingKey, payload, topic } = input ?? {}
     if (!isTyped(topic)) return readyJson(input ?? {}, topic, payload)
-    return Effect.match(topic.encode(payload as never), {
-      // Refused when it is sent.
+    return Effect.matchCause(topic.encode(payload as never), {
+      // Refused when it is sent. A defect must not end the fiber that reads: nobody would hear of it.
       onFailure: () => new Ready(input, topic, payload, orderingKey),
       onSuccess: (json) => readyJson(input, topic.name, json)
     })
