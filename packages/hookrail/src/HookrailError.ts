@@ -12,6 +12,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
+import { callOf, verdictOf } from "./wire/describe.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
 import { quote, shorten } from "./wire/shorten.js"
 
@@ -95,27 +96,6 @@ const TaggedError = <const Tag extends string>(
     }
   }
   return Tagged as never
-}
-
-const callOf = (error: CallFields): string => {
-  if (error.topic !== undefined) {
-    const key = error.idempotencyKey === undefined ? "" : ` (Idempotency-Key ${quote(error.idempotencyKey)})`
-    return `event on topic ${quote(error.topic)}${key}`
-  }
-  return error.eventId === undefined ? "request" : `status of event ${quote(error.eventId)}`
-}
-
-const verdictOf = (error: CallFields): string => {
-  switch (error.outcome) {
-    case "not-sent":
-      return " Nothing was sent."
-    case "refused":
-      return " The server did not store the event."
-    case "unknown":
-      return " The event may be stored: to be sure, send it again with the same idempotency key and payload."
-    default:
-      return ""
-  }
 }
 
 const answerOf = (error: ResponseFields): string => {

@@ -22,8 +22,9 @@ import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
+import type { Described } from "hookrail/wire/describe"
 import { onAbort } from "./abort.js"
-import { abortedError, argumentError, closedError, configError, type Ended, fromCore } from "./errors.js"
+import { abortedError, argumentError, closedError, configError, fromCore } from "./errors.js"
 import { sendEvents } from "./sendEvents.js"
 import type * as Types from "./types.js"
 
@@ -44,12 +45,12 @@ const clock = Context.get(liveServices, Clock.Clock)
 const interrupted = Exit.interrupt(FiberId.none)
 
 /** What is known about a send that has not started. A class, like `Read`: they live as long as their call. */
-class Send implements Ended {
+class Send implements Described {
   readonly outcome = "not-sent"
   constructor(readonly topic: string, readonly idempotencyKey: string | undefined) {}
 }
 
-class Read implements Ended {
+class Read implements Described {
   constructor(readonly eventId: string) {}
 }
 
@@ -65,7 +66,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
 
   constructor(
     private readonly runs: Runs,
-    private readonly about: Ended,
+    private readonly about: Described,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
     private readonly reject: (reason: unknown) => void
@@ -215,7 +216,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     #run<A>(
-      about: Ended,
+      about: Described,
       signal: AbortSignal | undefined,
       prepare: (observer: CallObserver) => Effect.Effect<A, unknown>
     ): Promise<A> {

@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Core from "hookrail/HookrailError"
+import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 
 export type { Argument, Outcome, Problem }
@@ -382,46 +383,22 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
 export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
   fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
 
-/** What is known about a call that the caller ended. */
-export interface Ended {
-  readonly topic?: string | undefined
-  readonly idempotencyKey?: string | undefined
-  readonly eventId?: string | undefined
-  readonly outcome?: Outcome | undefined
-}
-
-const endedMessage = ({ eventId, idempotencyKey, outcome, topic }: Ended, what: string): string => {
-  const key = idempotencyKey === undefined ? "" : ` (Idempotency-Key ${idempotencyKey})`
-  const call = topic !== undefined
-    ? `event on topic ${JSON.stringify(topic)}${key}`
-    : eventId !== undefined
-    ? `status of event ${eventId}`
-    : "events"
-  const verdict = outcome === undefined
-    ? ""
-    : outcome === "unknown"
-    ? ". The event may be stored: to be sure, send it again with the same idempotency key and payload."
-    : outcome === "refused"
-    ? ". The server did not store the event."
-    : ". Nothing was sent."
-  return `${call}: ${what}${verdict}`
-}
-
 /** @internal */
-export const closedError = (call?: Ended): HookrailClosedError =>
+export const closedError = (call?: Described): HookrailClosedError =>
   new HookrailClosedError(
     "HookrailClosedError",
     call === undefined
       ? "the Hookrail client is closed: make a new one"
-      : endedMessage(call, "the client is closed; make a new one"),
+      : `${callOf(call)}: the client is closed; make a new one.${verdictOf(call)}`,
     call
   )
 
 /** @internal */
-export const abortedError = (call: Ended, reason: unknown): HookrailAbortedError => {
+export const abortedError = (call: Described, reason: unknown): HookrailAbortedError => {
   const name = reason instanceof Error || reason instanceof DOMException ? reason.name : "AbortError"
   const what = name === "TimeoutError" ? "the time of its signal is over" : "its signal was aborted"
-  const error = new HookrailAbortedError("HookrailAbortedError", endedMessage(call, what), call, reason)
+  const message = `${callOf(call)}: ${what}.${verdictOf(call)}`
+  const error = new HookrailAbortedError("HookrailAbortedError", message, call, reason)
   Object.defineProperty(error, "name", { value: name, configurable: true, writable: true })
   return error
 }

@@ -443,6 +443,15 @@ describe("close", () => {
     await vi.waitFor(() => assert.strictEqual(emulator.openConnections(), 0))
   })
 
+  it("speaks of the call as the core does, and at bounded length", async () => {
+    const hookrail = client()
+    await hookrail.close()
+    const late = await rejects(hookrail.sendEvent("t".repeat(2_000), {}), Node.HookrailClosedError)
+    assert.match(late.message, /^event on topic "t+\[\.\.\.\]t+": the client is closed; .* Nothing was sent\.$/)
+    assert.isBelow(late.message.length, 300)
+    assert.lengthOf(late.topic!, 2_000)
+  })
+
   it("waits for what is under way, with drain and with await using", async () => {
     const inFlight = async (hookrail: Node.Hookrail) => {
       const stall = emulator.fault({ kind: "stall" })
