@@ -13,8 +13,20 @@ const markPureCalls: Plugin = {
   name: "mark-pure-calls",
   setup(build) {
     build.onLoad({ filter: /[\\/](hookrail|node)[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "ts", format: "esm", target: "es2022" })
-      const result = await transformAsync(code, { plugins: ["annotate-pure-calls"], babelrc: false, configFile: false })
+      const { code } = await transform(await readFile(path, "utf8"), {
+        loader: "ts",
+        format: "esm",
+        target: "es2022",
+        sourcefile: path,
+        sourcemap: "inline"
+      })
+      const result = await transformAsync(code, {
+        plugins: ["annotate-pure-calls"],
+        babelrc: false,
+        configFile: false,
+        // With the map of the transformation before it: the build's own leads to the sources.
+        sourceMaps: "inline"
+      })
       return { contents: result?.code ?? code, loader: "js" }
     })
   }
@@ -38,6 +50,12 @@ const unreachable: Readonly<Record<string, string>> = {
 const leaveOut: Plugin = {
   name: "leave-out-unreachable",
   setup(build) {
+    // What the core loads on demand, for `@effect/platform`, is unreachable too. Bundled, it would turn every module that it
+    // shares with the rest into a function.
+    build.onResolve(
+      { filter: /^\./ },
+      ({ kind, path }) => kind === "dynamic-import" ? { path, external: true } : undefined
+    )
     build.onLoad({ filter: /[\\/]effect[\\/]dist[\\/]esm[\\/]/ }, ({ path }) => {
       const contents = unreachable[path.replaceAll("\\", "/").split("/effect/dist/esm/").at(-1) ?? ""]
       return contents === undefined ? undefined : { contents, loader: "js", resolveDir: dirname(path) }
