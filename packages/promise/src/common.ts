@@ -37,11 +37,17 @@ export type {
   EventStatus,
   HookrailConstructor,
   HookrailOptions,
+  Log,
+  LogEntry,
   ReadOptions,
+  RetryNotice,
   RetryOptions,
   SendEventsOptions,
+  SendFailure,
+  SendingEvents,
   SendOptions,
   SendResult,
+  SendSummary,
   TransportOptions
 } from "./types.js"
 export {

@@ -411,6 +411,13 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
   new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
 
 /** @internal */
+export const usedError = (how: string): InvalidArgumentError =>
+  argumentError(
+    "events",
+    `${how}: the result of sendEvents is awaited or iterated, not both, and iterated once. Call it again`
+  )
+
+/** @internal */
 export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
   fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
 
