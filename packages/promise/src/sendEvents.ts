@@ -3,7 +3,8 @@ import { sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
-import { abortedError, argumentError, heldError, RetryError } from "./errors.js"
+import { abortedError, argumentError, RetryError } from "./errors.js"
+import { heldError } from "./fromCore.js"
 import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, SendResult } from "./types.js"
 
 type Result = EventAccepted | SendResult

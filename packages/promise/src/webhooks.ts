@@ -41,7 +41,8 @@ import { anything, callable, Fault, readOptions, Reason, topicPattern, withDefau
 import { tolerance } from "hookrail/options/duration"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import * as Webhooks from "hookrail/Webhooks"
-import { configError, fromCore } from "./errors.js"
+import { configError } from "./errors.js"
+import { fromCore } from "./fromCore.js"
 import type { Duration } from "./types.js"
 import type { VerifiedWebhook } from "./verify.js"
 
