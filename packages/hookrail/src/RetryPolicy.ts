@@ -109,13 +109,15 @@ export const standard: RetryPolicy = {
 export const none: RetryPolicy = { ...standard, maxRetries: 0 }
 
 /**
- * The schedule of a policy. Its time counts from `start` (on the monotonic clock), or else from its first step.
+ * The schedule of a policy. Its time counts from `start` (on the monotonic clock), or else from its first step. `onDelay` is
+ * told each delay before it begins, in milliseconds; it must not throw.
  *
  * @internal
  */
 export const scheduleFrom = (
   policy: RetryPolicy,
-  start: number | undefined
+  start: number | undefined,
+  onDelay?: (error: HookrailError, delay: number) => void
 ): Schedule.Schedule<Duration.Duration, HookrailError> =>
   Schedule.makeWithState(
     { retries: 0, start },
@@ -134,6 +136,7 @@ export const scheduleFrom = (
             })
             : undefined
           const next = { retries: state.retries + 1, start: began }
+          if (delay !== undefined) onDelay?.(error, delay)
           return delay === undefined
             ? [next, Duration.zero, ScheduleDecision.done] as const
             : [

@@ -18,12 +18,8 @@ export type { Argument, Outcome, Problem }
  */
 const brand = "~hookrail/promise/HookrailError"
 
-/**
- * The base class of all errors of the client.
- *
- * @since 0.1.0
- */
-export abstract class HookrailError extends Error {
+/** What all errors of the client have. */
+abstract class ClientError extends Error {
   /** The name of the class. */
   abstract readonly _tag: string
   /** @internal */
@@ -43,7 +39,7 @@ export abstract class HookrailError extends Error {
  *
  * @since 0.1.0
  */
-export abstract class CallError extends HookrailError {
+export abstract class CallError extends ClientError {
   declare readonly topic?: string
   declare readonly idempotencyKey?: string
   declare readonly outcome?: Outcome
@@ -69,7 +65,7 @@ export abstract class ResponseError extends CallError {
  *
  * @since 0.1.0
  */
-export class HookrailConfigError extends HookrailError {
+export class HookrailConfigError extends ClientError {
   declare readonly _tag: "HookrailConfigError"
   declare readonly option: string
   declare readonly reason: string
@@ -239,7 +235,7 @@ export class RetryError extends CallError {
  *
  * @since 0.1.0
  */
-export class OrderingKeyHeldError extends HookrailError {
+export class OrderingKeyHeldError extends ClientError {
   declare readonly _tag: "OrderingKeyHeldError"
   declare readonly topic: string
   /** The key of the event, if the caller gave one. */
@@ -253,7 +249,7 @@ export class OrderingKeyHeldError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class UnmatchedEventError extends HookrailError {
+export class UnmatchedEventError extends ClientError {
   declare readonly _tag: "UnmatchedEventError"
   declare readonly topic: string
   declare readonly eventId: string
@@ -266,7 +262,7 @@ export class UnmatchedEventError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class AwaitTimeoutError extends HookrailError {
+export class AwaitTimeoutError extends ClientError {
   declare readonly _tag: "AwaitTimeoutError"
   declare readonly eventId: string
   declare readonly limitMs: number
@@ -307,6 +303,41 @@ export type RetryableError =
   | UnexpectedResponseError
 
 /**
+ * Any error of the client. It is a union: `switch (error._tag)` narrows it.
+ *
+ * @since 0.1.0
+ */
+export type HookrailError =
+  | HookrailConfigError
+  | InvalidPayloadError
+  | InvalidArgumentError
+  | HookrailConnectionError
+  | HookrailTimeoutError
+  | UnexpectedResponseError
+  | BadRequestError
+  | AuthenticationError
+  | ForbiddenError
+  | NotFoundError
+  | ConflictError
+  | PayloadTooLargeError
+  | RateLimitError
+  | ServerError
+  | RetryError
+  | OrderingKeyHeldError
+  | UnmatchedEventError
+  | AwaitTimeoutError
+  | HookrailAbortedError
+  | HookrailClosedError
+
+/**
+ * The base class of all errors of the client, for `instanceof`.
+ *
+ * @since 0.1.0
+ */
+// Under the type of the union: TypeScript would narrow to the class otherwise, whose `_tag` is any text.
+export const HookrailError = ClientError as unknown as abstract new(...args: Array<never>) => HookrailError
+
+/**
  * Whether a value is an error of this package. Works across the ESM and CJS copies and across bundles, where `instanceof`
  * does not.
  *
@@ -331,7 +362,7 @@ export const isRetryable = (error: unknown): error is RetryableError | RetryErro
 export type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
 /** @internal */
-export type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
+export type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => ClientError
 
 /**
  * Each error of the core and its class here.
@@ -361,10 +392,10 @@ export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError
   HookrailClosedError
 }
 
-Object.defineProperty(HookrailError.prototype, brand, { value: true })
+Object.defineProperty(ClientError.prototype, brand, { value: true })
 
-// Restores the names of classes, which the build shortens.
-for (const [name, type] of [...Object.entries(classes), ["HookrailError", HookrailError] as const]) {
+// Restores the names of classes, which a bundler may shorten.
+for (const [name, type] of [...Object.entries(classes), ["HookrailError", ClientError] as const]) {
   Object.defineProperty(type, "name", { value: name, configurable: true })
   Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })
 }
