@@ -5,6 +5,7 @@ import { transform } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname } from "node:path"
+import { bundleUndici } from "./undici.js"
 
 const { version } = createRequire(import.meta.url)("./package.json") as { readonly version: string }
 
@@ -70,8 +71,8 @@ export const bundle = {
   target: "es2022",
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
-  external: ["undici", "undici/*", "./verify.js"],
-  plugins: [markPureCalls, leaveOut],
+  external: ["./verify.js"],
+  plugins: [markPureCalls, leaveOut, bundleUndici],
   // The stubs have the exports that are reached, and no others.
   logOverride: { "import-is-undefined": "silent" }
 } satisfies BuildOptions

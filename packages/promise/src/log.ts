@@ -5,7 +5,7 @@ import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import { Reason } from "hookrail/options/check"
-import { fromCore } from "./errors.js"
+import { fromCore } from "./fromCore.js"
 import type { Log, LogEntry } from "./types.js"
 
 /**

@@ -4,15 +4,8 @@ import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
 import type { Caller } from "./caller.js"
-import {
-  abortedError,
-  argumentError,
-  heldError,
-  type HookrailError,
-  isHookrailError,
-  RetryError,
-  usedError
-} from "./errors.js"
+import { abortedError, argumentError, type HookrailError, isHookrailError, RetryError, usedError } from "./errors.js"
+import { heldError } from "./fromCore.js"
 import type {
   EventAccepted,
   EventInput,
