@@ -51,6 +51,7 @@ export type {
   TransportOptions
 } from "./types.js"
 export {
+  explainMismatch,
   MalformedSignatureError,
   SignatureError,
   SignatureTimestampError,
@@ -59,6 +60,7 @@ export {
   WebhookVerificationError
 } from "./verify.js"
 export type {
+  Mistake,
   VerifiedWebhook,
   VerifyOptions,
   VerifyRequestOptions,

@@ -189,10 +189,14 @@ describe("the log", () => {
   it("is refused if it cannot be written to, like any option that does not exist", async () => {
     for (const log of [true, null, "console", {}, { warn: () => {} }]) {
       const error = await failure(() => client({ log: log as never }))
-      assert.deepInclude(error, { _tag: "HookrailConfigError", option: "log" })
+      assert.deepInclude(error as object, { _tag: "HookrailConfigError", option: "log" })
     }
     const wrong = await failure(() => client({ onRetry: {} as never }))
-    assert.deepInclude(wrong, { _tag: "HookrailConfigError", option: "onRetry", reason: "must be a function" })
+    assert.deepInclude(wrong as object, {
+      _tag: "HookrailConfigError",
+      option: "onRetry",
+      reason: "must be a function"
+    })
     const unknown = await failure(() => client({ onretries: () => {} } as object))
     assert.include(unknown.message, "did you mean onRetry?")
   })
@@ -223,7 +227,7 @@ describe("onRetry", () => {
     }
     emulator.fault({ kind: "reset", on: "status", times: 1 })
     await hookrail.getEvent(eventId)
-    assert.deepInclude(notices[2]?.error, { _tag: "HookrailConnectionError", eventId })
+    assert.deepInclude(notices[2]?.error as object, { _tag: "HookrailConnectionError", eventId })
   })
 
   it("is not told of an error that ends the call", async () => {
