@@ -12,14 +12,20 @@ const { captureStackTrace } = Error as {
 /**
  * Gives an error of this package the stack of this moment. In a constructor that is the caller. In an async function that has
  * waited, V8 names the functions that await it: they cost nothing before, whereas a stack kept for each call would take
- * longer than everything else that the client does for a send.
+ * longer than all else that this package adds to a send.
+ *
+ * @internal
  */
 export const located = (error: unknown): unknown => {
   if (isHookrailError(error)) captureStackTrace?.(error, located)
   return error
 }
 
-/** Where a function was called: for what is called seldom, and whose errors come when nobody may be waiting. */
+/**
+ * Where a function was called: for what is called seldom, and whose errors come when nobody may be waiting.
+ *
+ * @internal
+ */
 export class Caller {
   /** Set by the engine: it makes the text only when it is read. */
   declare private readonly stack: string | undefined

@@ -181,7 +181,7 @@ const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnR
 
 /** @internal */
 export const define = (open: Open): Types.HookrailConstructor => {
-  class Hookrail implements Types.Hookrail {
+  class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
     readonly #scope: Scope.CloseableScope
@@ -319,5 +319,5 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return promise
     }
   }
-  return Hookrail
+  return HookrailClient
 }

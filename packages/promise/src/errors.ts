@@ -415,6 +415,7 @@ export const usedError = (how: string): InvalidArgumentError =>
     `${how}: the result of sendEvents is awaited or iterated, not both, and iterated once. Call it again`
   )
 
+/** @internal */
 export const closedError = (call?: Described): HookrailClosedError =>
   new HookrailClosedError(
     "HookrailClosedError",

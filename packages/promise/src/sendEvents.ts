@@ -263,7 +263,11 @@ const summaryOf = async (results: AsyncIterable<Result>): Promise<SendSummary> =
   return { total, accepted, replayed, failed: total - accepted, failures }
 }
 
-/** What `sendEvents` returns. It begins when it is first used. */
+/**
+ * What `sendEvents` returns. It begins when it is first used.
+ *
+ * @internal
+ */
 export class Sending implements SendingEvents<Result> {
   readonly [Symbol.toStringTag] = "SendingEvents"
   private readonly flow: Flow

@@ -12,7 +12,11 @@ const dropped = typeof FinalizationRegistry === "undefined"
   ? undefined
   : /* #__PURE__ */ new FinalizationRegistry<Waiting>((waiting) => waiting.unused.tell(waiting))
 
-/** The results of one client that nobody uses. It warns when one is dropped for good, or when the client is closed. */
+/**
+ * The results of one client that nobody uses. It warns when one is dropped for good, or when the client is closed.
+ *
+ * @internal
+ */
 export class Unused {
   private readonly waiting = new Set<Waiting>()
 

@@ -226,20 +226,6 @@ export const verifyRequest = async (options: VerifyRequestOptions): Promise<Veri
  * For the log. It takes several MACs, so do not call it for each forgery that somebody may send. `verifyRequest` does not
  * call it, and a bundler leaves it out of programs that do not either. It needs WebCrypto, and examines bodies of up to 64 KB.
  *
- * @example
- * ```ts
- * import { explainMismatch, SignatureError, verifyRequest, type VerifyRequestOptions } from "@hookrail/promise/verify"
- *
- * export const verify = async (options: VerifyRequestOptions) => {
- *   try {
- *     return await verifyRequest(options)
- *   } catch (error) {
- *     if (error instanceof SignatureError) console.warn((await explainMismatch(options))?.advice ?? error.message)
- *     throw error
- *   }
- * }
- * ```
- *
  * @since 0.1.0
  * @category verification
  */
