@@ -6,6 +6,8 @@
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -16,6 +18,7 @@ import { IdempotencyKeys } from "./IdempotencyKeys.js"
 import { sendEventsFault } from "./options/calls.js"
 import * as calls from "./send/calls.js"
 import * as client from "./send/client.js"
+import { SendMetrics } from "./send/metrics.js"
 import type {
   AwaitOptions,
   EventInput,
@@ -162,7 +165,17 @@ export const make = (
     const keys = yield* IdempotencyKeys
     const gate = Option.getOrUndefined(yield* Effect.serviceOption(SendGate))
     const runtime = yield* Effect.runtime<never>()
-    return client.make(calls.make({ config, transport, keys, gate, runtime }))
+    return client.make(
+      calls.make({
+        config,
+        transport,
+        keys,
+        gate,
+        runtime,
+        metrics: new SendMetrics(FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMetricLabels))
+      }),
+      config.propagateTrace
+    )
   })
 
 /**

@@ -11,6 +11,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
+import { appInfo } from "./options/appInfo.js"
+import { isBrowser, type Surroundings } from "./options/browser.js"
 import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
 import type { ClientOptions } from "./options/model.js"
@@ -46,7 +48,13 @@ export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Sch
  * @since 0.1.0
  * @category models
  */
-export interface Options extends ClientOptions<Redacted.Redacted<string>, Duration.DurationInput, Retry> {}
+export interface Options extends ClientOptions<Redacted.Redacted<string>, Duration.DurationInput, Retry> {
+  /**
+   * Whether the span of a send reaches the handler of the event, in the member `hookrail_traceparent` of its payload. Only for
+   * sends without an idempotency key of their own. Default false: receivers see the member unless they use this library.
+   */
+  readonly propagateTrace?: boolean | undefined
+}
 
 /**
  * Validated settings. Times are in milliseconds.
@@ -68,6 +76,7 @@ export interface HookrailConfig {
   readonly maxInFlight: number
   readonly onUnmatched: "log" | "ignore" | "fail"
   readonly probeOutages: boolean
+  readonly propagateTrace: boolean
   readonly userAgent: string
 }
 
@@ -163,7 +172,17 @@ export const resolveRetry = (
  */
 export const make = (options: Options = {}): Effect.Effect<HookrailConfig, HookrailConfigError> =>
   Effect.gen(function*() {
-    const { apiKey: _, baseUrl: _url, retry, ...settings } = yield* checkOptions(options, checks)
+    const { apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry, ...settings } = yield* checkOptions(
+      options,
+      checks
+    )
+    if (!dangerouslyAllowBrowser && isBrowser(globalThis as Surroundings)) {
+      return yield* fail(
+        "dangerouslyAllowBrowser",
+        "this is a browser, where everybody who opens the page can read the API key and send events with it: send from " +
+          "your server instead, or pass dangerouslyAllowBrowser: true if that key may be public"
+      )
+    }
     const apiKey = yield* apiKeyOf(options)
     const baseUrl = yield* baseUrlOf(options)
     return {
@@ -171,7 +190,7 @@ export const make = (options: Options = {}): Effect.Effect<HookrailConfig, Hookr
       ...baseUrl,
       ...settings,
       retry: yield* resolveRetry(retry),
-      userAgent: `hookrail-typescript/${version}`
+      userAgent: `hookrail-typescript/${version}${appInfo}`
     }
   })
 
@@ -183,7 +202,10 @@ const checks = {
   responseTimeout: withDefault(positiveDuration, 10_000),
   maxInFlight: withDefault(wholeNumber(), 64),
   onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
-  probeOutages: withDefault(flag, true)
+  probeOutages: withDefault(flag, true),
+  appInfo: withDefault(appInfo, ""),
+  dangerouslyAllowBrowser: withDefault(flag, false),
+  propagateTrace: withDefault(flag, false)
 }
 
 /**

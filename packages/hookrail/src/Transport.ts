@@ -13,11 +13,14 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { Fetch } from "./transport/fetch.js"
 import * as fetchTransport from "./transport/fetch.js"
 import * as callbackRequest from "./transport/fromCallbacks.js"
 import type { Service, Start } from "./transport/service.js"
 
 export * from "./transport/model.js"
+
+export type { Fetch }
 export * from "./transport/service.js"
 
 export type { Abortable, Listener } from "./fiber/callback.js"
@@ -87,6 +90,15 @@ export const fromCallbacks: (start: Start) => Service = callbackRequest.fromCall
  * @category layers
  */
 export const layerFetch: Layer.Layer<Transport> = Layer.succeed(Transport, fetchTransport.service)
+
+/**
+ * A transport over a `fetch` of your own, such as one with certificates or a proxy. It must pass on method, headers, body, signal
+ * and `redirect`, and must not retry.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromFetch: (fetch: Fetch) => Service = fetchTransport.make
 
 /**
  * A transport over the `HttpClient` of `@effect/platform`: fetch, platform-node, or your own with middleware.

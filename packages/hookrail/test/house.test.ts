@@ -37,9 +37,9 @@ const neutral = [
   /^ways\/body$/,
   /^wire\//,
   /^signature\//,
-  /^call\/(advice|backoff|classify)$/,
+  /^call\/(metrics|advice|backoff|classify)$/,
   /^gate\/(model|overload|pace|queue)$/,
-  /^options\/(calls|check|model|tolerance)$/,
+  /^options\/(appInfo|browser|calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,
   /^transport\/(model|decompress)$/

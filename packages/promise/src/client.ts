@@ -23,7 +23,9 @@ import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
+import * as fetchTransport from "hookrail/transport/fetch"
 import type { Described } from "hookrail/wire/describe"
+import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
 import { Caller, located } from "./caller.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
@@ -157,10 +159,10 @@ class Runs extends Queue<Run<never>> {
 }
 
 /** What the facade has in addition to the options of the core. */
-const ownOptions = ["log", "onRetry", "transport"]
+const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
 
 const checkNames = (options: object): void => {
-  const names = [...HookrailConfig.optionNames, ...ownOptions]
+  const names = [...HookrailConfig.optionNames.filter((name) => name !== "propagateTrace"), ...ownOptions]
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) throw configError(name, unknownName(name, names))
   }
@@ -188,13 +190,14 @@ export const define = (open: Open): Types.HookrailConstructor => {
     readonly #runtime: Runtime.Runtime<never>
     readonly #runs = new Runs()
     readonly #unused: Unused
+    readonly #traceparent: (() => string | undefined) | undefined
     #closing: Promise<void> | undefined
 
     constructor(given: Types.HookrailOptions = {}) {
       try {
         if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
         checkNames(given)
-        const { apiKey, log, onRetry: listener, transport: transportOptions, ...options } = given
+        const { apiKey, fetch, log, onRetry: listener, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
           throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
@@ -203,12 +206,22 @@ export const define = (open: Open): Types.HookrailConstructor => {
         if (write instanceof Reason) throw configError("log", write.text)
         const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
         if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
+        if (fetch !== undefined && typeof fetch !== "function") throw configError("fetch", "must be a function")
+        if (fetch !== undefined && transportOptions !== undefined) {
+          throw configError("transport", "has no effect on a fetch of your own: give one of them")
+        }
+        if (traceparent !== undefined && typeof traceparent !== "function") {
+          throw configError("traceparent", "must be a function that returns a text or undefined")
+        }
+        this.#traceparent = traceparent
         const config = runSync(HookrailConfig.make({
           ...options,
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
         }))
         this.#scope = runSync(Scope.make())
-        const transport = runSync(Scope.extend(open(config, transportOptions), this.#scope))
+        const transport = fetch === undefined
+          ? runSync(Scope.extend(open(config, transportOptions), this.#scope))
+          : fetchTransport.make(fetch)
         this.#runtime = runtimeOf(write)
         this.#unused = new Unused(write)
         this.#calls = makeCalls({
@@ -234,7 +247,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
-        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer)
+        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
       )
       try {
         return await call
@@ -299,6 +312,17 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     [Symbol.asyncDispose](): Promise<void> {
       return this.close({ drain: true })
+    }
+
+    /** Tracing must not keep an event from being sent. */
+    #trace(): string | undefined {
+      if (this.#traceparent === undefined) return undefined
+      try {
+        const traceparent = this.#traceparent()
+        return isTraceparent(traceparent) ? traceparent : undefined
+      } catch {
+        return undefined
+      }
     }
 
     /** Begins a call. Throws if it has failed by then, as with a wrong argument: the caller is still on the stack. */

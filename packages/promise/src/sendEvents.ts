@@ -210,8 +210,14 @@ class Flow {
     const { input, payload } = sending.input
     this.running++
     try {
-      const { idempotencyKey, orderingKey, topic } = input ?? {}
-      const accepted = await client.sendEvent(topic, payload, { idempotencyKey, orderingKey, signal })
+      const { headers, idempotencyKey, orderingKey, topic, traceparent } = input ?? {}
+      const accepted = await client.sendEvent(topic, payload, {
+        idempotencyKey,
+        orderingKey,
+        signal,
+        headers,
+        traceparent
+      })
       this.finish(sending, onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted)
     } catch (error) {
       if (onError === "collect" && !signal.aborted && isHookrailError(error)) {

@@ -132,8 +132,19 @@ export interface HookrailOptions extends Plain.ClientOptions<string, Duration, R
   readonly log?: Log | undefined
   /** Is called before each retry. What it throws or rejects with is ignored. */
   readonly onRetry?: ((retry: RetryNotice) => unknown) | undefined
-  /** Proxy, certificates and connection limits. Only on Node. */
+  /** Proxy, certificates and connection limits. Only on Node, and not together with `fetch`. */
   readonly transport?: TransportOptions | undefined
+  /**
+   * Sends the requests instead of undici's pool (on Node) or of the global `fetch`. It must pass on method, headers, body, signal
+   * and `redirect`, and must not retry.
+   */
+  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
+  /**
+   * Returns the W3C `traceparent` of the current span, or `undefined`, for each event that has no `idempotencyKey` of its own. It
+   * reaches the handler in the payload, as the member `hookrail_traceparent`. If it throws, the event is sent without. See
+   * docs/opentelemetry.md.
+   */
+  readonly traceparent?: (() => string | undefined) | undefined
 }
 
 /**
@@ -165,7 +176,7 @@ export interface AwaitOptions extends Plain.AwaitOptions<Duration, Retry>, Abort
  *
  * @since 0.1.0
  */
-export interface EventInput extends Pick<SendOptions, "idempotencyKey" | "orderingKey"> {
+export interface EventInput extends Pick<SendOptions, "idempotencyKey" | "orderingKey" | "traceparent" | "headers"> {
   readonly topic: string
   readonly payload: {} | null
 }

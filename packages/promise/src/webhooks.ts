@@ -63,6 +63,11 @@ export interface WebhookEvent<out A = unknown> {
   readonly deliveryId: string
   /** As parsed from JSON. */
   readonly payload: A
+  /**
+   * The W3C `traceparent` of the sender, if it has sent one, as the parent or a link of your own span. It was taken out of the
+   * payload, not out of `rawBody`.
+   */
+  readonly traceparent?: string | undefined
   readonly receivedAt: Date
   /** The body as received. */
   readonly rawBody: Uint8Array
@@ -324,6 +329,7 @@ class Event implements WebhookEvent {
   readonly deliveryId: string
   readonly payload: unknown
   readonly receivedAt: Date
+  readonly traceparent: string | undefined
   readonly rawBody: Uint8Array
   readonly webhook: VerifiedWebhook
   #controller: AbortController | undefined
@@ -335,6 +341,7 @@ class Event implements WebhookEvent {
     this.deliveryId = event.deliveryId
     this.payload = event.payload
     this.receivedAt = event.receivedAt
+    this.traceparent = event.traceparent
     this.rawBody = event.rawBody
     // The same object, under the type of `verify`.
     this.webhook = event.webhook as unknown as VerifiedWebhook

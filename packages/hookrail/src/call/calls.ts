@@ -9,6 +9,8 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { type Abortable, begin, Callback, isSuccess, type Listener, nothing } from "../fiber/callback.js"
 import { monotonic, monotonicNow } from "../fiber/time.js"
@@ -35,6 +37,7 @@ import type { Service as TransportService } from "../transport/service.js"
 import type { Outcome } from "../wire/model.js"
 import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
+import type { CallMetrics } from "./metrics.js"
 import type { Operation } from "./operation.js"
 
 /** Why an attempt failed, as gate, transport or classification report it. */
@@ -61,6 +64,8 @@ export interface CallObserver {
 
 /** Anything that may be interrupted. */
 export interface Interruptible {
+  /** The attempts that have ended. */
+  readonly attempts: number
   /** What is known about the call if it ends now. */
   readonly interruption: () => CallContext
 }
@@ -87,7 +92,8 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
     readonly request: TransportRequest,
     readonly retry: HookrailConfig["retry"],
     /** The start of the call, on the monotonic clock. */
-    readonly start: number
+    readonly start: number,
+    readonly clock: Clock.Clock
   ) {
     super()
     this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity
@@ -168,6 +174,7 @@ class FirstAttempt<A> implements Listener<TransportResponse, TransportError | Ga
   }
 
   abort(): void {
+    if (!this.isOver) this.calls.interrupted(this.call)
     this.isOver = true
     this.running.abort()
   }
@@ -181,7 +188,8 @@ export class Calls {
     private readonly transport: TransportService,
     private readonly gate: GateService,
     private readonly apiKey: string,
-    private readonly onRetry?: OnRetry
+    private readonly onRetry?: OnRetry,
+    private readonly metrics?: CallMetrics
   ) {
     this.probe = transport.request({
       method: "GET",
@@ -215,11 +223,11 @@ export class Calls {
     const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
     const start = monotonicNow(clock)
     if (options.retry === undefined) {
-      return this.observed(new Call(this, operation, request, config.retry, start), observer)
+      return this.observed(new Call(this, operation, request, config.retry, start, clock), observer)
     }
     return Effect.matchEffect(resolveRetry(options.retry), {
       onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) => this.observed(new Call(this, operation, request, retry, start), observer)
+      onSuccess: (retry) => this.observed(new Call(this, operation, request, retry, start, clock), observer)
     })
   }
 
@@ -233,13 +241,44 @@ export class Calls {
     call: Call<A>,
     answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
   ): Effect.Effect<A, CallError> {
-    if (!isSuccess(answer)) return this.recover(call, this.classified(call, answer))
+    if (!isSuccess(answer)) return this.measured(call, this.recover(call, this.classified(call, answer)))
     try {
       const result = this.classify(call, answer.value)
-      return isSuccess(result) ? result : this.recover(call, result)
+      if (!isSuccess(result)) return this.measured(call, this.recover(call, result))
+      if (this.metrics !== undefined) this.count(call, this.metrics, accepted, accepted)
+      return result
     } catch (defect) {
       // The transport calls this outside of Effect: it must not see a defect.
       return Effect.die(defect)
+    }
+  }
+
+  /** Counts a call when it ends. */
+  private measured<A>(call: Call<A>, rest: Effect.Effect<A, CallError>): Effect.Effect<A, CallError> {
+    const { metrics } = this
+    if (metrics === undefined || call.kind !== "send") return rest
+    return Effect.onExit(rest, (exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) return this.count(call, metrics, accepted, accepted)
+        const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+        if (error === undefined) return this.interrupted(call)
+        this.count(call, metrics, error._tag, "outcome" in error ? error.outcome ?? call.outcome : call.outcome)
+      }))
+  }
+
+  private count(call: Call<unknown>, metrics: CallMetrics, result: string, outcome: string): void {
+    if (call.kind !== "send") return
+    metrics.ended(result, outcome, monotonicNow(call.clock) - call.start)
+  }
+
+  private attempted(call: Call<unknown>, outcome: Outcome, isAccepted = false): void {
+    call.attempted(outcome)
+    if (this.metrics !== undefined && call.kind === "send") this.metrics.attempted(isAccepted ? accepted : outcome)
+  }
+
+  interrupted(call: Call<unknown>): void {
+    if (this.metrics !== undefined) {
+      this.count(call, this.metrics, "interrupted", call.isPending ? "unknown" : call.outcome)
     }
   }
 
@@ -251,7 +290,7 @@ export class Calls {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
             ? Effect.flip(gaveUp(call, neverSent(call, error)))
-            : this.retried(call, error)
+            : Effect.zipRight(failed(call, error), this.retried(call, error))
         },
         onRight: Effect.failCause
       }))
@@ -285,7 +324,7 @@ export class Calls {
     failure: AttemptFailure
   ): AttemptError | UnmatchedEventError | GateTimeoutError {
     if (failure._tag !== "TransportError") return failure
-    call.attempted(failure.phase === "connect" ? "not-sent" : "unknown")
+    this.attempted(call, failure.phase === "connect" ? "not-sent" : "unknown")
     return errorOfTransport(failure, call.context(), this.apiKey)
   }
 
@@ -296,11 +335,11 @@ export class Calls {
     if (status >= 200 && status < 300) {
       const result = response.truncated ? undefined : operation.read(response)
       // With a result, too: an interrupt may still come before it, and the event is stored.
-      call.attempted("unknown")
+      this.attempted(call, "unknown", result !== undefined)
       return result ?? Effect.fail(unexpectedBody(response, call.context(), apiKey))
     }
     const problem = problemOf(response, apiKey)
-    call.attempted(outcomeOf(status))
+    this.attempted(call, outcomeOf(status))
     const context = isConclusive(status, problem) ? call.context("refused") : call.context()
     const answered = Effect.map(
       Clock.currentTimeMillis,
@@ -340,12 +379,31 @@ export class Calls {
             Effect.catchAll(this.attempt(call), (failure) => {
               const latest = this.errorOf(call, failure)
               if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
-              return isRetryable(latest) ? next(latest) : Effect.fail(latest)
+              return Effect.zipRight(failed(call, latest), isRetryable(latest) ? next(latest) : Effect.fail(latest))
             })
         })
       return next(error)
     })
   }
+}
+
+const accepted = "accepted"
+
+/** Reports a failed attempt: to the log, at level debug, and to the span of the call. */
+const failed = (call: Call<unknown>, error: AttemptError | UnmatchedEventError): Effect.Effect<void> => {
+  const attributes: Record<string, string | number> = { "hookrail.attempt": call.attempts, "error.type": error._tag }
+  if ("status" in error && error.status !== undefined) attributes["http.response.status_code"] = error.status
+  return Effect.zipRight(
+    Effect.flatMap(
+      Effect.option(Effect.currentSpan),
+      Option.match({
+        onNone: () => Effect.void,
+        onSome: (span) =>
+          Effect.sync(() => span.event("hookrail.attempt", call.clock.unsafeCurrentTimeNanos(), attributes))
+      })
+    ),
+    Effect.annotateLogs(Effect.logDebug(`hookrail: attempt ${call.attempts} has failed: ${error.message}`), attributes)
+  )
 }
 
 const invalidOption = (operation: Operation<unknown>, argument: "options" | "timeout" | "retry", reason: string) =>

@@ -13,7 +13,7 @@ export const runInSpan = <A, E>(
   name: string,
   options: Tracer.SpanOptions,
   clock: Clock,
-  prepare: () => Effect.Effect<A, E>,
+  prepare: (span: Tracer.Span) => Effect.Effect<A, E>,
   annotate: (span: Tracer.Span, result: A) => void
 ): Effect.Effect<A, E> =>
   Effect.withFiberRuntime((fiber) => {
@@ -37,7 +37,7 @@ export const runInSpan = <A, E>(
       Effect.flatMap(Effect.makeSpan(name, options), (span) =>
         waitFor(
           restore,
-          (listener) => begin(prepare(), listener, clock),
+          (listener) => begin(prepare(span), listener, clock),
           (rest) => within(span, rest),
           (cause) => end(span, Exit.failCause(cause))
         ))

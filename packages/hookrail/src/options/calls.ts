@@ -11,7 +11,7 @@ export const callOptionsFault = (options: object): string | undefined =>
 
 /** The same for `awaitEvent`. The facade passes additional names in `own`. */
 export const awaitOptionsFault = (options: object, ...own: ReadonlyArray<string>): string | undefined =>
-  nameFault(options, ["timeout", "until", "retry", ...own])
+  nameFault(options, ["timeout", "until", "retry", "headers", ...own])
 
 const nameFault = (options: object, names: ReadonlyArray<string>): string | undefined => {
   for (const name in options) {
@@ -24,6 +24,8 @@ const nameFault = (options: object, names: ReadonlyArray<string>): string | unde
 const callOptions: ReadonlyArray<string> = [
   "idempotencyKey",
   "orderingKey",
+  "headers",
+  "traceparent",
   "timeout",
   "retry",
   "onInterrupt",

@@ -18,6 +18,14 @@ export interface RetryOptions<Duration> {
   readonly respectRetryAfter?: boolean | undefined
 }
 
+/** The program that a client belongs to. */
+export interface AppInfo {
+  /** Letters, digits and characters such as `-` and `.`, without blanks. */
+  readonly name: string
+  readonly version?: string | undefined
+  readonly url?: string | undefined
+}
+
 /** The options of a client. */
 export interface ClientOptions<Key, Duration, Retry> {
   /** The producer key. Default: `HOOKRAIL_API_KEY`. */
@@ -42,6 +50,13 @@ export interface ClientOptions<Key, Duration, Retry> {
    * (protocol sections 2 and 3). Default true.
    */
   readonly probeOutages?: boolean | undefined
+  /** Names your program in the `user-agent` of each request. */
+  readonly appInfo?: AppInfo | undefined
+  /**
+   * Allows a client in a browser, and in the window of an Electron program. It is refused by default: everybody who opens the
+   * page can read the API key there, and send events with it. Default false.
+   */
+  readonly dangerouslyAllowBrowser?: boolean | undefined
 }
 
 /** Options of a status read. */
@@ -50,6 +65,11 @@ export interface ReadOptions<Duration, Retry> {
   readonly timeout?: Duration | undefined
   /** How failed attempts are retried. Default: the client's. */
   readonly retry?: Retry | undefined
+  /**
+   * More headers for each request of the call, such as `x-request-id` for a proxy: the Hookrail server ignores them and does not
+   * pass them on. Values are ASCII. Headers of the client's own and of the connection are refused.
+   */
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** Options of a send. */
@@ -64,6 +84,11 @@ export interface SendOptions<Duration, Retry> extends ReadOptions<Duration, Retr
    * put a member `ordering_key` into the payload (protocol section 1.7).
    */
   readonly orderingKey?: string | undefined
+  /**
+   * The W3C `traceparent` of the sender, for the handler of the event: it travels in the payload, as its member
+   * `hookrail_traceparent`. With an `idempotencyKey` of your own, give the same one whenever you send the event again.
+   */
+  readonly traceparent?: string | undefined
 }
 
 /** Options of waiting for an event. */
@@ -74,6 +99,11 @@ export interface AwaitOptions<Duration, Retry> {
   readonly until?: ((status: EventStatus) => boolean) | undefined
   /** How failed reads are retried. Default: the client's. */
   readonly retry?: Retry | undefined
+  /**
+   * More headers for each request of the call, such as `x-request-id` for a proxy: the Hookrail server ignores them and does not
+   * pass them on. Values are ASCII. Headers of the client's own and of the connection are refused.
+   */
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** Options of sending many events. */

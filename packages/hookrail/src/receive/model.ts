@@ -17,6 +17,11 @@ export interface WebhookEvent<out A = unknown> {
   /** Decoded by the topic's Schema. For a handler of a name or a pattern: as parsed from JSON. */
   readonly payload: A
   readonly receivedAt: Date
+  /**
+   * The `traceparent` of the sender, if it has sent one. It was taken out of the payload (not out of `rawBody`), and is a link of
+   * the span `hookrail.webhook`.
+   */
+  readonly traceparent?: string | undefined
   /** The body as received. */
   readonly rawBody: Uint8Array
   /** What was verified: when it was signed, and with which secret. The signature does not cover topic and event id. */

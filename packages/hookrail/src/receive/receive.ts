@@ -13,7 +13,7 @@ import * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Runtime from "effect/Runtime"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import type * as DeliveryLog from "../DeliveryLog.js"
 import { type Abortable, nothing } from "../fiber/callback.js"
 import { Ground } from "../fiber/ground.js"
@@ -21,6 +21,7 @@ import { ifTraced } from "../fiber/services.js"
 import type { DeliveryLogError, WebhookVerificationError } from "../HookrailError.js"
 import type { Service as VerifierService, VerifiedWebhook } from "../SignatureVerifier.js"
 import type { PayloadFault } from "../Topic.js"
+import { takeTrace } from "../wire/traceparent.js"
 import * as answers from "./answers.js"
 import type { Handler, Outcome, Service, UnreadableBody, WebhookAnswer, WebhookEvent, WebhookRequest } from "./model.js"
 import { note } from "./note.js"
@@ -105,6 +106,7 @@ class Metrics {
 /** An event whose payload is not decoded yet. */
 class Event implements WebhookEvent {
   payload: unknown = undefined
+  traceparent: string | undefined = undefined
   readonly receivedAt: Date
 
   constructor(
@@ -285,6 +287,8 @@ class Reception implements Owner {
     } catch {
       return this.onInvalid({ path: "$", reason: "it is not JSON" })
     }
+    event.traceparent = takeTrace(payload)
+    if (event.traceparent !== undefined) this.span?.addLinks([linkTo(event.traceparent)])
     if (handler.decode === undefined) {
       event.payload = payload
       return this.claim(handler, event)
@@ -451,6 +455,16 @@ class Reception implements Owner {
       this.receiver.onReceptionEnded()
     }
   }
+}
+
+/**
+ * A link, not the parent: the span begins before the payload is there, and OpenTelemetry's conventions for messaging connect
+ * the processing of a message to its creation by a link.
+ */
+const linkTo = (traceparent: string): Tracer.SpanLink => {
+  const [, traceId, spanId, flags] = traceparent.split("-") as [string, string, string, string]
+  const sampled = (Number.parseInt(flags, 16) & 1) === 1
+  return { _tag: "SpanLink", span: Tracer.externalSpan({ traceId, spanId, sampled }), attributes: {} }
 }
 
 const expire = (reception: Reception): void => reception.expire()

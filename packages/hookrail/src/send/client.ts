@@ -13,11 +13,12 @@ import type { ReadError, SendError } from "../HookrailError.js"
 import { awaitOptionsFault } from "../options/calls.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
+import { traceparentOf } from "../wire/traceparent.js"
 import type { ClientCalls } from "./calls.js"
 import type { ReadOptions, SendOptions, Service } from "./model.js"
 import { awaitEvent, invalidArgument } from "./reader.js"
 
-export const make = ({ reader, sender }: ClientCalls): Service => {
+export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): Service => {
   const sendEvent = (
     topic: string | Topic.Any,
     payload: unknown,
@@ -28,11 +29,20 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
       "HookrailClient.sendEvent",
       "hookrail.topic",
       name,
-      (clock) =>
-        options.onInterrupt === undefined
-          ? sender.prepare(clock, topic, payload, options)
-          : telling(options.onInterrupt, name, options, (observer) =>
-            sender.prepare(clock, topic, payload, options, observer))
+      (clock, observer, span) => {
+        const trace = propagateTrace && span !== undefined
+          ? traceparentOf(span.traceId, span.spanId, span.sampled)
+          : undefined
+        return options.onInterrupt === undefined
+          ? sender.prepare(clock, topic, payload, options, observer, trace)
+          : telling(
+            options.onInterrupt,
+            name,
+            options,
+            observer,
+            (observer) => sender.prepare(clock, topic, payload, options, observer, trace)
+          )
+      }
     ) as Effect.Effect<EventAccepted, SendError>
   }
 
@@ -41,7 +51,7 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
       "HookrailClient.getEvent",
       "hookrail.event_id",
       eventId,
-      (clock) => reader.prepare(clock, eventId, options)
+      (clock, observer) => reader.prepare(clock, eventId, options, observer)
     ) as Effect.Effect<EventStatus, ReadError>
 
   return {
@@ -61,10 +71,10 @@ const telling = (
   onInterrupt: NonNullable<SendOptions["onInterrupt"]>,
   topic: string,
   { idempotencyKey }: SendOptions,
+  observer: CallObserver = { call: undefined },
   prepare: (observer: CallObserver) => Effect.Effect<EventAccepted, CallError>
-): Effect.Effect<EventAccepted, CallError> => {
-  const observer: CallObserver = { call: undefined }
-  return Effect.onInterrupt(prepare(observer), () =>
+): Effect.Effect<EventAccepted, CallError> =>
+  Effect.onInterrupt(prepare(observer), () =>
     onInterrupt({
       topic: String(topic),
       idempotencyKey,
@@ -72,23 +82,31 @@ const telling = (
       outcome: "not-sent",
       ...observer.call?.interruption()
     }))
-}
 
 /** Runs a call, with a span around it where somebody listens. */
 const carryOut = <A extends EventAccepted | EventStatus>(
   name: string,
   attribute: string,
   value: string,
-  prepare: (clock: Clock) => Effect.Effect<A, CallError>
+  prepare: (clock: Clock, observer?: CallObserver, span?: Tracer.Span) => Effect.Effect<A, CallError>
 ): Effect.Effect<A, CallError> =>
   withClock((clock, isTraced) => {
     if (!isTraced) return run(prepare(clock), clock)
     const options = { kind: "client", captureStackTrace: false, attributes: { [attribute]: String(value) } } as const
-    return runInSpan(name, options, clock, () => prepare(clock), annotate)
+    const observer: CallObserver = { call: undefined }
+    return runInSpan(
+      name,
+      options,
+      clock,
+      (span) => prepare(clock, observer, span),
+      (span, result) => annotate(span, result, observer.call?.attempts ?? 1, clock)
+    )
   })
 
-/** Adds the attributes of an accepted event. */
-const annotate = (span: Tracer.Span, result: EventAccepted | EventStatus): void => {
+/** Adds the attempt that succeeded, and the attributes of an accepted event. `call/calls.ts` adds the failed attempts. */
+const annotate = (span: Tracer.Span, result: EventAccepted | EventStatus, attempts: number, clock: Clock): void => {
+  span.event("hookrail.attempt", clock.unsafeCurrentTimeNanos(), { "hookrail.attempt": attempts })
+  span.attribute("hookrail.attempts", attempts)
   if (!("idempotencyKey" in result)) return
   span.attribute("hookrail.event_id", result.eventId)
   span.attribute("hookrail.deliveries", result.deliveryIds.length)

@@ -6,6 +6,7 @@ import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import type * as Topic from "../Topic.js"
 import * as Arguments from "../wire/arguments.js"
 import { encode, type Encoded, payloadOf, type TopicText, topicText } from "../wire/payload.js"
+import { isTraceparent, traceparentIn } from "../wire/traceparent.js"
 import type { EncodedEvent, EventInput, SendOptions } from "./model.js"
 
 export type EncodeError = InvalidPayloadError | InvalidArgumentError | PayloadTooLargeError
@@ -49,11 +50,15 @@ export const encodePayload = (
   topics: Topics,
   topic: string,
   payload: unknown,
-  options: SendOptions
+  options: SendOptions,
+  traceparent?: string
 ): Encoded | EncodeError => {
+  if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
+    return invalidArgument(String(topic), options, "traceparent", noTraceparent)
+  }
   const text = topics.textOf(topic)
   if (typeof text === "string") return invalidArgument(String(topic), options, "topic", text)
-  const encoded = encode(text, payload)
+  const encoded = encode(text, payload, traceparent)
   if (encoded._tag === "Refused") return invalidPayload(topic, options, encoded.path, encoded.reason)
   if (encoded._tag === "TooLarge") {
     const { bytes, maxBytes } = encoded
@@ -69,6 +74,12 @@ export const encodePayload = (
   }
   return encoded
 }
+
+const noTraceparent = "it must look like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 (W3C Trace Context)"
+
+/** The trace that an event carries: that of its key takes precedence, because the bytes must not change. */
+export const traceOf = (options: SendOptions): string | undefined =>
+  traceparentIn(options.idempotencyKey) ?? options.traceparent
 
 /** The idempotency key of an event: its own, or a generated one. */
 export const keyOf = (
@@ -97,7 +108,7 @@ export const encodeEvent = (
   { payload, topic, ...options }: EventInput
 ): Effect.Effect<EncodedEvent, EncodeError> => {
   const encodeNamed = (name: string, payload: unknown): Effect.Effect<EncodedEvent, EncodeError> => {
-    const encoded = encodePayload(new Topics(), name, payload, options)
+    const encoded = encodePayload(new Topics(), name, payload, options, traceOf(options))
     if (encoded._tag !== "Encoded") return Effect.fail(encoded)
     return Effect.map(keyOf(keys, name, encoded, options), (idempotencyKey) => ({
       topic: name,
@@ -122,7 +133,7 @@ const notSent = (topic: string, options: SendOptions) => ({
 const invalidPayload = (topic: string, options: SendOptions, path: string, reason: string): InvalidPayloadError =>
   new InvalidPayloadError({ ...notSent(topic, options), path, reason })
 
-const invalidArgument = (
+export const invalidArgument = (
   topic: string,
   options: SendOptions,
   argument: InvalidArgumentError["argument"],

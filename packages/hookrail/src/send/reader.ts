@@ -4,13 +4,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Address } from "../call/advice.js"
-import type { CallError, Calls } from "../call/calls.js"
+import type { CallError, CallObserver, Calls } from "../call/calls.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import type { AwaitError, ReadContext, ReadError } from "../HookrailError.js"
 import { AwaitTimeoutError, InvalidArgumentError } from "../HookrailError.js"
 import { toMillis } from "../options/duration.js"
 import * as Arguments from "../wire/arguments.js"
 import { isTerminal } from "../wire/deliveryState.js"
+import { addHeaders } from "../wire/headers.js"
 import type { Argument, EventStatus } from "../wire/model.js"
 import type { AwaitOptions, ReadOptions } from "./model.js"
 import { ReadOperation } from "./operations.js"
@@ -34,19 +35,31 @@ export class Reader {
   }
 
   /** The call that reads a status, or its error. */
-  prepare(clock: Clock, eventId: string, options: ReadOptions): Effect.Effect<EventStatus, CallError> {
+  prepare(
+    clock: Clock,
+    eventId: string,
+    options: ReadOptions,
+    observer?: CallObserver
+  ): Effect.Effect<EventStatus, CallError> {
     const reason = Arguments.checkEventId(eventId)
     if (reason !== undefined) return Effect.fail(invalidArgument(eventId, "eventId", reason))
+    let { headers } = this
+    if (options.headers !== undefined) {
+      const own = { ...headers }
+      const reason = addHeaders(own, options.headers)
+      if (reason !== undefined) return Effect.fail(invalidArgument(eventId, "headers", reason))
+      headers = own
+    }
     const path = `${this.path}/${encodeURIComponent(eventId)}`
     return this.calls.prepare(
       clock,
       new ReadOperation(eventId, this.address),
       "GET",
       path,
-      this.headers,
+      headers,
       undefined,
       options,
-      undefined
+      observer
     )
   }
 }
@@ -68,7 +81,7 @@ export const awaitEvent = (
         limit: Duration.millis(limit),
         states: (last?.deliveries ?? []).map((delivery) => delivery.state)
       })
-    return getEvent(eventId, { retry: options.retry }).pipe(
+    return getEvent(eventId, { retry: options.retry, headers: options.headers }).pipe(
       Effect.tap((status) => {
         last = status
         return Effect.void

@@ -10,8 +10,10 @@ import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import { random as randomKeys } from "../IdempotencyKeys.js"
 import type * as Topic from "../Topic.js"
 import { uuid } from "../wire/bytes.js"
+import { addHeaders } from "../wire/headers.js"
 import type { EventAccepted } from "../wire/model.js"
-import { encodePayload, encodeTyped, isTyped, keyOf, Topics } from "./encode.js"
+import { tracedKey } from "../wire/traceparent.js"
+import { encodePayload, encodeTyped, invalidArgument, isTyped, keyOf, Topics, traceOf } from "./encode.js"
 import type { SendOptions } from "./model.js"
 import { SendOperation } from "./operations.js"
 
@@ -55,14 +57,16 @@ export class Sender {
     topic: string | Topic.Any,
     payload: unknown,
     options: SendOptions,
-    observer?: CallObserver
+    observer?: CallObserver,
+    /** The trace of the span around the call. */
+    ambient?: string
   ): Effect.Effect<EventAccepted, CallError> {
     return isTyped(topic)
       ? Effect.flatMap(
         encodeTyped(topic, payload, options),
-        (json) => this.encode(clock, topic.name, json, options, observer)
+        (json) => this.encode(clock, topic.name, json, options, observer, ambient)
       )
-      : this.encode(clock, topic, payload, options, observer)
+      : this.encode(clock, topic, payload, options, observer, ambient)
   }
 
   private encode(
@@ -70,14 +74,19 @@ export class Sender {
     topic: string,
     payload: unknown,
     options: SendOptions,
-    observer?: CallObserver
+    observer: CallObserver | undefined,
+    ambient: string | undefined
   ): Effect.Effect<EventAccepted, CallError> {
-    const encoded = encodePayload(this.topics, topic, payload, options)
-    if (encoded._tag !== "Encoded") return Effect.fail(encoded)
     // The default source needs no extra step and no check.
     if (options.idempotencyKey === undefined && this.keys === randomKeys) {
-      return this.call(clock, topic, encoded.body, uuid(), options, observer)
+      const traceparent = options.traceparent ?? ambient
+      const encoded = encodePayload(this.topics, topic, payload, options, traceparent)
+      if (encoded._tag !== "Encoded") return Effect.fail(encoded)
+      const key = traceparent === undefined ? uuid() : tracedKey(traceparent, uuid())
+      return this.call(clock, topic, encoded.body, key, options, observer)
     }
+    const encoded = encodePayload(this.topics, topic, payload, options, traceOf(options))
+    if (encoded._tag !== "Encoded") return Effect.fail(encoded)
     const key = keyOf(this.keys, topic, encoded, options)
     return isSuccess(key)
       ? this.call(clock, topic, encoded.body, key.value, options, observer)
@@ -95,6 +104,12 @@ export class Sender {
   ): Effect.Effect<EventAccepted, CallError> {
     const headers: Record<string, string> = new SendHeaders(this.authorization, this.config.userAgent, idempotencyKey)
     if (options.orderingKey !== undefined) headers["x-hookrail-ordering-key"] = options.orderingKey
+    if (options.headers !== undefined) {
+      const reason = addHeaders(headers, options.headers)
+      if (reason !== undefined) {
+        return Effect.fail(invalidArgument(topic, { ...options, idempotencyKey }, "headers", reason))
+      }
+    }
     const operation = new SendOperation(topic, idempotencyKey, this)
     return this.calls.prepare(clock, operation, "POST", this.path, headers, body, options, observer)
   }

@@ -7,6 +7,9 @@ import { fromCallbacks } from "./fromCallbacks.js"
 import type { TransportRequest, TransportResponse } from "./model.js"
 import type { Service, Start } from "./service.js"
 
+/** The part of `fetch` that is used. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
 class FetchExchange implements Abortable {
   private readonly controller = new AbortController()
   private readonly limits: Limits
@@ -14,7 +17,8 @@ class FetchExchange implements Abortable {
 
   constructor(
     private readonly request: TransportRequest,
-    private readonly listener: Listener<TransportResponse, TransportError>
+    private readonly listener: Listener<TransportResponse, TransportError>,
+    private readonly fetch: Fetch | undefined
   ) {
     this.limits = new Limits(request, (error) => {
       this.fail(error)
@@ -64,7 +68,8 @@ class FetchExchange implements Abortable {
 
   private send(): Promise<Response> {
     const { body, headers, method, origin, path } = this.request
-    return globalThis.fetch(origin + path, {
+    const fetch = this.fetch ?? globalThis.fetch
+    return fetch(origin + path, {
       method,
       headers,
       redirect: "manual",
@@ -93,16 +98,19 @@ class FetchExchange implements Abortable {
   }
 }
 
-const start: Start = (request, listener) => {
+const startWith = (fetch: Fetch | undefined): Start => (request, listener) => {
   const invalid = invalidRequest(request.headers)
   if (invalid !== undefined) {
     listener.resume(Exit.fail(invalid))
     return nothing
   }
-  const exchange = new FetchExchange(request, listener)
+  const exchange = new FetchExchange(request, listener, fetch)
   void exchange.run()
   return exchange
 }
 
+/** A transport over a `fetch`. */
+export const make = (fetch?: Fetch): Service => fromCallbacks(startWith(fetch))
+
 /** A transport over the global `fetch`, looked up at each call. */
-export const service: Service = fromCallbacks(start)
+export const service: Service = make()

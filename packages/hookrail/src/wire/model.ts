@@ -112,6 +112,8 @@ export type Argument =
   | "idempotencyKey"
   | "orderingKey"
   | "eventId"
+  | "headers"
+  | "traceparent"
   | "timeout"
   | "retry"
   | "concurrency"

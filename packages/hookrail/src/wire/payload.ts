@@ -5,6 +5,7 @@
  * again, to find out where and why.
  */
 import { losesContent } from "./lossy.js"
+import { withTrace } from "./traceparent.js"
 
 /** The largest `payload` text that the server accepts, in bytes (protocol section 1.3). */
 export const maxPayloadBytes = 262_144
@@ -255,8 +256,8 @@ export const topicText = (topic: string): TopicText => {
   return { json, bytes: encoder.encode(json).length }
 }
 
-/** Encodes an event. Never throws, whatever the payload does. */
-export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | TooLarge => {
+/** Encodes an event. Never throws, whatever the payload does. A trace for which there is no room is left out. */
+export const encode = (topic: TopicText, payload: unknown, traceparent?: string): Encoded | Refused | TooLarge => {
   let text: string
   let orderingKey: string | undefined
   try {
@@ -266,6 +267,14 @@ export const encode = (topic: TopicText, payload: unknown): Encoded | Refused | 
     return refusalOf(thrown)
   }
   if (text.length > maxPayloadBytes) return tooLarge(encoder.encode(text).length)
+  if (traceparent !== undefined) {
+    const traced = encoded(topic, withTrace(text, traceparent), orderingKey)
+    if (traced._tag === "Encoded") return traced
+  }
+  return encoded(topic, text, orderingKey)
+}
+
+const encoded = (topic: TopicText, text: string, orderingKey: string | undefined): Encoded | TooLarge => {
   const body = utf8(`{"topic":${topic.json},"payload":${text}}`)
   // The payload follows `{"topic":`, the topic and `,"payload":`.
   const start = 20 + topic.bytes
