@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Redacted } from "effect"
-import { HookrailClient, HookrailConfig } from "../src/index.js"
+import { HookrailClient, HookrailConfig, type HookrailError } from "../src/index.js"
 import { isBrowser } from "../src/options/browser.js"
 import { accepted, layer, scripted } from "./utils/memoryTransport.js"
 
@@ -46,10 +46,14 @@ describe("headers of a call", () => {
       for (const [headers, message] of refused) {
         const transport = scripted([accepted])
         const options = { headers } as HookrailClient.SendOptions
-        for (
-          const call of [HookrailClient.sendEvent("t", {}, options), HookrailClient.getEvent("e", options)]
-        ) {
-          const error = yield* Effect.flip(call.pipe(Effect.provide(layer(transport))))
+        const calls: ReadonlyArray<
+          Effect.Effect<unknown, HookrailError.SendError | HookrailError.ReadError, HookrailClient.HookrailClient>
+        > = [
+          HookrailClient.sendEvent("t", {}, options),
+          HookrailClient.getEvent("e", options)
+        ]
+        for (const call of calls) {
+          const error = yield* Effect.flip(Effect.provide(call, layer(transport)))
           assert(error._tag === "InvalidArgumentError")
           strictEqual(error.argument, "headers")
           assert.match(error.message, message)

@@ -37,7 +37,7 @@ const neutral = [
   /^ways\/body$/,
   /^wire\//,
   /^signature\//,
-  /^call\/(metrics|advice|backoff|classify)$/,
+  /^call\/(advice|backoff|classify)$/,
   /^gate\/(model|overload|pace|queue)$/,
   /^options\/(appInfo|browser|calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,

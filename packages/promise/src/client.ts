@@ -23,7 +23,6 @@ import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
-import * as fetchTransport from "hookrail/transport/fetch"
 import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
@@ -37,7 +36,8 @@ import { Unused } from "./unused.js"
 
 type Open = (
   config: HookrailConfig.HookrailConfig,
-  options: Types.TransportOptions | undefined
+  options: Types.TransportOptions | undefined,
+  fetch: Types.HookrailOptions["fetch"]
 ) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
 
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
@@ -207,9 +207,6 @@ export const define = (open: Open): Types.HookrailConstructor => {
         const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
         if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
         if (fetch !== undefined && typeof fetch !== "function") throw configError("fetch", "must be a function")
-        if (fetch !== undefined && transportOptions !== undefined) {
-          throw configError("transport", "has no effect on a fetch of your own: give one of them")
-        }
         if (traceparent !== undefined && typeof traceparent !== "function") {
           throw configError("traceparent", "must be a function that returns a text or undefined")
         }
@@ -219,9 +216,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
         }))
         this.#scope = runSync(Scope.make())
-        const transport = fetch === undefined
-          ? runSync(Scope.extend(open(config, transportOptions), this.#scope))
-          : fetchTransport.make(fetch)
+        const transport = runSync(Scope.extend(open(config, transportOptions, fetch), this.#scope))
         this.#runtime = runtimeOf(write)
         this.#unused = new Unused(write)
         this.#calls = makeCalls({

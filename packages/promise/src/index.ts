@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as NodeTransport from "@hookrail/node/NodeTransport"
+import * as Effect from "effect/Effect"
 import { define } from "./client.js"
+import { configError } from "./errors.js"
 import type * as Types from "./types.js"
 
 /**
@@ -12,8 +14,10 @@ import type * as Types from "./types.js"
  *
  * @since 0.1.0
  */
-export const Hookrail: Types.HookrailConstructor = define((config, options) =>
-  NodeTransport.make({ ...options, connections: options?.connections ?? config.maxInFlight })
+export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
+  fetch === undefined
+    ? NodeTransport.make({ ...options, connections: options?.connections ?? config.maxInFlight })
+    : Effect.fail(configError("fetch", "is not used on Node, where requests go over undici: see transport"))
 )
 
 /**

@@ -132,11 +132,11 @@ export interface HookrailOptions extends Plain.ClientOptions<string, Duration, R
   readonly log?: Log | undefined
   /** Is called before each retry. What it throws or rejects with is ignored. */
   readonly onRetry?: ((retry: RetryNotice) => unknown) | undefined
-  /** Proxy, certificates and connection limits. Only on Node, and not together with `fetch`. */
+  /** Proxy, certificates and connection limits. Only on Node. */
   readonly transport?: TransportOptions | undefined
   /**
-   * Sends the requests instead of undici's pool (on Node) or of the global `fetch`. It must pass on method, headers, body, signal
-   * and `redirect`, and must not retry.
+   * Sends the requests instead of the global `fetch`. It must pass on method, headers, body, signal and `redirect`, and must not
+   * retry. Not on Node, where requests go over undici's pool: see `transport`.
    */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
   /**

@@ -14,9 +14,9 @@ import type * as Types from "./types.js"
  *
  * @since 0.1.0
  */
-export const Hookrail: Types.HookrailConstructor = define((_, options) =>
+export const Hookrail: Types.HookrailConstructor = define((_, options, fetch) =>
   options === undefined
-    ? Effect.succeed(fetchTransport.service)
+    ? Effect.succeed(fetchTransport.make(fetch))
     : Effect.fail(configError("transport", "is for Node: here connections are those of fetch"))
 )
 

@@ -9,8 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { type Abortable, begin, Callback, isSuccess, type Listener, nothing } from "../fiber/callback.js"
 import { monotonic, monotonicNow } from "../fiber/time.js"
@@ -245,7 +243,7 @@ export class Calls {
     try {
       const result = this.classify(call, answer.value)
       if (!isSuccess(result)) return this.measured(call, this.recover(call, result))
-      if (this.metrics !== undefined) this.count(call, this.metrics, accepted, accepted)
+      if (this.metrics !== undefined) this.metrics.ended(call, "accepted", "accepted")
       return result
     } catch (defect) {
       // The transport calls this outside of Effect: it must not see a defect.
@@ -255,31 +253,20 @@ export class Calls {
 
   /** Counts a call when it ends. */
   private measured<A>(call: Call<A>, rest: Effect.Effect<A, CallError>): Effect.Effect<A, CallError> {
-    const { metrics } = this
-    if (metrics === undefined || call.kind !== "send") return rest
-    return Effect.onExit(rest, (exit) =>
-      Effect.sync(() => {
-        if (Exit.isSuccess(exit)) return this.count(call, metrics, accepted, accepted)
-        const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-        if (error === undefined) return this.interrupted(call)
-        this.count(call, metrics, error._tag, "outcome" in error ? error.outcome ?? call.outcome : call.outcome)
-      }))
+    return this.metrics === undefined ? rest : this.metrics.measured(call, rest)
   }
 
-  private count(call: Call<unknown>, metrics: CallMetrics, result: string, outcome: string): void {
-    if (call.kind !== "send") return
-    metrics.ended(result, outcome, monotonicNow(call.clock) - call.start)
+  private failed(call: Call<unknown>, error: AttemptError | UnmatchedEventError): Effect.Effect<void> {
+    return this.metrics === undefined ? Effect.void : this.metrics.failed(call, error)
   }
 
   private attempted(call: Call<unknown>, outcome: Outcome, isAccepted = false): void {
     call.attempted(outcome)
-    if (this.metrics !== undefined && call.kind === "send") this.metrics.attempted(isAccepted ? accepted : outcome)
+    if (this.metrics !== undefined) this.metrics.attempted(call, isAccepted ? "accepted" : outcome)
   }
 
   interrupted(call: Call<unknown>): void {
-    if (this.metrics !== undefined) {
-      this.count(call, this.metrics, "interrupted", call.isPending ? "unknown" : call.outcome)
-    }
+    this.metrics?.ended(call, "interrupted", call.isPending ? "unknown" : call.outcome)
   }
 
   /** Handles a failed first attempt, by retrying it if that can help. */
@@ -290,7 +277,7 @@ export class Calls {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
             ? Effect.flip(gaveUp(call, neverSent(call, error)))
-            : Effect.zipRight(failed(call, error), this.retried(call, error))
+            : Effect.zipRight(this.failed(call, error), this.retried(call, error))
         },
         onRight: Effect.failCause
       }))
@@ -379,31 +366,15 @@ export class Calls {
             Effect.catchAll(this.attempt(call), (failure) => {
               const latest = this.errorOf(call, failure)
               if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
-              return Effect.zipRight(failed(call, latest), isRetryable(latest) ? next(latest) : Effect.fail(latest))
+              return Effect.zipRight(
+                this.failed(call, latest),
+                isRetryable(latest) ? next(latest) : Effect.fail(latest)
+              )
             })
         })
       return next(error)
     })
   }
-}
-
-const accepted = "accepted"
-
-/** Reports a failed attempt: to the log, at level debug, and to the span of the call. */
-const failed = (call: Call<unknown>, error: AttemptError | UnmatchedEventError): Effect.Effect<void> => {
-  const attributes: Record<string, string | number> = { "hookrail.attempt": call.attempts, "error.type": error._tag }
-  if ("status" in error && error.status !== undefined) attributes["http.response.status_code"] = error.status
-  return Effect.zipRight(
-    Effect.flatMap(
-      Effect.option(Effect.currentSpan),
-      Option.match({
-        onNone: () => Effect.void,
-        onSome: (span) =>
-          Effect.sync(() => span.event("hookrail.attempt", call.clock.unsafeCurrentTimeNanos(), attributes))
-      })
-    ),
-    Effect.annotateLogs(Effect.logDebug(`hookrail: attempt ${call.attempts} has failed: ${error.message}`), attributes)
-  )
 }
 
 const invalidOption = (operation: Operation<unknown>, argument: "options" | "timeout" | "retry", reason: string) =>

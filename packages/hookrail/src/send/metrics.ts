@@ -1,8 +1,15 @@
-/** The metrics of sends. The labels are made once: see `Metrics` in `receive/receive.ts`. */
+/** What watches the calls of the Effect client: metrics, span events, debug lines. The labels are made once: see `Metrics` in `receive/receive.ts`. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
-import type { CallMetrics } from "../call/metrics.js"
+import * as Option from "effect/Option"
+import type { AttemptError } from "../call/errors.js"
+import type { CallMetrics, Watched } from "../call/metrics.js"
+import { monotonicNow } from "../fiber/time.js"
+import type { UnmatchedEventError } from "../HookrailError.js"
 
 const sends = Metric.counter("hookrail.sends", {
   description: "Sends, by result: accepted, interrupted, or the error; and by what is known about the event",
@@ -45,7 +52,8 @@ export class SendMetrics implements CallMetrics {
 
   constructor(private readonly labels: Labels) {}
 
-  attempted(outcome: string): void {
+  attempted(call: Watched, outcome: string): void {
+    if (call.kind !== "send") return
     let labels = this.outcomes.get(outcome)
     if (labels === undefined) {
       labels = [...this.labels, MetricLabel.make("outcome", outcome)]
@@ -54,7 +62,9 @@ export class SendMetrics implements CallMetrics {
     attempts.unsafeUpdate(1, labels)
   }
 
-  ended(result: string, outcome: string, millis: number): void {
+  ended(call: Watched, result: string, outcome: string): void {
+    if (call.kind !== "send") return
+    // No new text for the usual case.
     const key = result === outcome ? result : `${result} ${outcome}`
     let labels = this.results.get(key)
     if (labels === undefined) {
@@ -62,6 +72,37 @@ export class SendMetrics implements CallMetrics {
       this.results.set(key, labels)
     }
     sends.unsafeUpdate(1, labels)
-    duration.unsafeUpdate(millis, labels)
+    duration.unsafeUpdate(monotonicNow(call.clock) - call.start, labels)
+  }
+
+  measured<A, E extends { readonly _tag: string }>(call: Watched, rest: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.onExit(rest, (exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) return this.ended(call, "accepted", "accepted")
+        const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+        const outcome = call.isPending ? "unknown" : call.outcome
+        if (error !== undefined) {
+          const own = (error as { readonly outcome?: string }).outcome
+          return this.ended(call, error._tag, own ?? outcome)
+        }
+        this.ended(call, Cause.isInterrupted(exit.cause) ? "interrupted" : "defect", outcome)
+      }))
+  }
+
+  failed(call: Watched, error: AttemptError | UnmatchedEventError): Effect.Effect<void> {
+    const attributes: Record<string, string | number> = { "hookrail.attempt": call.attempts, "error.type": error._tag }
+    if ("status" in error && error.status !== undefined) attributes["http.response.status_code"] = error.status
+    const line = Effect.logDebug(`hookrail: attempt ${call.attempts} has failed: ${error.message}`)
+    return Effect.zipRight(
+      Effect.flatMap(
+        Effect.option(Effect.currentSpan),
+        Option.match({
+          onNone: () => Effect.void,
+          onSome: (span) =>
+            Effect.sync(() => span.event("hookrail.attempt", call.clock.unsafeCurrentTimeNanos(), attributes))
+        })
+      ),
+      Effect.annotateLogs(line, attributes)
+    )
   }
 }
