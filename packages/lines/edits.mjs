@@ -86,10 +86,6 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
     ],
     [`import * as Schema from "effect/Schema"\n`, `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`]
   ],
-  "src/HookrailConfig.ts": [
-    [`Config.redacted("HOOKRAIL_API_KEY")`, `Config.Redacted("HOOKRAIL_API_KEY")`],
-    [`Config.string("HOOKRAIL_BASE_URL")`, `Config.String("HOOKRAIL_BASE_URL")`]
-  ],
   "src/RetryPolicy.ts": [
     [
       `  Schedule.makeWithState(

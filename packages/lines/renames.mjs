@@ -43,6 +43,17 @@ export const members = {
     zipRight: "andThen",
     runtime: "context"
   },
+  Config: {
+    boolean: "Boolean",
+    duration: "Duration",
+    integer: "Int",
+    nonEmptyString: "NonEmptyString",
+    number: "Number",
+    port: "Port",
+    redacted: "Redacted",
+    string: "String",
+    url: "URL"
+  },
   ConfigProvider: { fromMap: "fromUnknown" },
   Exit: { isInterrupted: "hasInterrupts", zipRight: "andThen" },
   Fiber: { RuntimeFiber: "Fiber" },
