@@ -2,10 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import { liveServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -40,9 +38,9 @@ const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
 }
 
 /** The default clock of fibers. */
-const clock = Context.get(liveServices, Clock.Clock)
+const clock = Context.get(Context.empty(), Clock.Clock)
 
-const interrupted = Exit.interrupt(FiberId.none)
+const interrupted = Exit.interrupt()
 
 /** What is known about a send that has not started. A class, like `Read`: they live as long as their call. */
 class Send implements Described {
@@ -107,7 +105,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
     this.runs.delete(this as Run<never>)
     this.leave?.()
     if (Exit.isSuccess(exit)) return this.resolve(exit.value)
-    if (!Cause.isInterrupted(exit.cause)) return this.reject(fromCore(Cause.squash(exit.cause)))
+    if (!Cause.hasInterrupts(exit.cause)) return this.reject(fromCore(Cause.squash(exit.cause)))
     const call = { ...this.about, ...this.call?.interruption() }
     this.reject(this.signal?.aborted === true ? abortedError(call, this.signal.reason) : closedError(call))
   }
@@ -140,7 +138,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
   class Hookrail implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
-    readonly #scope: Scope.CloseableScope
+    readonly #scope: Scope.Closeable
     readonly #runs = new Runs()
     #closing: Promise<void> | undefined
 
@@ -156,7 +154,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
         apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
       }))
       this.#scope = runSync(Scope.make())
-      const transport = runSync(Scope.extend(open(config, transportOptions), this.#scope))
+      const transport = runSync(Scope.provide(open(config, transportOptions), this.#scope))
       this.#calls = makeCalls({ config, transport, keys: IdempotencyKeys.random })
     }
 

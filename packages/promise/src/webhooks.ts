@@ -26,13 +26,14 @@
  */
 import * as NodeWebhooks from "@hookrail/node/NodeWebhooks"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { CurrentLogAnnotations } from "effect/References"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import * as CoreLog from "hookrail/DeliveryLog"
 import { type Abortable, Callback, type Listener, nothing } from "hookrail/fiber/callback"
 import { Promised } from "hookrail/fiber/ground"
@@ -289,7 +290,7 @@ const checks = {
 
 const start = (
   given: WebhookHandlerOptions
-): readonly [Webhooks.Service, Runtime.Runtime<Webhooks.Webhooks>] => {
+): readonly [Webhooks.Service, Context.Context<Webhooks.Webhooks>] => {
   const options = readOptions(given, checks)
   if (options instanceof Fault) throw configError(options.option, options.reason)
   const { deliveryLog, log, on, otherwise, refreshSecrets, secrets, tolerance, ...settings } = options
@@ -305,11 +306,11 @@ const start = (
     Layer.effect(CoreLog.DeliveryLog, logOf(deliveryLog))
   )
   const webhooks = Effect.provide(Webhooks.make(handlers, settings), parts)
-  const logger = Logger.replace(Logger.defaultLogger, loggerOf(log))
-  const exit = Effect.runSyncExit(Effect.provide(Effect.zip(webhooks, Effect.runtime<never>()), logger))
+  const logger = Logger.layer([loggerOf(log)])
+  const exit = Effect.runSyncExit(Effect.provide(Effect.zip(webhooks, Effect.context<never>()), logger))
   if (Exit.isFailure(exit)) throw fromCore(Cause.squash(exit.cause))
-  const [service, runtime] = exit.value
-  return [service, Runtime.provideService(runtime, Webhooks.Webhooks, service)]
+  const [service, context] = exit.value
+  return [service, Context.add(context, Webhooks.Webhooks, service)]
 }
 
 const invalid = (option: string, reason: string): HookrailConfigError => new HookrailConfigError({ option, reason })
@@ -454,19 +455,19 @@ const claimOf = (claim: Claim): CoreLog.Claim => {
 
 const levels: { readonly [tag: string]: LogEntry["level"] } = {
   Info: "info",
-  Warning: "warning",
+  Warn: "warning",
   Error: "error",
   Fatal: "error"
 }
 
 const loggerOf = (log: (entry: LogEntry) => unknown): Logger.Logger<unknown, void> =>
-  Logger.make(({ annotations, cause, logLevel, message }) => {
+  Logger.make(({ cause, fiber, logLevel, message }) => {
     // The caller catches what it throws.
     const written = log({
-      level: levels[logLevel._tag] ?? "debug",
+      level: levels[logLevel] ?? "debug",
       message: [message].flat().map(String).join(" "),
-      annotations: Object.fromEntries(annotations),
-      ...(Cause.isEmpty(cause) ? {} : { error: thrownOf(cause) })
+      annotations: { ...fiber.getRef(CurrentLogAnnotations) },
+      ...(cause.reasons.length === 0 ? {} : { error: thrownOf(cause) })
     })
     if (typeof written === "object" && written !== null) void Promise.resolve(written).then(undefined, () => {})
   })
