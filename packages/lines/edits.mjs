@@ -88,56 +88,32 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
   ],
   "src/RetryPolicy.ts": [
     [
-      `  Schedule.makeWithState(
-    { retries: 0, start },
-    // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
-    (wall, error: HookrailError, state) => {
-      const floor = retryAfterOf(error)
-      return Effect.flatMap(monotonic, (now) =>
-        Effect.map(Random.next, (random) => {
-          const began = state.start ?? now
-          const delay = isRetryable(error)
-            ? nextDelay(policy, {
-              retries: state.retries,
-              elapsed: now - began,
-              retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-              random
-            })
-            : undefined
-          const next = { retries: state.retries + 1, start: began }
-          return delay === undefined
-            ? [next, Duration.zero, ScheduleDecision.done] as const
-            : [
-              next,
-              Duration.millis(delay),
-              ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
-            ] as const
-        }))
-    }
-  )`,
+      `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
+    Effect.map(
+      next(policy, error, state, onDelay),
+      // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
+      ([state, delay]) =>
+        delay === undefined
+          ? [state, Duration.zero, ScheduleDecision.done] as const
+          : [
+            state,
+            Duration.millis(delay),
+            ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
+          ] as const
+    ))
+`,
       `  Schedule.fromStep(Effect.sync(() => {
-    let retries = 0
-    let began = start
+    let progress: Progress = { retries: 0, start }
     // The time of a schedule is that of the wall clock, which may be set.
     return (_wall: number, error: HookrailError) =>
-      Effect.flatMap(monotonic, (now) =>
-        Effect.flatMap(Random.next, (random) => {
-          const floor = retryAfterOf(error)
-          began ??= now
-          const delay = isRetryable(error)
-            ? nextDelay(policy, {
-              retries,
-              elapsed: now - began,
-              retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-              random
-            })
-            : undefined
-          retries++
-          if (delay === undefined) return Cause.done(Duration.zero)
-          const wait = Duration.millis(delay)
-          return Effect.succeed<[Duration.Duration, Duration.Duration]>([wait, wait])
-        }))
-  }))`
+      Effect.flatMap(next(policy, error, progress, onDelay), ([state, delay]) => {
+        progress = state
+        if (delay === undefined) return Cause.done(Duration.zero)
+        const wait = Duration.millis(delay)
+        return Effect.succeed<[Duration.Duration, Duration.Duration]>([wait, wait])
+      })
+  }))
+`
     ],
     [
       `  Schedule.identity<HookrailError>().pipe(

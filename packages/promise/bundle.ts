@@ -12,10 +12,36 @@ const markPureCalls: Plugin = {
   name: "mark-pure-calls",
   setup(build) {
     build.onLoad({ filter: /[\\/](hookrail|node)-4[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "ts", format: "esm", target: "es2022" })
-      const result = await transformAsync(code, { plugins: ["annotate-pure-calls"], babelrc: false, configFile: false })
+      const { code } = await transform(await readFile(path, "utf8"), {
+        loader: "ts",
+        format: "esm",
+        target: "es2022",
+        sourcefile: path,
+        sourcemap: "inline"
+      })
+      const result = await transformAsync(code, {
+        plugins: ["annotate-pure-calls"],
+        babelrc: false,
+        configFile: false,
+        // With the map of the transformation before it: the build's own leads to the sources.
+        sourceMaps: "inline"
+      })
       return { contents: result?.code ?? code, loader: "js" }
     })
+  }
+}
+
+/**
+ * What the core loads on demand, for `effect/http`, no caller of the facade can reach. Bundled, it would turn every module that
+ * it shares with the rest into a function.
+ */
+const leaveOut: Plugin = {
+  name: "leave-out-unreachable",
+  setup(build) {
+    build.onResolve(
+      { filter: /^\./ },
+      ({ kind, path }) => kind === "dynamic-import" ? { path, external: true } : undefined
+    )
   }
 }
 
@@ -27,5 +53,5 @@ export const bundle = {
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
   external: ["undici", "undici/*", "./verify.js"],
-  plugins: [markPureCalls]
+  plugins: [markPureCalls, leaveOut]
 } satisfies BuildOptions

@@ -4,6 +4,7 @@ import { defineConfig } from "tsup"
 import { emitDeclarations } from "../../tsup.base.js"
 import { bundle } from "./bundle.js"
 import { thirdPartyNotices } from "./notices.js"
+import { keepOwnSources } from "./sourceMaps.js"
 
 const { conditions, define, external, plugins, target } = bundle
 const notices = thirdPartyNotices()
@@ -60,8 +61,9 @@ export default defineConfig({
   removeNodeProtocol: false,
   dts: false,
   splitting: false,
-  sourcemap: false,
-  minify: true,
+  // Stacks have to be readable, and those who bundle minify themselves.
+  sourcemap: true,
+  minify: false,
   clean: true,
   silent: true,
   define,
@@ -89,6 +91,7 @@ export default defineConfig({
     notices.plugin
   ],
   onSuccess: async () => {
+    await keepOwnSources("dist")
     await declarations()
     await notices.write("dist/THIRD-PARTY-NOTICES.txt")
   }

@@ -22,6 +22,7 @@ import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import type { Described } from "hookrail/wire/describe"
 import { onAbort } from "./abort.js"
+import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, fromCore } from "./errors.js"
 import { sendEvents } from "./sendEvents.js"
 import type * as Types from "./types.js"
@@ -149,10 +150,10 @@ export const define = (open: Open): Types.HookrailConstructor => {
       if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
         throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
       }
-      const config = runSync(HookrailConfig.make({
+      const config = runSync(HookrailConfig.makeFrom({
         ...options,
         apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
-      }))
+      }, environment))
       this.#scope = runSync(Scope.make())
       const transport = runSync(Scope.provide(open(config, transportOptions), this.#scope))
       this.#calls = makeCalls({ config, transport, keys: IdempotencyKeys.random })

@@ -16,12 +16,8 @@ export type { Argument, Outcome, Problem }
  */
 const brand = "~hookrail/promise/HookrailError"
 
-/**
- * The base class of all errors of the client.
- *
- * @since 0.1.0
- */
-export abstract class HookrailError extends Error {
+/** What all errors of the client have. */
+abstract class ClientError extends Error {
   /** The name of the class. */
   abstract readonly _tag: string
   /** @internal */
@@ -41,7 +37,7 @@ export abstract class HookrailError extends Error {
  *
  * @since 0.1.0
  */
-export abstract class CallError extends HookrailError {
+export abstract class CallError extends ClientError {
   declare readonly topic?: string
   declare readonly idempotencyKey?: string
   declare readonly outcome?: Outcome
@@ -67,7 +63,7 @@ export abstract class ResponseError extends CallError {
  *
  * @since 0.1.0
  */
-export class HookrailConfigError extends HookrailError {
+export class HookrailConfigError extends ClientError {
   declare readonly _tag: "HookrailConfigError"
   declare readonly option: string
   declare readonly reason: string
@@ -237,7 +233,7 @@ export class RetryError extends CallError {
  *
  * @since 0.1.0
  */
-export class OrderingKeyHeldError extends HookrailError {
+export class OrderingKeyHeldError extends ClientError {
   declare readonly _tag: "OrderingKeyHeldError"
   declare readonly topic: string
   /** The key of the event, if the caller gave one. */
@@ -251,7 +247,7 @@ export class OrderingKeyHeldError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class UnmatchedEventError extends HookrailError {
+export class UnmatchedEventError extends ClientError {
   declare readonly _tag: "UnmatchedEventError"
   declare readonly topic: string
   declare readonly eventId: string
@@ -264,7 +260,7 @@ export class UnmatchedEventError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class AwaitTimeoutError extends HookrailError {
+export class AwaitTimeoutError extends ClientError {
   declare readonly _tag: "AwaitTimeoutError"
   declare readonly eventId: string
   declare readonly limitMs: number
@@ -305,6 +301,41 @@ export type RetryableError =
   | UnexpectedResponseError
 
 /**
+ * Any error of the client. It is a union: `switch (error._tag)` narrows it.
+ *
+ * @since 0.1.0
+ */
+export type HookrailError =
+  | HookrailConfigError
+  | InvalidPayloadError
+  | InvalidArgumentError
+  | HookrailConnectionError
+  | HookrailTimeoutError
+  | UnexpectedResponseError
+  | BadRequestError
+  | AuthenticationError
+  | ForbiddenError
+  | NotFoundError
+  | ConflictError
+  | PayloadTooLargeError
+  | RateLimitError
+  | ServerError
+  | RetryError
+  | OrderingKeyHeldError
+  | UnmatchedEventError
+  | AwaitTimeoutError
+  | HookrailAbortedError
+  | HookrailClosedError
+
+/**
+ * The base class of all errors of the client, for `instanceof`.
+ *
+ * @since 0.1.0
+ */
+// Under the type of the union: TypeScript would narrow to the class otherwise, whose `_tag` is any text.
+export const HookrailError = ClientError as unknown as abstract new(...args: Array<never>) => HookrailError
+
+/**
  * Whether a value is an error of this package. Works across the ESM and CJS copies and across bundles, where `instanceof`
  * does not.
  *
@@ -324,7 +355,7 @@ export const isRetryable = (error: unknown): error is RetryableError | RetryErro
 /** Errors of receiving belong to `verify`, or only appear in the log. */
 type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
-type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
+type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => ClientError
 
 /** Each error of the core and its class here. */
 const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
@@ -350,10 +381,10 @@ const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", Erro
   HookrailClosedError
 }
 
-Object.defineProperty(HookrailError.prototype, brand, { value: true })
+Object.defineProperty(ClientError.prototype, brand, { value: true })
 
-// Restores the names of classes, which the build shortens.
-for (const [name, type] of [...Object.entries(classes), ["HookrailError", HookrailError] as const]) {
+// Restores the names of classes, which a bundler may shorten.
+for (const [name, type] of [...Object.entries(classes), ["HookrailError", ClientError] as const]) {
   Object.defineProperty(type, "name", { value: name, configurable: true })
   Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })
 }

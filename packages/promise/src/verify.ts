@@ -35,15 +35,10 @@ import type { Duration } from "./types.js"
 // errors
 // ---------------------------------------------------------------------------------------------------------------
 
-/**
- * The base class of the three verification errors.
- *
- * @since 0.1.0
- * @category errors
- */
-export abstract class WebhookVerificationError extends Error {
+/** What the three errors of verification have. */
+abstract class VerificationError extends Error {
   /** The name of the class. */
-  abstract readonly _tag: "SignatureError" | "SignatureTimestampError" | "MalformedSignatureError"
+  abstract readonly _tag: string
   constructor(tag: string, message: string, fields: object) {
     // First, because the stack takes its first line from it; on the prototype, as in JavaScript's own errors.
     new.target.prototype.name = tag
@@ -58,7 +53,7 @@ export abstract class WebhookVerificationError extends Error {
  * @since 0.1.0
  * @category errors
  */
-export class SignatureError extends WebhookVerificationError {
+export class SignatureError extends VerificationError {
   declare readonly _tag: "SignatureError"
   declare readonly reason: string
   constructor(fields: { readonly reason: string }) {
@@ -72,7 +67,7 @@ export class SignatureError extends WebhookVerificationError {
  * @since 0.1.0
  * @category errors
  */
-export class SignatureTimestampError extends WebhookVerificationError {
+export class SignatureTimestampError extends VerificationError {
   declare readonly _tag: "SignatureTimestampError"
   /** The age of the signature in seconds; negative if it is in the future. */
   declare readonly ageSeconds: number
@@ -94,13 +89,32 @@ export class SignatureTimestampError extends WebhookVerificationError {
  * @since 0.1.0
  * @category errors
  */
-export class MalformedSignatureError extends WebhookVerificationError {
+export class MalformedSignatureError extends VerificationError {
   declare readonly _tag: "MalformedSignatureError"
   declare readonly reason: string
   constructor(fields: { readonly reason: string }) {
     super("MalformedSignatureError", `not a signed Hookrail webhook: ${fields.reason}`, fields)
   }
 }
+
+/**
+ * Why a request is not verified. It is a union: `switch (error._tag)` narrows it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type WebhookVerificationError = SignatureError | SignatureTimestampError | MalformedSignatureError
+
+/**
+ * The base class of the three, for `instanceof`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+// Under the type of the union, as `HookrailError` is.
+export const WebhookVerificationError = VerificationError as unknown as abstract new(
+  ...args: Array<never>
+) => WebhookVerificationError
 
 // ---------------------------------------------------------------------------------------------------------------
 // models

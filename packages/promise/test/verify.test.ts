@@ -1,5 +1,6 @@
-import { Effect, FastCheck as fc, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { build } from "esbuild"
+import * as fc from "fast-check"
 import * as HookrailError from "hookrail/HookrailError"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import { fileURLToPath } from "node:url"
