@@ -7,12 +7,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
+import { lines } from "./lines.mjs"
 import { translate } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
-
-/** The packages that exist in both lines. */
-export const lines = { hookrail: "hookrail-4", node: "node-4" }
 
 const folders = ["src", "test"]
 

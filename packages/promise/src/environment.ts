@@ -2,5 +2,9 @@
 import * as Effect from "effect/Effect"
 import type { Environment } from "hookrail/HookrailConfig"
 
-/** Workers have no `process`, and one that is not there yet when a module is loaded. */
+/**
+ * Looked up at each call: some workers have no `process`.
+ *
+ * @internal
+ */
 export const environment: Environment = (name) => Effect.sync(() => globalThis.process?.env?.[name])
