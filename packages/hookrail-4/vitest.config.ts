@@ -6,5 +6,10 @@ const conditions = ["@hookrail/source", "module", "node", "development|productio
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { name: "hookrail-4", include: ["test/**/*.test.ts"], dangerouslyIgnoreUnhandledErrors: false, testTimeout: 20_000 }
+  test: {
+    name: "hookrail-4",
+    include: ["test/**/*.test.ts"],
+    dangerouslyIgnoreUnhandledErrors: false,
+    testTimeout: 20_000
+  }
 })

@@ -12,7 +12,8 @@ if (original === undefined) throw new Error(`${folder} is no package for Effect 
 
 const manifest = (path) => JSON.parse(readFileSync(join(folder, path, "package.json"), "utf8"))
 
-const { devDependencies, private: _, scripts, ...own } = manifest(".")
+const own = manifest(".")
+for (const field of ["devDependencies", "private", "scripts"]) delete own[field]
 const { description, engines, files, keywords, license, name, publishConfig } = manifest(`../${original}`)
 
 /** Versions as users need them: those of this workspace and of its catalog are installed here. */
@@ -35,5 +36,21 @@ for (const part of ["dist", "src"]) cpSync(join(folder, part), join(target, part
 cpSync(join(folder, "..", original, "README.md"), join(target, "README.md"))
 writeFileSync(
   join(target, "package.json"),
-  `${JSON.stringify({ ...own, name, description, license, keywords, engines, files, dependencies, publishConfig: { access: publishConfig.access } }, null, 2)}\n`
+  `${
+    JSON.stringify(
+      {
+        ...own,
+        name,
+        description,
+        license,
+        keywords,
+        engines,
+        files,
+        dependencies,
+        publishConfig: { access: publishConfig.access }
+      },
+      null,
+      2
+    )
+  }\n`
 )

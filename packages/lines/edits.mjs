@@ -84,7 +84,10 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
   deliveries: emptyIfNull(DeliverySchema)
 }).pipe(Schema.encodeKeys({ eventId: "event_id" }))`
     ],
-    [`import * as Schema from "effect/Schema"\n`, `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`]
+    [
+      `import * as Schema from "effect/Schema"\n`,
+      `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`
+    ]
   ],
   "src/RetryPolicy.ts": [
     [
@@ -189,7 +192,10 @@ const serviceOf = (source: Source,`
   const encode = SchemaParser.encodeUnknownEffect(json, { onExcessProperty: "ignore" })
   const decode = SchemaParser.decodeUnknownEffect(json, { onExcessProperty: "ignore" })`
     ],
-    [`  readonly encode: (payload: A) => Effect.Effect<I, PayloadFault>`, `  readonly encode: (payload: A) => Effect.Effect<Schema.Json, PayloadFault>`],
+    [
+      `  readonly encode: (payload: A) => Effect.Effect<I, PayloadFault>`,
+      `  readonly encode: (payload: A) => Effect.Effect<Schema.Json, PayloadFault>`
+    ],
     [
       `  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
   return Either.match(decoded as Either.Either<A, ParseResult.ParseIssue>, {
@@ -261,7 +267,10 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     ]
   ],
   "src/fiber/tracing.ts": [
-    [`import { currentTracerTimingEnabled } from "effect/FiberRef"`, `import { TracerTimingEnabled } from "effect/References"`],
+    [
+      `import { currentTracerTimingEnabled } from "effect/FiberRef"`,
+      `import { TracerTimingEnabled } from "effect/References"`
+    ],
     [`fiber.getFiberRef(currentTracerTimingEnabled)`, `fiber.getRef(TracerTimingEnabled)`],
     [`Effect.withParentSpan(rest, span)`, `Effect.withParentSpan(rest, span, { captureStackTrace: false })`]
   ],
@@ -370,7 +379,10 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     [`Wake<Chunk.Chunk<Result> | undefined, E | SendError>`, `Wake<Results | undefined, E | SendError>`],
     [`type Wake<A`, `type Results = NonEmptyReadonlyArray<Result>\ntype Wake<A`],
     [`import * as Effect from`, `import type { NonEmptyReadonlyArray } from "effect/Array"\nimport * as Effect from`],
-    [`pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>`, `pull: Pull.Pull<ReadonlyArray<EventInput>, E, void, R>`],
+    [
+      `pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>`,
+      `pull: Pull.Pull<ReadonlyArray<EventInput>, E, void, R>`
+    ],
     [
       `          this.end = Option.match(Cause.flipCauseOption(cause), {
             onNone: () => Effect.succeed(undefined),
@@ -396,8 +408,14 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     (results) => results === undefined ? Cause.done() : Effect.succeed(results)
   )`
     ],
-    [`Effect.interruptible(this.work(sending)), { immediate: false })`, `Effect.interruptible(Effect.andThen(Effect.yieldNow, this.work(sending))))`],
-    [`Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError>`, `Effect.Effect<Results | undefined, E | SendError>`],
+    [
+      `Effect.interruptible(this.work(sending)), { immediate: false })`,
+      `Effect.interruptible(Effect.andThen(Effect.yieldNow, this.work(sending))))`
+    ],
+    [
+      `Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError>`,
+      `Effect.Effect<Results | undefined, E | SendError>`
+    ],
     [`Effect.succeed(Chunk.unsafeFromArray(results))`, `Effect.succeed(results as unknown as Results)`],
     [`Stream.fromChannel(flow.results)`, `Stream.fromPull(Effect.succeed(flow.results))`]
   ],
@@ -409,7 +427,10 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     [`a different \`runtimeEffect\``, `a different \`contextEffect\``]
   ],
   "src/transport/httpClient.ts": [
-    [`import type { HttpClientError } from "@effect/platform/HttpClientError"`, `import type { HttpClientError } from "effect/http/HttpClientError"`],
+    [
+      `import type { HttpClientError } from "@effect/platform/HttpClientError"`,
+      `import type { HttpClientError } from "effect/http/HttpClientError"`
+    ],
     [
       `  error.reason === "InvalidUrl"
     ? new TransportError({ reason: "connection", phase: "connect", description: "invalid URL" })
@@ -429,7 +450,10 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
       `Effect.locally(exchange, HttpClient.currentTracerDisabledWhen, constTrue)`,
       `Effect.provideService(exchange, HttpClient.TracerDisabledWhen, constTrue)`
     ],
-    [`Effect.async((resume) => fiber.addObserver(resume))`, `Effect.callback((resume) => void fiber.addObserver(resume))`],
+    [
+      `Effect.async((resume) => fiber.addObserver(resume))`,
+      `Effect.callback((resume) => void fiber.addObserver(resume))`
+    ],
     [
       `error._tag === "ResponseError" && error.reason === "StatusCode"
         ? Effect.succeed(error.response)`,

@@ -6,13 +6,16 @@ const rules = [
     new RegExp(`\\b${module}\\.(${Object.keys(names).join("|")})\\b`, "g"),
     (_, name) => `${module}.${names[name]}`
   ]),
-  [/(["'])(@effect\/platform(?:\/\w+)?|effect\/Either)\1/g, (all, quote, name) => `${quote}${modules[name] ?? name}${quote}`],
+  [
+    /(["'])(@effect\/platform(?:\/\w+)?|effect\/Either)\1/g,
+    (all, quote, name) => `${quote}${modules[name] ?? name}${quote}`
+  ],
   // class X extends Context.Tag("id")<X, Shape>() {}
   [/Context\.Tag\(("[^"]*")\)<([^]*?)>\(\)/g, "Context.Service<$2>()($1)"],
   [/Context\.Tag</g, "Context.Key<"],
   // class X extends Context.Reference<X>()("id", { … }) {}
   [
-    /export class (\w+) extends Context\.Reference<\1>\(\)\(("[^"]*"), \{\n  defaultValue: ([^]*?)\n\}\) \{\}/g,
+    /export class (\w+) extends Context\.Reference<\1>\(\)\(("[^"]*"), \{\n {2}defaultValue: ([^]*?)\n\}\) \{\}/g,
     "export const $1: Context.Reference<Service> = Context.Reference($2, {\n  defaultValue: $3\n})"
   ],
   // A runtime is a context.
@@ -42,7 +45,10 @@ const rules = [
 ]
 
 /** What modules of the barrel are called elsewhere. */
-const outside = { FastCheck: "import * as FastCheck from \"fast-check\"", TestClock: "import { TestClock } from \"effect/testing\"" }
+const outside = {
+  FastCheck: "import * as FastCheck from \"fast-check\"",
+  TestClock: "import { TestClock } from \"effect/testing\""
+}
 
 /** Modules that a translation may bring in. */
 const wanted = ["Cause", "Config", "Context", "Effect", "Random", "References", "Result", "Scheduler", "Semaphore"]
@@ -63,18 +69,27 @@ const withImports = (text) => {
   result = result.replace(/^import (type )?\{([^}]*)\} from "effect"\n/m, (_, type, list) => {
     barrel = true
     const names = list.split(",").map((it) => it.trim()).filter((it) => it !== "")
-      .map((it) => it.replace(/^Either\b/, "Result")).filter((it) => isUsed(it.replace(/^type /, "").replace(/.* as /, "")))
+      .map((it) => it.replace(/^Either\b/, "Result")).filter((it) =>
+        isUsed(it.replace(/^type /, "").replace(/.* as /, ""))
+      )
     for (const name of names) {
       const plain = name.replace(/^type /, "")
       known.add(plain.replace(/.* as /, ""))
       const module = plain.replace(/ as .*/, "")
-      if (module in outside) added.push(outside[module].replace(`* as ${module}`, `* as ${plain.replace(/.* as /, "")}`))
+      if (module in outside) {
+        added.push(outside[module].replace(`* as ${module}`, `* as ${plain.replace(/.* as /, "")}`))
+      }
     }
     const kept = names.filter((name) => !(name.replace(/^type /, "").replace(/ as .*/, "") in outside))
-    const all = [...kept, ...wanted.filter((name) => !known.has(name) && new RegExp(`(?<![\\w."'])${name}\\.\\w`).test(body)).map((name) => {
-      known.add(name)
-      return name
-    })]
+    const all = [
+      ...kept,
+      ...wanted.filter((name) => !known.has(name) && new RegExp(`(?<![\\w."'])${name}\\.\\w`).test(body)).map(
+        (name) => {
+          known.add(name)
+          return name
+        }
+      )
+    ]
     return all.length === 0 ? "" : `import ${type ?? ""}{ ${all.join(", ")} } from "effect"\n`
   })
   for (const name of wanted) {
