@@ -12,10 +12,14 @@ const nodeGlobals = {
 }
 
 export default defineConfig(
-  { ignores: ["**/dist/**", "**/coverage/**", "docs/.snippets/**"] },
+  { ignores: ["**/dist/**", "**/coverage/**", "docs/**/.snippets/**"] },
   // What is made from the packages for Effect 3.
   {
-    ignores: ["packages/*-4/package/**", "packages/*-4/{src,test,dtslint}/**", "!packages/hookrail-4/src/fiber/{ground,services}.ts"]
+    ignores: [
+      "packages/*-4/package/**",
+      "packages/*-4/{src,test,dtslint}/**",
+      "!packages/hookrail-4/src/fiber/{ground,services}.ts"
+    ]
   },
   js.configs.recommended,
   ...tseslint.configs.recommended,

@@ -272,9 +272,10 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
       `import { TracerTimingEnabled } from "effect/References"`
     ],
     [`fiber.getFiberRef(currentTracerTimingEnabled)`, `fiber.getRef(TracerTimingEnabled)`],
+    // A date, as the start of the span.
+    [`clock.unsafeCurrentTimeNanos()`, `clock.currentTimeNanosUnsafe()`],
     [`Effect.withParentSpan(rest, span)`, `Effect.withParentSpan(rest, span, { captureStackTrace: false })`]
   ],
-  "src/fiber/time.ts": [[`clock.unsafeCurrentTimeNanos()`, `clock.monotonicTimeNanosUnsafe()`]],
   "src/gate/lane.ts": [
     [
       `Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber)))`,

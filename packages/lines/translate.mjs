@@ -24,9 +24,9 @@ const rules = [
   [/\bRuntime\.(run\w+)\(/g, "Effect.$1With("],
   // A level is its name.
   [/\bLogLevel\.(Debug|Error|Info|Warning)\b/g, (_, level) => `"${level === "Warning" ? "Warn" : level}"`],
-  // Methods of a clock.
+  // Methods of a clock. Where its nanoseconds stand for a date, as in spans, it is an edit.
   [/\.unsafeCurrentTimeMillis\(/g, ".currentTimeMillisUnsafe("],
-  [/\.unsafeCurrentTimeNanos\(/g, ".currentTimeNanosUnsafe("],
+  [/\.unsafeCurrentTimeNanos\(/g, ".monotonicTimeNanosUnsafe("],
   [/\bEither\.isEither\(/g, "Result.isResult("],
   [/\bEither\.Either</g, "Result.Result<"],
   [/\bEither\./g, "Result."],
