@@ -409,6 +409,13 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
   new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
 
 /** @internal */
+export const usedError = (how: string): InvalidArgumentError =>
+  argumentError(
+    "events",
+    `${how}: the result of sendEvents is awaited or iterated, not both, and iterated once. Call it again`
+  )
+
+/** @internal */
 export const closedError = (call?: Described): HookrailClosedError =>
   new HookrailClosedError(
     "HookrailClosedError",

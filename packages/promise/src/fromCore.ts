@@ -1,7 +1,7 @@
 /** Turns errors of the core into those of the facade, which have milliseconds where the core has durations. */
 import * as Duration from "effect/Duration"
 import * as Core from "hookrail/HookrailError"
-import { classes, type Tag } from "./errors.js"
+import { classes, type HookrailError, type Tag } from "./errors.js"
 
 /** What is no error of the core stays as it is. */
 export const fromCore = (error: unknown): unknown => {
@@ -16,5 +16,5 @@ export const fromCore = (error: unknown): unknown => {
   return new classes[tag](tag, error.message, fields, fromCore(error.cause))
 }
 
-export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
-  fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
+export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): HookrailError =>
+  fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey })) as HookrailError
