@@ -4,6 +4,7 @@ import type { BuildOptions, Plugin } from "esbuild"
 import { transform } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
+import { bundleUndici } from "./undici.js"
 
 const { version } = createRequire(import.meta.url)("./package.json") as { readonly version: string }
 
@@ -52,6 +53,6 @@ export const bundle = {
   target: "es2022",
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
-  external: ["undici", "undici/*", "./verify.js"],
-  plugins: [markPureCalls, leaveOut]
+  external: ["./verify.js"],
+  plugins: [markPureCalls, leaveOut, bundleUndici]
 } satisfies BuildOptions

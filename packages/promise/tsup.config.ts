@@ -68,7 +68,7 @@ export default defineConfig({
   silent: true,
   define,
   external: external.filter((name) => !name.startsWith("./")),
-  noExternal: [/^effect/, /^hookrail/, /^@hookrail\/node/],
+  noExternal: [/^effect/, /^hookrail/, /^@hookrail\/node/, /^undici/],
   esbuildOptions: (options) => {
     options.conditions = conditions
   },

@@ -197,6 +197,13 @@ const checks = {
 }
 
 /**
+ * The names of all options.
+ *
+ * @internal
+ */
+export const optionNames: ReadonlyArray<string> = Object.keys(checks)
+
+/**
  * Options whose values are `Config`s, except `retry`.
  *
  * @since 0.1.0

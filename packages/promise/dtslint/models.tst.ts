@@ -51,7 +51,7 @@ describe("options", () => {
   })
 
   test("of this package are the same, with what JavaScript has", () => {
-    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options | "transport">()
+    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options | "log" | "onRetry" | "transport">()
     expect<keyof Facade.RetryOptions>().type.toBe<keyof RetryPolicy.Options>()
     expect<keyof Facade.ReadOptions>().type.toBe<keyof Event.ReadOptions | "signal">()
     expect<keyof Facade.SendOptions>().type.toBe<

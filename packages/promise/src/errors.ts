@@ -1,12 +1,14 @@
 /**
  * The errors of calls, one class per failure mode. None holds an API key, a secret, a header or a payload.
  *
+ * A file of its own in the build, which all entries share, and that a program loads even if it only receives: without Effect.
+ *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
-import * as Core from "hookrail/HookrailError"
+import type * as Core from "hookrail/HookrailError"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
+import { isWorthRetrying } from "hookrail/wire/retryable"
 
 export type { Argument, Outcome, Problem }
 
@@ -350,15 +352,24 @@ export const isHookrailError = (value: unknown): value is HookrailError =>
  * @since 0.1.0
  */
 export const isRetryable = (error: unknown): error is RetryableError | RetryError =>
-  isHookrailError(error) && Core.isRetryable(error as unknown as Core.HookrailError)
+  isHookrailError(error) && isWorthRetrying(error)
 
-/** Errors of receiving belong to `verify`, or only appear in the log. */
-type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
+/**
+ * Errors of receiving belong to `verify`, or only appear in the log.
+ *
+ * @internal
+ */
+export type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
-type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => ClientError
+/** @internal */
+export type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => ClientError
 
-/** Each error of the core and its class here. */
-const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
+/**
+ * Each error of the core and its class here.
+ *
+ * @internal
+ */
+export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
   HookrailConfigError,
   InvalidPayloadError,
   InvalidArgumentError,
@@ -390,19 +401,6 @@ for (const [name, type] of [...Object.entries(classes), ["HookrailError", Client
 }
 
 /** @internal */
-export const fromCore = (error: unknown): unknown => {
-  if (!(error instanceof Error) || !("_tag" in error) || !Object.hasOwn(classes, error._tag as string)) return error
-  const fields: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(error)) {
-    if (name === "_tag" || name === "cause" || value === undefined) continue
-    if (Duration.isDuration(value)) fields[`${name}Ms`] = Duration.toMillis(value)
-    else fields[name] = value
-  }
-  const tag = error._tag as Tag
-  return new classes[tag](tag, error.message, fields, fromCore(error.cause))
-}
-
-/** @internal */
 export const configError = (option: string, reason: string): HookrailConfigError =>
   new HookrailConfigError("HookrailConfigError", `hookrail is not configured: ${option}: ${reason}`, { option, reason })
 
@@ -411,8 +409,11 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
   new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
 
 /** @internal */
-export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
-  fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
+export const usedError = (how: string): InvalidArgumentError =>
+  argumentError(
+    "events",
+    `${how}: the result of sendEvents is awaited or iterated, not both, and iterated once. Call it again`
+  )
 
 /** @internal */
 export const closedError = (call?: Described): HookrailClosedError =>

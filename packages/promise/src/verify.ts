@@ -27,8 +27,16 @@
  * @since 0.1.0
  */
 import { isTolerance, millisOf, toleranceReason } from "hookrail/options/tolerance"
-import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/signature/kernel"
-import type { VerifiedWebhook, WebhookBody, WebhookHeaders } from "hookrail/signature/model"
+import {
+  cachedKey,
+  defaultToleranceSeconds,
+  isSecret,
+  parseSignature,
+  readHeaders,
+  verify
+} from "hookrail/signature/kernel"
+import { advice, findMistake } from "hookrail/signature/mistakes"
+import type { Mistake, VerifiedWebhook, WebhookBody, WebhookHeaders } from "hookrail/signature/model"
 import type { Duration } from "./types.js"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -120,7 +128,7 @@ export const WebhookVerificationError = VerificationError as unknown as abstract
 // models
 // ---------------------------------------------------------------------------------------------------------------
 
-export type { VerifiedWebhook, WebhookBody, WebhookHeaders }
+export type { Mistake, VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
  * The options of both functions.
@@ -210,3 +218,31 @@ export const verifySignature = (options: VerifySignatureOptions): Promise<Verifi
  */
 export const verifyRequest = async (options: VerifyRequestOptions): Promise<VerifiedWebhook> =>
   run(options, readHeaders(options.headers))
+
+/**
+ * Finds out why a genuine signature does not match, after a `SignatureError`: whether the body was parsed before, the secret has
+ * lost its `whsec_`, and the like. Resolves to `undefined` if it is none of the common mistakes.
+ *
+ * For the log. It takes several MACs, so do not call it for each forgery that somebody may send. `verifyRequest` does not
+ * call it, and a bundler leaves it out of programs that do not either. It needs WebCrypto, and examines bodies of up to 64 KB.
+ *
+ * @since 0.1.0
+ * @category verification
+ */
+export const explainMismatch = async (
+  options: VerifySignatureOptions | VerifyRequestOptions
+): Promise<{ readonly mistake: Mistake; readonly advice: string } | undefined> => {
+  const { body, secrets } = options
+  const { deliveryId = "", signature = "" } = "headers" in options ? readHeaders(options.headers) : options
+  const mac = new Uint8Array(32)
+  const timestamp = parseSignature(signature, mac)
+  if (timestamp < 0) return undefined
+  const mistake = await findMistake({
+    secrets: [secrets].flat(),
+    timestamp,
+    mac,
+    deliveryId,
+    body: body instanceof ArrayBuffer ? new Uint8Array(body) : body
+  })
+  return mistake && { mistake, advice: advice[mistake] }
+}
