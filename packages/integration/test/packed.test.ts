@@ -246,6 +246,42 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     })
   })
 
+  it("a stack of @hookrail/promise has the caller's line, and source maps lead to its sources", async () => {
+    const cwd = join(directory, "promise")
+    const stack = `
+      import { Hookrail } from "@hookrail/promise"
+      const placeOrder = async (client) => {
+        await client.sendEvent("orders", {})
+      }
+      const client = new Hookrail({ apiKey: "k", baseUrl: "http://127.0.0.1:1", retry: false })
+      void placeOrder(client).catch((error) => console.log(error.stack)).finally(() => client.close())
+    `
+    for (const file of ["stack.mjs", "stack.cjs"]) {
+      await writeFile(join(cwd, file), file.endsWith("cjs") ? required(stack) : stack)
+      const plain = await exec(process.execPath, [file], cwd)
+      assert.match(plain.stdout, /^RetryError: event on topic "orders"/)
+      assert.match(plain.stdout, /\bsendEvent .*dist.index\.c?js:\d+/)
+      assert.match(plain.stdout, /\bplaceOrder .*stack\.[cm]js:4:/)
+      const mapped = await exec(process.execPath, ["--enable-source-maps", file], cwd)
+      assert.match(mapped.stdout, /\bsendEvent .*client\.ts:\d+/)
+    }
+    const dist = join(unpacked("promise"), "dist")
+    const maps = (await readdir(dist)).filter((file) => /\.c?js$/.test(file)).map((file) => `${file}.map`)
+    for (const file of maps) {
+      const { sources, sourcesContent } = JSON.parse(await readFile(join(dist, file), "utf8")) as {
+        readonly sources: ReadonlyArray<string>
+        readonly sourcesContent: ReadonlyArray<string | null>
+      }
+      // Of others there are names alone, without the folders of the machine that built it.
+      assert.deepStrictEqual(
+        sources.filter((source, n) => (sourcesContent[n] === null) !== source.startsWith("../node_modules/")),
+        [],
+        file
+      )
+      assert.isTrue(sources.some((source) => source.startsWith("../src/")), file)
+    }
+  })
+
   it("the declarations of @hookrail/promise name no effect", async () => {
     const dist = join(unpacked("promise"), "dist")
     const files = (await readdir(dist, { recursive: true })).filter((file) => /\.d\.c?ts$/.test(file))
