@@ -3,11 +3,11 @@
  *
  * Files that are not made, but written by hand, are those that the `.gitignore` of a package excepts with `!`.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
-import { lines } from "./lines.mjs"
+import { lines, onlyOnce } from "./lines.mjs"
 import { translate } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
@@ -38,9 +38,12 @@ for (const [name, twin] of Object.entries(lines)) {
   for (const path of Object.keys(edits[name] ?? {})) {
     if (own.has(path)) throw new Error(`packages/${twin}/${path} is written by hand, and has edits as well`)
   }
+  for (const path of onlyOnce[name] ?? []) {
+    if (!existsSync(join(packages, name, path))) throw new Error(`packages/${name}/${path} is gone: see lines.mjs`)
+  }
   for (const folder of folders) {
     const [from, to] = [join(packages, name, folder), join(packages, twin, folder)]
-    const files = new Set(filesIn(from))
+    const files = new Set(filesIn(from).filter((file) => !onlyOnce[name]?.includes(`${folder}/${file}`)))
     for (const file of filesIn(to)) {
       if (!files.has(file) && !own.has(`${folder}/${file}`)) rmSync(join(to, file))
     }

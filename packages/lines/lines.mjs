@@ -1,2 +1,18 @@
 /** The packages that exist for both lines of Effect: the folder of the one for Effect 3, and of the one for Effect 4. */
 export const lines = { hookrail: "hookrail-4", node: "node-4" }
+
+/** Tests of modules without any Effect, which are the same text in both lines. They run once, with the first line. */
+export const onlyOnce = {
+  hookrail: [
+    "arguments",
+    "body",
+    "claims",
+    "pace",
+    "paceSteps",
+    "queue",
+    "refusals",
+    "retry",
+    "signature",
+    "wire"
+  ].map((name) => `test/${name}.test.ts`)
+}

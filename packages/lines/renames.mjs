@@ -58,5 +58,8 @@ export const members = {
   Exit: { isInterrupted: "hasInterrupts", zipRight: "andThen" },
   Fiber: { RuntimeFiber: "Fiber" },
   Layer: { scoped: "effect", scopedDiscard: "effectDiscard", unwrapEffect: "unwrap", unwrapScoped: "unwrap" },
-  Stream: { unwrapScoped: "unwrap" }
+  DateTime: { unsafeMake: "makeUnsafe" },
+  HashMap: { unsafeGet: "getUnsafe" },
+  Scope: { extend: "provide" },
+  Stream: { provideSomeLayer: "provide", unwrapScoped: "unwrap" }
 }

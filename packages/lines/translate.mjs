@@ -41,7 +41,49 @@ const rules = [
   [/\boverride commit\(\)/g, "override asEffect()"],
   [/\.unsafeInterruptAsFork\(FiberId\.none\)/g, ".interruptUnsafe()"],
   [/Exit\.interrupt\(FiberId\.none\)/g, "Exit.interrupt()"],
-  [/Deferred\.makeUnsafe<([^(]*)>\(FiberId\.none\)/g, "Deferred.makeUnsafe<$1>()"]
+  [/Deferred\.makeUnsafe<([^(]*)>\(FiberId\.none\)/g, "Deferred.makeUnsafe<$1>()"],
+  // A clock that a test makes up: its nanoseconds are those that count for delays.
+  [/\bunsafeCurrentTimeMillis: /g, "currentTimeMillisUnsafe: "],
+  [/\bunsafeCurrentTimeNanos: /g, "monotonicTimeNanosUnsafe: "],
+  [/\bstrictEqual\((.*)\.unsafePoll\(\), null\)/g, "strictEqual($1.pollUnsafe(), undefined)"],
+  [/\.unsafePoll\(\)/g, ".pollUnsafe()"],
+  [/\bEffect\.yieldNow\(\)/g, "Effect.yieldNow"],
+  [/\bEffect\.dieMessage\(("[^"]*")\)/g, "Effect.die(new Error($1))"],
+  [/\bEffect\.clock\b/g, "Clock.clockWith(Effect.succeed)"],
+  [/\bEffect\.clockWith\(/g, "Clock.clockWith("],
+  // Services of the runtime are references.
+  [/\bEffect\.withClock\((\w+)\)/g, "Effect.provideService(Clock.Clock, $1)"],
+  [/\bEffect\.withRandom\(Random\.make\(("?\w+"?)\)\)/g, "Random.withSeed($1)"],
+  [
+    /\bEffect\.withRandom\(Random\.fixed\(\[([\d.]+)\]\)\)/g,
+    "Effect.provideService(Random.Random, { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => $1 })"
+  ],
+  [/\bRandom\.nextRange\b/g, "Random.nextBetween"],
+  [/\bConfigProvider\.fromUnknown\(new Map\(\)\)/g, "ConfigProvider.fromUnknown({})"],
+  [/\bConfigProvider\.fromUnknown\(new Map\(Object\.entries\((\w+)\)\)\)/g, "ConfigProvider.fromUnknown($1)"],
+  [/\bConfigProvider\.fromUnknown\(new Map\((\w+)\)\)/g, "ConfigProvider.fromUnknown(Object.fromEntries($1))"],
+  [/\bLayer\.setConfigProvider\(/g, "ConfigProvider.layer("],
+  [
+    /\bEffect\.withConfigProvider\((ConfigProvider\.\w+\((?:[^()]|\([^()]*\))*\))\)/g,
+    "Effect.provideService(ConfigProvider.ConfigProvider, $1)"
+  ],
+  [/\bEffect\.withConfigProvider\((\w[^()]*(?:\([^()]*\))?), /g, "Effect.provideService($1, ConfigProvider.ConfigProvider, "],
+  [/\bLogger\.replace\(\s*Logger\.defaultLogger,\s*(\w+)\s*\)/g, "Logger.layer([$1])"],
+  [/\bLogger\.remove\(Logger\.defaultLogger\)/g, "Logger.layer([])"],
+  [/\bLogger\.add\((\w+)\)/g, "Logger.layer([$1], { mergeWithExisting: true })"],
+  [
+    /\bLogger\.withMinimumLogLevel\(LogLevel\.(\w+)\)/g,
+    "Effect.provideService(References.MinimumLogLevel, \"$1\")"
+  ],
+  [/\blogLevel\.label\b/g, "logLevel.toUpperCase()"],
+  [/\bHashMap\.unsafeGet\(annotations, /g, "HashMap.getUnsafe(annotations, "],
+  [/\bCause\.isEmpty\((\w+)\)/g, "$1.reasons.length === 0"],
+  [/\bCause\.pretty\(([\w.]+), \{ renderErrorCause: true \}\)/g, "Cause.pretty($1)"],
+  [/\bMetric\.tagged\((\w+), "(\w+)", (\w+)\)/g, "Metric.withAttributes($1, { $2: $3 })"],
+  [/\bResult\.isLeft\(/g, "Result.isFailure("],
+  [/\bResult\.isRight\(/g, "Result.isSuccess("],
+  [/\bResult\.left\(/g, "Result.fail("],
+  [/\bResult\.right\(/g, "Result.succeed("]
 ]
 
 /** What modules of the barrel are called elsewhere. */
@@ -51,7 +93,7 @@ const outside = {
 }
 
 /** Modules that a translation may bring in. */
-const wanted = ["Cause", "Config", "Context", "Effect", "Random", "References", "Result", "Scheduler", "Semaphore"]
+const wanted = ["Cause", "Clock", "Config", "Context", "Effect", "Random", "References", "Result", "Scheduler", "Semaphore"]
 
 /** Removes modules that are no longer used, and imports those that are used now. */
 const withImports = (text) => {
@@ -63,12 +105,14 @@ const withImports = (text) => {
   let result = text.replace(/^import (type )?\* as (\w+) from "(effect\/[\w/-]+)"\n/gm, (line, _, name, module) => {
     if (!isUsed(name)) return ""
     known.add(name)
-    return module.endsWith(`/${name}`) && name in outside ? outside[name] + "\n" : line
+    const own = module.slice(module.lastIndexOf("/") + 1)
+    return own in outside ? outside[own].replace(`* as ${own}`, `* as ${name}`) + "\n" : line
   })
   let barrel = false
   result = result.replace(/^import (type )?\{([^}]*)\} from "effect"\n/m, (_, type, list) => {
     barrel = true
     const names = list.split(",").map((it) => it.trim()).filter((it) => it !== "")
+      .map((it) => isValue(it.replace(/^type /, "")) ? it.replace(/^type /, "") : it)
       .map((it) => it.replace(/^Either\b/, "Result")).filter((it) =>
         isUsed(it.replace(/^type /, "").replace(/.* as /, ""))
       )
@@ -101,5 +145,5 @@ const withImports = (text) => {
 
 export const translate = (text) => {
   const translated = rules.reduce((text, [pattern, by]) => text.replace(pattern, by), text)
-  return translated === text ? text : withImports(translated)
+  return translated === text && !/\bFastCheck\b|\bTestClock\b/.test(text) ? text : withImports(translated)
 }
