@@ -12,7 +12,7 @@ const nodeGlobals = {
 }
 
 export default defineConfig(
-  { ignores: ["**/dist/**", "**/coverage/**", "docs/.snippets/**"] },
+  { ignores: ["**/dist/**", "**/coverage/**", "docs/.snippets/**", "scratchpad/next/.next/**"] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   ...effectPlugin.configs.dprint,
@@ -34,6 +34,8 @@ export default defineConfig(
   },
   {
     files: ["**/*.ts", "**/*.mts"],
+    // Projects of their own, with dependencies that this workspace does not have.
+    ignores: ["scratchpad/*/**"],
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
       "no-console": "error",
