@@ -9,8 +9,9 @@ import { Warehouse, WebhooksLive } from "./webhooks.js"
 
 const placeOrder = Effect.gen(function*() {
   const order = yield* HttpServerRequest.schemaBodyJson(Order)
-  const { eventId } = yield* Orders.pipe(Effect.flatMap((orders) => orders.place(order)))
-  return yield* HttpServerResponse.json({ eventId }, { status: 202 })
+  const orders = yield* Orders
+  const { eventId } = yield* orders.place(order)
+  return HttpServerResponse.unsafeJson({ eventId }, { status: 202 })
 }).pipe(
   Effect.catchTags({
     ParseError: (error) => HttpServerResponse.text(error.message, { status: 400 }),

@@ -39,7 +39,7 @@ export class WithClock<A, E> extends Callback<A, E> {
 const longestTimer = 2 ** 31 - 1
 
 // Not `liveServices`: copies of Effect, as in two entries of the facade, share the services of the first one that was loaded.
-const { initial: services } = currentServices
+const services = FiberRefs.getOrDefault(FiberRefs.empty(), currentServices)
 const liveClock = Context.get(services, Clock.Clock)
 const noTracer = Context.get(services, Tracer.Tracer)
 
