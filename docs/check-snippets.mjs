@@ -141,6 +141,11 @@ for (const [effect, target] of Object.entries(targets)) {
     // One line before the code: the line numbers of the compiler are then off by a constant.
     writeFileSync(join(target, name), `// ${snippet.file}:${snippet.line}\n${snippet.code.join("\n")}\nexport {}\n`)
   }
+  // Jest is not installed here: `extended/guide.test.ts` runs it. What the examples take from it, vitest types as well.
+  writeFileSync(
+    join(target, "jest.d.ts"),
+    "declare module \"@jest/globals\" { export { afterAll, beforeAll, expect, test } from \"vitest\" }\n"
+  )
   writeFileSync(
     join(target, "tsconfig.json"),
     JSON.stringify({

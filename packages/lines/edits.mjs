@@ -119,18 +119,20 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
 `
     ],
     [
-      `  Schedule.identity<HookrailError>().pipe(
+      `  self: Schedule.Schedule<Out, In, R>
+): Schedule.Schedule<Out, In, R> =>
+  Schedule.identity<In>().pipe(
     Schedule.intersect(self),
     Schedule.modifyDelay(([error], delay) =>
       Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))
     ),
     Schedule.map(([, out]) => out)
   )`,
-      `  Schedule.modifyDelay(self, ({ duration, input }) =>
+      `  self: Schedule.Schedule<Out, In, never, R>
+): Schedule.Schedule<Out, In, never, R> =>
+  Schedule.modifyDelay(self, ({ duration, input }) =>
     Effect.succeed(Duration.max(duration, Duration.min(longestFloor, retryAfterOf(input) ?? Duration.zero))))`
-    ],
-    [`Schedule.Schedule<Out, HookrailError, R>`, `Schedule.Schedule<Out, HookrailError, never, R>`],
-    [`Schedule.Schedule<Out, HookrailError, R> =>`, `Schedule.Schedule<Out, HookrailError, never, R> =>`]
+    ]
   ],
   "src/SendGate.ts": [
     [`Metric.tagged(gauge, "requests", requests)`, `Metric.withAttributes(gauge, { requests })`],
