@@ -1,6 +1,6 @@
 // Runs the service against an in-process Hookrail server: no account, no network, nothing to configure.
 import { NodeRuntime } from "@effect/platform-node"
-import { Emulator } from "@hookrail/emulator/effect"
+import { Emulator } from "@hookrail/emulator/effect-3"
 import { Config, ConfigProvider, Effect, Layer } from "effect"
 import { ServerLive } from "./server.js"
 

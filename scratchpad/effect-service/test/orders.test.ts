@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { signWebhook } from "@hookrail/emulator"
-import { Emulator } from "@hookrail/emulator/effect"
+import { Emulator } from "@hookrail/emulator/effect-3"
 import { NodeHookrail } from "@hookrail/node"
 import { Effect, Layer, Redacted } from "effect"
 import { DeliveryLog, SignatureVerifier, Webhooks } from "hookrail"
