@@ -24,7 +24,7 @@ describe("docs/testing.md", () => {
 
   it("each of its examples is run", async () => {
     const page = await readFile(join(root, "docs/testing.md"), "utf8")
-    assert.lengthOf(await guideFiles(), page.split("\n```ts\n").length - 1)
+    assert.lengthOf(await guideFiles(), page.split(/\n```ts(?: effect-3)?\n/).length - 1)
   })
 
   it("with vitest", async () => {

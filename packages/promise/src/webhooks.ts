@@ -410,7 +410,10 @@ const verifierOf = (
 ): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => {
   if (typeof secrets === "function") {
     return SignatureVerifier.makeLazy({
-      secrets: Effect.tryPromise({ try: async () => redacted(await secrets()), catch: (reason) => reason as Error }),
+      secrets: Effect.tryPromise({
+        try: async () => redacted(await secrets()),
+        catch: (reason) => reason as HookrailConfigError
+      }),
       refresh,
       tolerance
     })
