@@ -169,6 +169,14 @@ export const define = (open: Open): Types.HookrailConstructor => {
       )
     }
 
+    sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      return this.#run(
+        new Send(String(event.topic), event.idempotencyKey),
+        options.signal,
+        (observer) => this.#calls.sender.prepareEncoded(clock, event, options, observer)
+      )
+    }
+
     getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
       return this.#run(
         new Read(String(eventId)),
