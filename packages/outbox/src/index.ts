@@ -33,5 +33,28 @@ export {
   type PostgresJsSql
 } from "./executor/pg.js"
 export { fromLibsqlClient, fromSqlite, type LibsqlClient, type SqliteDatabase } from "./executor/sqlite.js"
+export {
+  type BlockedKey,
+  blockedKeys,
+  type DecideOptions,
+  discardEvent,
+  type EventSummary,
+  listEvents,
+  type ListOptions,
+  type OperateOptions,
+  type OutboxStats,
+  outboxStats,
+  prune,
+  type PruneOptions,
+  retryEvent
+} from "./operate/events.js"
+export {
+  migrate,
+  migrationSql,
+  type MigrationSqlOptions,
+  requireSchema,
+  type SchemaStatus,
+  schemaStatus
+} from "./operate/migrate.js"
 export type { Dialect, Row, Statement, Value } from "./sql/dialect.js"
 export type { NamesOptions } from "./sql/names.js"
