@@ -35,7 +35,7 @@ const made = new Map<string, Names>()
 /** Throws an `OutboxConfigError` for a name that would need quotes. */
 export const namesOf = (options: NamesOptions = {}): Names => {
   const { prefix = "hookrail_", schema } = options
-  const id = `${schema ?? ""}.${prefix}`
+  const id = schema === undefined ? `${prefix}` : `${schema}.${prefix}`
   const known = made.get(id)
   if (known !== undefined) return known
   check("schema", schema)
