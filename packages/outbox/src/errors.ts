@@ -170,6 +170,25 @@ export class DatabaseError extends Base<"DatabaseError"> {
 }
 
 /**
+ * The delivery is being handled: a lease log has claimed it, and its lease has not expired. Let the handler fail with this error:
+ * Hookrail delivers again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DeliveryRunningError extends Base<"DeliveryRunningError"> {
+  readonly _tag = "DeliveryRunningError"
+  readonly delivery: string
+  constructor(fields: { readonly delivery: string }) {
+    super(
+      `The delivery ${quote(fields.delivery)} is being handled under a lease. It is not handled a second time now; ` +
+        "fail, so that it is delivered again later."
+    )
+    this.delivery = fields.delivery
+  }
+}
+
+/**
  * A column of a row is not what it must be: another program has written to the table, or the driver is set to other types.
  *
  * @since 0.1.0
@@ -202,6 +221,7 @@ export type OutboxError =
   | KeyConflictError
   | SchemaError
   | DatabaseError
+  | DeliveryRunningError
   | RowError
 
 const quote = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text)

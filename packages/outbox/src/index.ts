@@ -34,6 +34,21 @@ export {
 } from "./executor/pg.js"
 export { fromLibsqlClient, fromSqlite, type LibsqlClient, type SqliteDatabase } from "./executor/sqlite.js"
 export {
+  drizzleTransactions,
+  knexTransactions,
+  kyselyTransactions,
+  libsqlTransactions,
+  pgliteTransactions,
+  pgTransactions,
+  postgresJsTransactions,
+  prismaTransactions,
+  type Transactions,
+  typeOrmTransactions
+} from "./executor/transactions.js"
+export type { DeliveryName, InboxOptions } from "./inbox/delivery.js"
+export { isFirstDelivery, isFirstDeliverySync, type Processed, processInTransaction } from "./inbox/inbox.js"
+export { type Claim, type DeliveryLog, deliveryLog } from "./inbox/log.js"
+export {
   type BlockedKey,
   blockedKeys,
   type DecideOptions,

@@ -11,7 +11,8 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["errors"],
   ["sql/"],
   ["executor/"],
-  ["enqueue/", "inbox/", "operate/"],
+  ["enqueue/", "operate/"],
+  ["inbox/"],
   ["relay/"],
   ["index", "contract"],
   ["effect"]

@@ -125,7 +125,7 @@ export const fromDrizzle = (handle: DrizzleHandle, sql: DrizzleSql): Executor =>
     execute: async (text, params) => {
       const made = query(text, params.map((_, index) => index), params)
       // `all` of some drivers refuses a statement without rows.
-      if (/^\s*select\b|\breturning\b/i.test(text)) return rowsOf(await handle.all(made))
+      if (/^\s*(select|with|values)\b|\breturning\b/i.test(text)) return rowsOf(await handle.all(made))
       await handle.run(made)
       return []
     }

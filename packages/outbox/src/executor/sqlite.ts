@@ -33,7 +33,7 @@ const prepare = (db: SqliteDatabase, sql: string): SqliteStatement => {
 }
 
 /** `all` of some drivers refuses a statement without rows. */
-const hasRows = (sql: string): boolean => /^\s*(select|pragma)\b|\breturning\b/i.test(sql)
+const hasRows = (sql: string): boolean => /^\s*(select|with|values|pragma)\b|\breturning\b/i.test(sql)
 
 /**
  * Runs over better-sqlite3, libsql or node:sqlite. `enqueue` and `enqueueSync` refuse a connection that is in no transaction.
