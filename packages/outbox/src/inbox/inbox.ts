@@ -138,13 +138,16 @@ export const processInTransaction = <Tx, A>(
   transactions.run(async (executor, tx): Promise<Processed<A>> => {
     if (!(await isFirstDelivery(executor, delivery, options))) return { status: "duplicate" }
     const result = await handler(tx, executor)
-    // If the handler caught the error of a statement, Postgres has failed the transaction, and would answer its commit with a
-    // rollback that most drivers report as success.
-    if (executor.dialect === "postgres") await intact(executor, options)
+    await requireIntact(executor, options)
     return { status: "handled", result }
   })
 
-const intact = async (executor: Executor, options: InboxOptions | undefined): Promise<void> => {
+/**
+ * Rejects if a statement of the transaction has failed and its error was caught. Postgres would answer the commit with a rollback,
+ * which most drivers report as success.
+ */
+export const requireIntact = async (executor: Executor, options?: InboxOptions): Promise<void> => {
+  if (executor.dialect !== "postgres") return
   try {
     await executor.execute("select 1", [])
   } catch (cause) {
