@@ -7,7 +7,9 @@ interface Failure {
   readonly code?: unknown
   readonly errcode?: unknown
   readonly rawCode?: unknown
+  readonly originalCode?: unknown
   readonly message?: unknown
+  readonly originalMessage?: unknown
   readonly constraint?: unknown
   readonly cause?: unknown
   readonly meta?: unknown
@@ -29,12 +31,15 @@ const chainOf = (error: unknown): ReadonlyArray<Failure> => {
 }
 
 const texts = (chain: ReadonlyArray<Failure>): string =>
-  chain.flatMap(({ constraint, message }) => [message, constraint]).filter((it) => typeof it === "string").join("\n")
+  chain
+    .flatMap(({ constraint, message, originalMessage }) => [message, originalMessage, constraint])
+    .filter((it) => typeof it === "string")
+    .join("\n")
 
 /** The SQLSTATE or SQLite's result code. */
 const codeOf = (chain: ReadonlyArray<Failure>): string | undefined => {
   for (const failure of chain) {
-    for (const code of [failure.code, failure.rawCode]) {
+    for (const code of [failure.code, failure.rawCode, failure.originalCode]) {
       if (typeof code === "string" && /^([0-9A-Z]{5}|SQLITE_[A-Z_]+)$/.test(code) && !/^P\d{4}$/.test(code)) return code
     }
   }

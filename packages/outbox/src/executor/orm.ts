@@ -145,7 +145,8 @@ export interface PrismaHandle {
  */
 export const fromPrisma = (handle: PrismaHandle, dialect: Dialect = "postgres"): Executor => ({
   dialect,
-  inTransaction: () => typeof (handle as { readonly $transaction?: unknown }).$transaction !== "function",
+  // A transaction has no `$connect`, in any version; newer ones have a `$transaction` of their own.
+  inTransaction: () => typeof (handle as { readonly $connect?: unknown }).$connect !== "function",
   execute: async (sql, params) => rowsOf(await handle.$queryRawUnsafe(sql, ...params as Array<never>))
 })
 
