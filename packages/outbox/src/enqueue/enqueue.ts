@@ -93,14 +93,14 @@ const inLockOrder = (events: ReadonlyArray<FrozenEvent>): ReadonlyArray<FrozenEv
  * Stores an event at once, for drivers whose transactions must not wait: better-sqlite3, node:sqlite, libsql.
  *
  * @example
- * import { enqueueSync, fromSqlite, type SqliteDatabase } from "@hookrail/outbox"
+ * import { enqueueSync, fromSqlite } from "@hookrail/outbox"
+ * import type Database from "better-sqlite3"
  *
- * const place = (db: SqliteDatabase, order: { readonly id: string }) => {
- *   db.exec("begin immediate")
- *   db.prepare("insert into orders (id) values (?)").run(order.id)
- *   enqueueSync(fromSqlite(db), { topic: "orders.created", payload: order })
- *   db.exec("commit")
- * }
+ * const placing = (db: Database.Database) =>
+ *   db.transaction((order: { readonly id: string }) => {
+ *     db.prepare("insert into orders (id) values (?)").run(order.id)
+ *     enqueueSync(fromSqlite(db), { topic: "orders.created", payload: order })
+ *   }).immediate
  *
  * @since 0.1.0
  * @category enqueueing
