@@ -104,6 +104,9 @@ describe("outboxStatement", () => {
     assert.strictEqual(of({ orderingKey: "a" }), of({ orderingKey: "b" }, { destination: "d" }))
     assert.include(of({ orderingKey: "a" }), "pg_advisory_xact_lock")
     assert.notInclude(of({}), "pg_advisory_xact_lock")
+    // A key that is made here conflicts with none.
+    assert.notInclude(of({}), "on conflict")
+    assert.include(of({ idempotencyKey: "k" }), "on conflict")
     assert.notInclude(of({ orderingKey: "a" }, { order: "statement" }), "pg_advisory_xact_lock")
   })
 

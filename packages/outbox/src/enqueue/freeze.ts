@@ -48,6 +48,8 @@ export interface FrozenEvent {
   readonly topic: string
   readonly body: Uint8Array
   readonly idempotencyKey: string
+  /** The key was given: an event may wait under it. */
+  readonly isOwnKey: boolean
   readonly orderingKey: string | undefined
   /** The ordering key is in the payload: it is not sent as a header too. */
   readonly keyInBody: boolean
@@ -101,6 +103,7 @@ export const freeze = (event: OutboxEvent | EncodedEvent): FrozenEvent => {
     topic,
     body,
     idempotencyKey,
+    isOwnKey: event.idempotencyKey !== undefined,
     orderingKey: orderingKey ?? inBody,
     keyInBody: orderingKey === undefined && inBody !== undefined,
     traceparent

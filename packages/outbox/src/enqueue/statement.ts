@@ -39,37 +39,33 @@ export interface StatementOptions extends EnqueueOptions {
 /** The channel of notifications: the name of the table, as relays listen to it. */
 export const channelOf = (names: Names): string => names.outbox.replace(".", "_")
 
-/** Seeds the hash of locks, so that they are not those of another program that hashes the same texts. */
-const lockSeed = "7310034283826791712"
-
 const texts = new Map<string, string>()
 
-const build = (dialect: Dialect, names: Names, lock: boolean, notify: boolean): string => {
+const build = (dialect: Dialect, names: Names, lock: boolean, notify: boolean, isOwnKey: boolean): string => {
   const table = names.outbox
   const columns = "id, destination, ordering_key, key_in_body, topic, body, traceparent"
-  // An event that waits already is left as it is. A different one fails at a constraint whose name says why: for everybody,
-  // also without looking at the result.
   // SQLite knows no schema here, Postgres needs the table.
   const own = dialect === "postgres" ? `${table}.` : ""
   const same = `${own}body = excluded.body and ` +
     `${own}ordering_key ${dialect === "postgres" ? "is not distinct from" : "is"} excluded.ordering_key`
-  const conflict =
-    `on conflict (id, destination) do update set attempts = case when ${same} then ${own}attempts else -1 end`
+  // An event that waits already is left as it is. A different one fails at a constraint whose name says why: for everybody,
+  // also without looking at the result. A key that was made here needs none of this.
+  const conflict = isOwnKey
+    ? ` on conflict (id, destination) do update set attempts = case when ${same} then ${own}attempts else -1 end`
+    : ""
   if (dialect === "sqlite") {
-    return `insert into ${table} (${columns}) values ($1, $2, $3, $4, $5, $6, $7) ${conflict}`
+    return `insert into ${table} (${columns}) values ($1, $2, $3, $4, $5, $6, $7)${conflict}`
   }
   // Each value has a type, so that no driver has to guess one.
   const values = "$1::text, $2::text, $3::text, $4::boolean, $5::text, $6::bytea, $7::text"
   const before = [
-    ...(lock ? [`pg_advisory_xact_lock(hashtextextended($2::text || chr(10) || $3::text, ${lockSeed}))`] : []),
-    ...(notify ? [`pg_notify('${channelOf(names)}', $2::text)`] : [])
+    ...(lock ? ["pg_advisory_xact_lock(hashtextextended($3::text, hashtext($2::text))) as key_lock"] : []),
+    ...(notify ? [`pg_notify('${channelOf(names)}', $2::text) as notified`] : [])
   ]
-  // The sub-select runs first: the row gets its number when its key is locked.
+  // What is in FROM runs first, and gives one row: the event gets its number when its key is locked.
   return before.length === 0
-    ? `insert into ${table} (${columns}) values (${values}) ${conflict}`
-    : `insert into ${table} (${columns}) select ${values} from (select ${
-      before.join(", ")
-    } offset 0) as before ${conflict}`
+    ? `insert into ${table} (${columns}) values (${values})${conflict}`
+    : `insert into ${table} (${columns}) select ${values} from ${before.join(", ")}${conflict}`
 }
 
 const destinationName = /^[\x21-\x7e]{1,200}$/
@@ -94,9 +90,9 @@ export const insertOf = (event: FrozenEvent, options: StatementOptions): Stateme
   }
   const names = namesOf(options)
   const lock = order === "commit" && event.orderingKey !== undefined
-  const id = `${dialect} ${names.outbox} ${lock} ${notify}`
+  const id = `${dialect} ${names.outbox} ${lock} ${notify} ${event.isOwnKey}`
   let sql = texts.get(id)
-  if (sql === undefined) texts.set(id, sql = build(dialect, names, lock, notify))
+  if (sql === undefined) texts.set(id, sql = build(dialect, names, lock, notify, event.isOwnKey))
   return statement(dialect, sql, [
     event.idempotencyKey,
     checkDestination(destination),
