@@ -97,11 +97,19 @@ const stormsGoals = ({ storms = [] }: Results): ReadonlyArray<Goal> =>
     ]
   })
 
+const enqueueGoals = ({ enqueue = [] }: Results): ReadonlyArray<Goal> =>
+  enqueue.filter(({ contender }) => !contender.endsWith("bare INSERT")).map(({ contender, ratio }) => ({
+    goal: `enqueue: ${contender}, relative to a bare INSERT`,
+    measured: ratio.median,
+    limit: 1.1
+  }))
+
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
   ...receiveGoals(results),
   ...verifyGoals(results),
   ...coldstartGoals(results),
   ...sizeGoals(results),
+  ...enqueueGoals(results),
   ...stormsGoals(results)
 ]
