@@ -1,7 +1,7 @@
 /** Fixes the bytes and the idempotency key of an event: exactly those that a client would send. */
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
-import { encode, topicText } from "hookrail/wire/payload"
+import { encode, type TopicText, topicText } from "hookrail/wire/payload"
 import { InvalidEventError } from "../errors.js"
 
 /**
@@ -72,6 +72,10 @@ const refuse = (event: OutboxEvent | EncodedEvent, where: string, reason: string
   })
 }
 
+/** Topics that were checked, as they appear in a body. Bounded, because topics may be made from user input. */
+const topics = new Map<string, TopicText>()
+const maxTopics = 1_000
+
 /** Throws an `InvalidEventError` for an event that no server would accept. */
 export const freeze = (event: OutboxEvent | EncodedEvent): FrozenEvent => {
   if (typeof event !== "object" || event === null) {
@@ -83,10 +87,15 @@ export const freeze = (event: OutboxEvent | EncodedEvent): FrozenEvent => {
     })
   }
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
-  const wrongTopic = checkTopic(topic)
-  if (wrongTopic !== undefined) refuse(event, "topic", wrongTopic)
-  const wrongKey = checkIdempotencyKey(idempotencyKey)
-  if (wrongKey !== undefined) refuse(event, "idempotencyKey", wrongKey)
+  if (!topics.has(topic)) {
+    const wrongTopic = checkTopic(topic)
+    if (wrongTopic !== undefined) refuse(event, "topic", wrongTopic)
+    if (topics.size < maxTopics) topics.set(topic, topicText(topic))
+  }
+  if (event.idempotencyKey !== undefined) {
+    const wrongKey = checkIdempotencyKey(idempotencyKey)
+    if (wrongKey !== undefined) refuse(event, "idempotencyKey", wrongKey)
+  }
   if (traceparent !== undefined && !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent)) {
     refuse(event, "traceparent", "it is not a W3C traceparent")
   }
@@ -117,7 +126,7 @@ interface Body {
 }
 
 const ofPayload = (event: OutboxEvent): Body => {
-  const encoded = encode(topicText(event.topic), event.payload)
+  const encoded = encode(topics.get(event.topic) ?? topicText(event.topic), event.payload)
   if (encoded._tag === "Encoded") return { body: encoded.body, inBody: encoded.orderingKey }
   return encoded._tag === "Refused"
     ? refuse(event, encoded.path, encoded.reason)

@@ -18,18 +18,23 @@ export interface SqliteDatabase {
   readonly exec: (sql: string) => unknown
 }
 
-/** Preparing a statement takes longer than running it. */
-const prepared = new WeakMap<SqliteDatabase, Map<string, SqliteStatement>>()
+interface Prepared {
+  readonly statement: SqliteStatement
+  readonly hasRows: boolean
+}
 
-const prepare = (db: SqliteDatabase, sql: string): SqliteStatement => {
+/** Preparing a statement takes longer than running it. */
+const prepared = new WeakMap<SqliteDatabase, Map<string, Prepared>>()
+
+const prepare = (db: SqliteDatabase, sql: string): Prepared => {
   let statements = prepared.get(db)
   if (statements === undefined) prepared.set(db, statements = new Map())
-  let statement = statements.get(sql)
-  if (statement === undefined) {
-    statement = db.prepare(sql)
-    if (statements.size < 200) statements.set(sql, statement)
+  let found = statements.get(sql)
+  if (found === undefined) {
+    found = { statement: db.prepare(sql), hasRows: hasRows(sql) }
+    if (statements.size < 200) statements.set(sql, found)
   }
-  return statement
+  return found
 }
 
 /** `all` of some drivers refuses a statement without rows. */
@@ -43,8 +48,8 @@ const hasRows = (sql: string): boolean => /^\s*(select|with|values|pragma)\b|\br
  */
 export const fromSqlite = (db: SqliteDatabase): SyncExecutor => {
   const executeSync = (sql: string, params: ReadonlyArray<Value>): ReadonlyArray<Row> => {
-    const statement = prepare(db, sql)
-    if (hasRows(sql)) return statement.all(...params as Array<never>) as Array<Row>
+    const { hasRows, statement } = prepare(db, sql)
+    if (hasRows) return statement.all(...params as Array<never>) as Array<Row>
     statement.run(...params as Array<never>)
     return []
   }
