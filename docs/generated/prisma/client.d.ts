@@ -4,8 +4,10 @@ interface PrismaPromise<A> extends Promise<A> {
 }
 
 interface Queries {
-  readonly order: { readonly create: (args: { readonly data: { readonly id: string } }) => PrismaPromise<{ readonly id: string }> }
-  readonly $executeRawUnsafe: <T = unknown>(query: string, ...values: Array<unknown>) => PrismaPromise<number>
+  readonly order: {
+    readonly create: (args: { readonly data: { readonly id: string } }) => PrismaPromise<{ readonly id: string }>
+  }
+  readonly $executeRawUnsafe: (query: string, ...values: Array<unknown>) => PrismaPromise<number>
   readonly $queryRawUnsafe: <T = unknown>(query: string, ...values: Array<unknown>) => PrismaPromise<T>
 }
 
