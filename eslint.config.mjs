@@ -12,7 +12,7 @@ const nodeGlobals = {
 }
 
 export default defineConfig(
-  { ignores: ["**/dist/**", "**/coverage/**", "docs/**/.snippets/**"] },
+  { ignores: ["**/dist/**", "**/coverage/**", "docs/**/.snippets/**", "scratchpad/next/.next/**"] },
   // What is made from the packages for Effect 3.
   {
     ignores: [
@@ -42,6 +42,8 @@ export default defineConfig(
   },
   {
     files: ["**/*.ts", "**/*.mts"],
+    // Projects of their own, with dependencies that this workspace does not have.
+    ignores: ["scratchpad/*/**"],
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
       "no-console": "error",
@@ -64,6 +66,15 @@ export default defineConfig(
         object: "Math",
         property: "random",
         message: "Use Effect's Random."
+      }]
+    }
+  },
+  {
+    // Without Effect, outside of the adapters: `test/house.test.ts` of the package.
+    files: ["packages/outbox/src/**/*.ts"],
+    rules: {
+      "@effect/no-import-from-barrel-package": ["error", {
+        packageNames: ["effect", "@effect/platform", "@effect/sql"]
       }]
     }
   },

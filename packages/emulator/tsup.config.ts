@@ -14,6 +14,7 @@ const nameEffect = async (): Promise<void> => {
 
 export default defineConfig({
   ...options,
+  external: [/^effect-3\//],
   onSuccess: async () => {
     if (typeof onSuccess === "function") await onSuccess()
     await nameEffect()

@@ -119,18 +119,20 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
 `
     ],
     [
-      `  Schedule.identity<HookrailError>().pipe(
+      `  self: Schedule.Schedule<Out, In, R>
+): Schedule.Schedule<Out, In, R> =>
+  Schedule.identity<In>().pipe(
     Schedule.intersect(self),
     Schedule.modifyDelay(([error], delay) =>
       Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))
     ),
     Schedule.map(([, out]) => out)
   )`,
-      `  Schedule.modifyDelay(self, ({ duration, input }) =>
+      `  self: Schedule.Schedule<Out, In, never, R>
+): Schedule.Schedule<Out, In, never, R> =>
+  Schedule.modifyDelay(self, ({ duration, input }) =>
     Effect.succeed(Duration.max(duration, Duration.min(longestFloor, retryAfterOf(input) ?? Duration.zero))))`
-    ],
-    [`Schedule.Schedule<Out, HookrailError, R>`, `Schedule.Schedule<Out, HookrailError, never, R>`],
-    [`Schedule.Schedule<Out, HookrailError, R> =>`, `Schedule.Schedule<Out, HookrailError, never, R> =>`]
+    ]
   ],
   "src/SendGate.ts": [
     [`Metric.tagged(gauge, "requests", requests)`, `Metric.withAttributes(gauge, { requests })`],
@@ -175,6 +177,18 @@ const serviceOf = (source: Source,`
             Effect.fail(new HookrailConfigError({ option: "secrets", reason: \`not read within \${readTimeout}\` }))
         })`
     ],
+    [
+      `Effect.dieMessage(\`check the clock: \${error.message}\`)`,
+      `Effect.die(new Error(\`check the clock: \${error.message}\`))`
+    ],
+    [
+      `Config.array(Config.redacted(), "HOOKRAIL_WEBHOOK_SECRETS")`,
+      `Config.map(
+ *     Config.String("HOOKRAIL_WEBHOOK_SECRETS"),
+ *     (text) => text.split(",").map((secret) => Redacted.make(secret))
+ *   )`
+    ],
+    [` * import { Config } from "effect"\n`, ` * import { Config, Redacted } from "effect"\n`],
     [`Effect.dieMessage("inspection has refused it")`, `Effect.die(new Error("inspection has refused it"))`],
     [`import type { ConfigError } from "effect/ConfigError"\n`, ""],
     [`HookrailConfigError | ConfigError>`, `HookrailConfigError | Config.ConfigError>`]
@@ -222,6 +236,20 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
   ],
   "src/Webhooks.ts": [
     [
+      ` * import { HttpRouter } from "@effect/platform"
+ * import { Webhooks } from "hookrail"
+ *
+ * const router = HttpRouter.empty.pipe(HttpRouter.post("/webhooks", Webhooks.toHttpApp))`,
+      ` * import { HttpRouter } from "effect/http"
+ * import { Webhooks } from "hookrail"
+ *
+ * const server = HttpRouter.serve(HttpRouter.add("POST", "/webhooks", Webhooks.toHttpApp))`
+    ],
+    [
+      `An \`HttpApp\` of \`@effect/platform\`, to mount in an \`HttpRouter\` or to serve alone.`,
+      `A handler for \`effect/http\`, to mount in an \`HttpRouter\` or to serve alone.`
+    ],
+    [
       `  return Effect.interruptible(drain).pipe(
     Effect.timeoutTo({
       duration: \`\${seconds} seconds\`,
@@ -234,6 +262,18 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     duration: \`\${seconds} seconds\`,
     orElse: () => Effect.logWarning(\`webhook handlers still running \${seconds} seconds after the shutdown began\`)
   })`
+    ]
+  ],
+  "src/transport/failure.ts": [
+    [
+      `Effect.timeoutFail({
+ *         duration: request.timeout,
+ *         onTimeout: () => Transport.timeoutError("response", request.timeout)
+ *       })`,
+      `Effect.timeoutOrElse({
+ *         duration: request.timeout,
+ *         orElse: () => Effect.fail(Transport.timeoutError("response", request.timeout))
+ *       })`
     ]
   ],
   "src/call/calls.ts": [

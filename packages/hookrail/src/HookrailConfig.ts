@@ -9,7 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
+import { HookrailConfigError, type RetryableError } from "./HookrailError.js"
 import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
 import { configured, type Environment } from "./options/environment.js"
@@ -38,7 +38,7 @@ export { checkOptions } from "./options/settings.js"
  * @since 0.1.0
  * @category models
  */
-export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Schedule<unknown, HookrailError> | false
+export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Schedule<unknown, RetryableError> | false
 
 /**
  * The options of a client. All are optional: the API key and base URL default to the environment.
@@ -64,7 +64,7 @@ export interface HookrailConfig {
   readonly baseUrlFrom: "baseUrl" | "HOOKRAIL_BASE_URL" | "default"
   readonly timeout: number
   readonly responseTimeout: number
-  readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>
+  readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, RetryableError>
   readonly maxInFlight: number
   readonly onUnmatched: "log" | "ignore" | "fail"
   readonly probeOutages: boolean
@@ -144,10 +144,10 @@ const checkBaseUrl = (
  */
 export const resolveRetry = (
   retry: Retry | undefined
-): Effect.Effect<RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>, HookrailConfigError> => {
+): Effect.Effect<RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, RetryableError>, HookrailConfigError> => {
   if (retry === undefined) return Effect.succeed(RetryPolicy.standard)
   if (retry === false) return Effect.succeed(RetryPolicy.none)
-  if (Schedule.isSchedule(retry)) return Effect.succeed(retry as Schedule.Schedule<unknown, HookrailError>)
+  if (Schedule.isSchedule(retry)) return Effect.succeed(retry as Schedule.Schedule<unknown, RetryableError>)
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)

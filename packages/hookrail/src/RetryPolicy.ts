@@ -189,10 +189,10 @@ const longestFloor = Duration.minutes(5)
  * @since 0.1.0
  * @category combinators
  */
-export const respectRetryAfter = <Out, R>(
-  self: Schedule.Schedule<Out, HookrailError, R>
-): Schedule.Schedule<Out, HookrailError, R> =>
-  Schedule.identity<HookrailError>().pipe(
+export const respectRetryAfter = <Out, In extends HookrailError, R>(
+  self: Schedule.Schedule<Out, In, R>
+): Schedule.Schedule<Out, In, R> =>
+  Schedule.identity<In>().pipe(
     Schedule.intersect(self),
     Schedule.modifyDelay(([error], delay) =>
       Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))

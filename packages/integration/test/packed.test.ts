@@ -68,6 +68,27 @@ const promiseSource = `
   ${promiseBody}
 `
 
+/** Prints how many timers a webhook with a signature that does not match has left that keep the process. */
+const mismatchSource = `
+  import { Hookrail } from "@hookrail/promise"
+  import { createWebhookHandler } from "@hookrail/promise/webhooks"
+  const main = async () => {
+    const webhooks = createWebhookHandler({ secrets: "whsec_0123456789", log: () => {} })
+    const headers = {
+      "hookrail-signature": "t=" + Math.floor(Date.now() / 1000) + ",v1=" + "ab".repeat(32),
+      "hookrail-delivery-id": "d1",
+      "hookrail-event-id": "e1",
+      "hookrail-topic": "orders"
+    }
+    const { status } = await webhooks(new Request("http://localhost/", { method: "POST", headers, body: "{}" }))
+    await webhooks.drain()
+    await new Promise((resolve) => setImmediate(resolve))
+    console.log(status, process.getActiveResourcesInfo().filter((it) => it === "Timeout").length)
+    process.exit()
+  }
+  void main()
+`
+
 // The sources are plain JavaScript that also type-checks: the same text runs and is compiled.
 const required = (source: string) => source.replace(/import (\{.*?\}) from (".*?")/g, "const $1 = require($2)")
 
@@ -141,6 +162,17 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
       })
     })
   }
+
+  it.each(["mjs", "cjs"])(
+    "what a mismatch leaves to do keeps no process, with two entries loaded: .%s",
+    async (extension) => {
+      const cwd = join(directory, "promise")
+      const file = `mismatch.${extension}`
+      await writeFile(join(cwd, file), extension === "cjs" ? required(mismatchSource) : mismatchSource)
+      const { stdout } = await exec(process.execPath, [file], cwd)
+      assert.strictEqual(stdout, "503 0\n")
+    }
+  )
 
   it.each(folders)("%s has the licence, and claims no home that is not its own", async (folder) => {
     const license = await readFile(join(root, "LICENSE"), "utf8")

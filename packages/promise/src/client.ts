@@ -26,7 +26,7 @@ import { Caller, located } from "./caller.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { logOf, contextOf, tell, type Write } from "./log.js"
+import { contextOf, logOf, tell, type Write } from "./log.js"
 import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
 import { Unused } from "./unused.js"
@@ -233,6 +233,19 @@ export const define = (open: Open): Types.HookrailConstructor => {
         new Send(String(topic), idempotencyKey),
         signal,
         (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer)
+      )
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
+    }
+
+    async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      const call = this.#begin(
+        new Send(String(event.topic), event.idempotencyKey),
+        options.signal,
+        (observer) => this.#calls.sender.prepareEncoded(clock, event, options, observer)
       )
       try {
         return await call

@@ -24,9 +24,9 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as NodeWebhooks from "@hookrail/node/NodeWebhooks"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -43,7 +43,7 @@ import * as Webhooks from "hookrail/Webhooks"
 import { located } from "./caller.js"
 import { configError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { logOf, contextOf } from "./log.js"
+import { contextOf, logOf } from "./log.js"
 import type { Duration, Log } from "./types.js"
 import type { VerifiedWebhook } from "./verify.js"
 
@@ -410,7 +410,10 @@ const verifierOf = (
 ): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => {
   if (typeof secrets === "function") {
     return SignatureVerifier.makeLazy({
-      secrets: Effect.tryPromise({ try: async () => redacted(await secrets()), catch: (reason) => reason }),
+      secrets: Effect.tryPromise({
+        try: async () => redacted(await secrets()),
+        catch: (reason) => reason as HookrailConfigError
+      }),
       refresh,
       tolerance
     })
