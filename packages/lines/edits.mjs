@@ -194,21 +194,10 @@ const serviceOf = (source: Source,`
     [`HookrailConfigError | ConfigError>`, `HookrailConfigError | Config.ConfigError>`]
   ],
   "src/Topic.ts": [
+    [`placed: Schema.Date }))`, `placed: Schema.DateFromString }))`],
     [
       `import * as ParseResult from "effect/ParseResult"\nimport type * as Schema from "effect/Schema"\n`,
-      `import * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\nimport { isSuccess } from "./fiber/callback.js"\n`
-    ],
-    [
-      `  const encode = ParseResult.encodeUnknown(schema, { onExcessProperty: "ignore" })
-  const decode = ParseResult.decodeUnknown(schema, { onExcessProperty: "ignore" })`,
-      `  // JSON in any case: a plain \`Schema.Date\`, for example, stays a Date when it is encoded.
-  const json = Schema.toCodecJson(schema)
-  const encode = SchemaParser.encodeUnknownEffect(json, { onExcessProperty: "ignore" })
-  const decode = SchemaParser.decodeUnknownEffect(json, { onExcessProperty: "ignore" })`
-    ],
-    [
-      `  readonly encode: (payload: A) => Effect.Effect<I, PayloadFault>`,
-      `  readonly encode: (payload: A) => Effect.Effect<Schema.Json, PayloadFault>`
+      `import type * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\nimport { isSuccess } from "./fiber/callback.js"\n`
     ],
     [
       `  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
@@ -451,7 +440,7 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     ],
     [
       `Effect.interruptible(this.work(sending)), { immediate: false })`,
-      `Effect.interruptible(Effect.andThen(Effect.yieldNow, this.work(sending))))`
+      `Effect.interruptible(this.work(sending)))`
     ],
     [
       `Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError>`,

@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type { HookrailError } from "../src/index.js"
 import { Event, HookrailClient, Topic, Transport } from "../src/index.js"
+import { effectProperty } from "./utils/effectProperty.js"
 
 interface Planned {
   readonly n: number
@@ -83,6 +84,27 @@ const resultsOf = <A, E>(stream: Stream.Stream<A, E>) =>
   })
 
 describe("sendEvents", () => {
+  for (const chunkSize of [1, 4096]) {
+    it.live(`loses nothing over a transport that answers at once, in chunks of ${chunkSize}`, () => {
+      const body = JSON.stringify({ event_id: "e1", delivery_ids: ["d1"] })
+      const transport = Transport.fromCallbacks((_, listener) => {
+        listener.resume(Effect.succeed({ status: 202, header: () => undefined, body, truncated: false }))
+        return { abort: () => {} }
+      })
+      let results = 0
+      return HookrailClient.sendEvents(
+        Stream.range(1, 10_000).pipe(Stream.map((n) => Event.make("t", { n })), Stream.rechunk(chunkSize)),
+        { concurrency: 8 }
+      ).pipe(
+        Stream.runForEach(() => Effect.sync(() => results++)),
+        Effect.map(() => strictEqual(results, 10_000)),
+        Effect.provide(HookrailClient.layer({ apiKey: Redacted.make("k"), baseUrl: "http://h.test" }).pipe(
+          Layer.provide(Layer.succeed(Transport.Transport, transport))
+        ))
+      )
+    })
+  }
+
   effectProperty(
     "property: gives every result in order, keeps to its concurrency, and sends those of a key one after the other",
     fc.record({
