@@ -4,6 +4,7 @@ import type { KeysRow } from "./sections/keys.js"
 import type { ReceiveRow } from "./sections/receive.js"
 import type { SendResult } from "./sections/send.js"
 import type { SizeRow } from "./sections/size.js"
+import type { StartRow } from "./sections/start.js"
 import type { StormsRow } from "./sections/storms.js"
 import type { StreamResult } from "./sections/stream.js"
 import type { VerifyRow } from "./sections/verify.js"
@@ -14,6 +15,7 @@ export interface Results {
   receive?: ReadonlyArray<ReceiveRow>
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
+  start?: ReadonlyArray<StartRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
   stream?: ReadonlyArray<StreamResult>
@@ -79,13 +81,29 @@ const verifyTables = (rows: ReadonlyArray<VerifyRow>): ReadonlyArray<string> =>
 const coldstartTable = (rows: ReadonlyArray<ColdstartRow>): string =>
   table(
     "coldstart: one import in a fresh process",
-    ["", "ms", "min..max", "rss MB", "heap MB"],
+    ["", "ms", "min..max", "to svix", "rss MB", "heap MB"],
     rows.map((row) => [
       row.entry,
       ...range(row.importMillis),
+      figure(row.ratio.median),
       figure(row.rssMegabytes.median),
       figure(row.heapMegabytes.median)
     ])
+  )
+
+const startTables = (rows: ReadonlyArray<StartRow>): ReadonlyArray<string> =>
+  [...new Set(rows.map(({ node }) => node))].map((node) =>
+    table(
+      `start, Node ${node}: import and first event in a fresh process, ratios to svix`,
+      ["", "ms", "min..max", "ratio", "min..max", "CPU ms", "ratio"],
+      rows.filter((row) => row.node === node).map((row) => [
+        row.contender,
+        ...range(row.millis),
+        ...range(row.ratio),
+        figure(row.cpuMillis.median),
+        figure(row.cpuRatio.median)
+      ])
+    )
   )
 
 const sizeTable = (rows: ReadonlyArray<SizeRow>): string =>
@@ -156,6 +174,7 @@ export const tables = (results: Results): string =>
     ...results.receive === undefined ? [] : [receiveTable(results.receive)],
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
+    ...startTables(results.start ?? []),
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...(results.stream ?? []).map(streamTable),

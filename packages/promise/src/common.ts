@@ -37,14 +37,21 @@ export type {
   EventStatus,
   HookrailConstructor,
   HookrailOptions,
+  Log,
+  LogEntry,
   ReadOptions,
+  RetryNotice,
   RetryOptions,
   SendEventsOptions,
+  SendFailure,
+  SendingEvents,
   SendOptions,
   SendResult,
+  SendSummary,
   TransportOptions
 } from "./types.js"
 export {
+  explainMismatch,
   MalformedSignatureError,
   SignatureError,
   SignatureTimestampError,
@@ -53,6 +60,7 @@ export {
   WebhookVerificationError
 } from "./verify.js"
 export type {
+  Mistake,
   VerifiedWebhook,
   VerifyOptions,
   VerifyRequestOptions,
