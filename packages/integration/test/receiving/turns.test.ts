@@ -1,13 +1,14 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { NodeWebhooks } from "@hookrail/node"
+import { createWebhookHandler } from "@hookrail/promise/webhooks"
 import { Effect } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { createServer } from "node:http"
 import { Readable } from "node:stream"
 import { post } from "./http.js"
-import { sign, startReceiver } from "./receiver.js"
+import { secret, sign, startReceiver } from "./receiver.js"
 import { listen, type Serve } from "./ways.js"
 
 type Sent = ReturnType<typeof sign>
@@ -116,5 +117,18 @@ describe("requests that arrive in the same turn of the event loop", () => {
     const own = sent.map((webhook) => [idOf(webhook), idOf(webhook)] as const).sort()
     deepStrictEqual(handled.filter(([id]) => ids.has(id)).sort(), own)
     deepStrictEqual(finished.filter(([id]) => ids.has(id)).sort(), own)
+  })
+
+  it("are answered before drain resolves", async () => {
+    let finish = () => {}
+    const done = new Promise<void>((resolve) => finish = resolve)
+    const webhooks = createWebhookHandler({ secrets: secret, otherwise: () => done })
+    const responses = [new Kept(), new Kept()]
+    for (const response of responses) void webhooks.node(requestOf(sign()), response)
+    await new Promise(setImmediate)
+    const drained = webhooks.drain()
+    finish()
+    await drained
+    deepStrictEqual(responses.map(({ status }) => status), [204, 204])
   })
 })

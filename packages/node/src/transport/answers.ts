@@ -27,7 +27,9 @@ export class Answers {
   add(answer: Answer): void {
     if (this.last === undefined) {
       this.first = answer
-      this.schedule(this.handOver)
+      // Not as a method: functions of the platform want no other `this`.
+      const { schedule } = this
+      schedule(this.handOver)
     } else {
       this.last.next = answer
     }
