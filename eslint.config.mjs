@@ -70,6 +70,15 @@ export default defineConfig(
     }
   },
   {
+    // Without Effect, outside of the adapters: `test/house.test.ts` of the package.
+    files: ["packages/outbox/src/**/*.ts"],
+    rules: {
+      "@effect/no-import-from-barrel-package": ["error", {
+        packageNames: ["effect", "@effect/platform", "@effect/sql"]
+      }]
+    }
+  },
+  {
     // The core runs anywhere.
     files: ["packages/hookrail/src/**/*.ts"],
     rules: {

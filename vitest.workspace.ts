@@ -17,5 +17,12 @@ export const projects = (folder: "test" | "extended"): Array<TestProjectInlineCo
       root: `${packages}/${name}`,
       resolve: { conditions },
       ssr: { resolve: { conditions } },
-      test: { name, include: [`${folder}/**/*.test.ts`] }
+      test: {
+        name,
+        include: [`${folder}/**/*.test.ts`],
+        globalSetup: setups(`${packages}/${name}/test/utils/globalSetup.ts`)
+      }
     }))
+
+/** What a package starts once for all of its tests. */
+const setups = (file: string): Array<string> => existsSync(file) ? [file] : []

@@ -108,7 +108,10 @@ const snippets = [
   ...packages.flatMap((folder) =>
     sourcesIn(join(folder, "src"))
       .flatMap((file) => examplesIn(file, read(file)))
-      .map((snippet) => ({ ...snippet, effect: /^(hookrail|node)$/.test(basename(folder)) ? "effect-3" : "effect-4" }))
+      .map((snippet) => ({
+        ...snippet,
+        effect: /^(hookrail|node)$/.test(basename(folder)) || snippet.file.endsWith("-3.ts") ? "effect-3" : "effect-4"
+      }))
   )
 ]
 
@@ -129,13 +132,17 @@ for (const { code, file, headings, line } of snippets) {
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc")
 
+const isOfBoth = (code) => code.some((text) => /["'](effect|hookrail|@effect|@hookrail\/node)["'/]/.test(text))
+
 let checked = 0
 for (const [effect, target] of Object.entries(targets)) {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
   const byName = new Map()
   for (const snippet of snippets) {
-    if (snippet.effect !== undefined && snippet.effect !== effect) continue
+    // Without Effect, once is enough.
+    const line = snippet.effect ?? (isOfBoth(snippet.code) ? effect : "effect-4")
+    if (line !== effect) continue
     const name = `${snippet.file.replace(/[^A-Za-z0-9]+/g, "_")}_${snippet.line}.ts`
     byName.set(name, snippet)
     // One line before the code: the line numbers of the compiler are then off by a constant.

@@ -108,6 +108,13 @@ const stormsGoals = ({ storms = [] }: Results): ReadonlyArray<Goal> =>
     ]
   })
 
+const enqueueGoals = ({ enqueue = [] }: Results): ReadonlyArray<Goal> =>
+  enqueue.filter(({ contender }) => !contender.endsWith("bare INSERT")).map(({ contender, ratio }) => ({
+    goal: `enqueue: ${contender}, relative to a bare INSERT`,
+    measured: ratio.median,
+    limit: 1.1
+  }))
+
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
   ...receiveGoals(results),
@@ -115,5 +122,6 @@ export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...coldstartGoals(results),
   ...startGoals(results),
   ...sizeGoals(results),
+  ...enqueueGoals(results),
   ...stormsGoals(results)
 ]

@@ -1,5 +1,6 @@
 /** Prints the results as tables, and writes them into a JSON file. */
 import type { ColdstartRow } from "./sections/coldstart.js"
+import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { ReceiveRow } from "./sections/receive.js"
 import type { SendResult } from "./sections/send.js"
@@ -18,6 +19,7 @@ export interface Results {
   start?: ReadonlyArray<StartRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
+  enqueue?: ReadonlyArray<EnqueueRow>
   stream?: ReadonlyArray<StreamResult>
   storms?: ReadonlyArray<StormsRow>
 }
@@ -120,6 +122,13 @@ const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
     rows.map((row) => [row.contender, ...range(row.cpuMicros), figure(row.ratio.median)])
   )
 
+const enqueueTable = (rows: ReadonlyArray<EnqueueRow>): string =>
+  table(
+    "enqueue: time to store an event, next to a bare INSERT of the same row by the same driver",
+    ["", "µs", "min..max", "ratio"],
+    rows.map((row) => [row.contender, ...range(row.micros), figure(row.ratio.median)])
+  )
+
 const megabyte = 1024 * 1024
 
 const streamTable = (
@@ -177,6 +186,7 @@ export const tables = (results: Results): string =>
     ...startTables(results.start ?? []),
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
+    ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
     ...(results.stream ?? []).map(streamTable),
     ...results.storms === undefined ? [] : [stormsTable(results.storms)]
   ].join("\n")

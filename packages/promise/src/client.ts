@@ -241,6 +241,19 @@ export const define = (open: Open): Types.HookrailConstructor => {
       }
     }
 
+    async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      const call = this.#begin(
+        new Send(String(event.topic), event.idempotencyKey),
+        options.signal,
+        (observer) => this.#calls.sender.prepareEncoded(clock, event, options, observer)
+      )
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
+    }
+
     async getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
       const call = this.#begin(
         new Read(String(eventId)),
