@@ -194,10 +194,9 @@ const serviceOf = (source: Source,`
     [`HookrailConfigError | ConfigError>`, `HookrailConfigError | Config.ConfigError>`]
   ],
   "src/Topic.ts": [
-    [`placed: Schema.Date }))`, `placed: Schema.DateFromString }))`],
     [
       `import * as ParseResult from "effect/ParseResult"\nimport type * as Schema from "effect/Schema"\n`,
-      `import type * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\nimport { isSuccess } from "./fiber/callback.js"\n`
+      `import type * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\n`
     ],
     [
       `  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
@@ -205,7 +204,7 @@ const serviceOf = (source: Source,`
     onLeft: (issue) => Effect.fail(faultOf(issue)),
     onRight: Effect.succeed
   })`,
-      `  return isSuccess(decoded) ? decoded : Effect.mapError(decoded, faultOf)`
+      `  return Exit.isExit(decoded) && Exit.isSuccess(decoded) ? decoded as Exit.Exit<A> : Effect.mapError(decoded, faultOf)`
     ],
     [
       `  const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
@@ -493,5 +492,128 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
   ]
 }
 
+const inTests = {
+  "test/encode.test.ts": [
+    [
+      `Schema.Struct({ customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key")) })`,
+      `Schema.Struct({ customer: Schema.String }).pipe(Schema.encodeKeys({ customer: "ordering_key" }))`
+    ]
+  ],
+  "test/sendEvents.test.ts": [
+    [
+      `      customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key"))
+    })`,
+      `      customer: Schema.String
+    }).pipe(Schema.encodeKeys({ customer: "ordering_key" }))`
+    ],
+    [
+      `Schema.transformOrFail(Schema.Unknown, Schema.Unknown, {
+        decode: (value) => Effect.succeed(value),
+        encode: () => Effect.delay(Effect.die(new Error("encode")), "1 second")
+      })`,
+      `Schema.Unknown.pipe(Schema.decodeTo(Schema.Unknown, {
+        decode: SchemaGetter.passthrough(),
+        encode: SchemaGetter.transformEffect(() => Effect.delay(Effect.die(new Error("encode")), "1 second"))
+      }))`
+    ],
+    [
+      `import * as Schema from "effect/Schema"\n`,
+      `import * as Schema from "effect/Schema"\nimport * as SchemaGetter from "effect/SchemaGetter"\n`
+    ]
+  ],
+  "test/interruption.test.ts": [
+    [
+      `import { Effect, Exit, Fiber, FiberId, Layer, Schema, TestClock } from "effect"`,
+      `import { Effect, Exit, Fiber, Layer, Schema, SchemaGetter, TestClock } from "effect"`
+    ],
+    [
+      `Schema.transformOrFail(Schema.String, Schema.Unknown, {
+          decode: () => Effect.never,
+          encode: () => Effect.never
+        })`,
+      `Schema.String.pipe(Schema.decodeTo(Schema.Unknown, {
+          decode: SchemaGetter.transformEffect(() => Effect.never),
+          encode: SchemaGetter.transformEffect(() => Effect.never)
+        }))`
+    ]
+  ],
+  "test/HookrailClient.test.ts": [
+    [
+      `Logger.add(Logger.make(({ message }) => void logs.push(message)))`,
+      `Logger.layer([Logger.make(({ message }) => void logs.push(message))], { mergeWithExisting: true })`
+    ]
+  ],
+  "test/SignatureVerifier.test.ts": [
+    [
+      `Config.array(Config.redacted(), "SECRETS")`,
+      `Config.map(Config.String("SECRETS"), (text) => text.split(",").map((secret) => Redacted.make(secret.trim())))`
+    ]
+  ],
+  "test/rotation.test.ts": [
+    [
+      `Config.array(Config.redacted(), "SECRETS")`,
+      `Config.map(Config.String("SECRETS"), (text) => text.split(",").map((secret) => Redacted.make(secret.trim())))`
+    ]
+  ],
+  "test/options.test.ts": [
+    [
+      `      assert.deepInclude(Exit.isFailure(exit) && exit.cause, { _tag: "Fail" })
+      const error = Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error as object : {}`,
+      `      assert.isTrue(Exit.isFailure(exit) && Cause.hasFails(exit.cause))
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) as object : {}`
+    ]
+  ],
+  "test/Webhooks.test.ts": [
+    [
+      `  Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ logLevel, message }) => void lines.push(\`\${logLevel.label} \${String(message)}\`))
+  )`,
+      `  Logger.layer([Logger.make(({ logLevel, message }) => void lines.push(\`\${logLevel.label} \${String(message)}\`))])`
+    ],
+    [
+      `Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(() => {
+          throw new Error("disk full")
+        })
+      )`,
+      `Logger.layer([Logger.make(() => {
+        throw new Error("disk full")
+      })])`
+    ],
+    [
+      `Logger.make(({ annotations, cause, logLevel, message }) => {
+      const notes = JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))`,
+      `Logger.make(({ cause, fiber, logLevel, message }) => {
+      const notes = JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))`
+    ]
+  ],
+  "test/gate.test.ts": [
+    [
+      `Logger.make(({ annotations, logLevel, message }) => {`,
+      `Logger.make(({ fiber, logLevel, message }) => {
+      const annotations = fiber.getRef(References.CurrentLogAnnotations)`
+    ],
+    [`HashMap.unsafeGet(annotations, "hookrail.gate.state")`, `annotations["hookrail.gate.state"]`],
+    [
+      `        pairs.find(({ metricKey }) =>
+          metricKey.name === \`hookrail.gate.\${name}\` && metricKey.tags.some(({ value }) =>
+            value === requests
+          )
+        )?.metricState)`,
+      `        pairs.find(({ attributes, id }) => id === \`hookrail.gate.\${name}\` && attributes?.["requests"] === requests)?.state)`
+    ]
+  ],
+  "test/calls.test.ts": [
+    [
+      `Logger.make(({ annotations, cause, message }) =>
+        seen.push(message, Cause.pretty(cause), annotations)`,
+      `Logger.make(({ cause, fiber, message }) =>
+        seen.push(message, Cause.pretty(cause), fiber.getRef(References.CurrentLogAnnotations))`
+    ]
+  ]
+}
+
 /** By package. */
-export const edits = { hookrail: source }
+export const edits = { hookrail: { ...source, ...inTests } }

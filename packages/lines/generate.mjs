@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
-import { lines, onlyOnce } from "./lines.mjs"
+import { lines, notYet, onlyOnce, skipped } from "./lines.mjs"
 import { translate } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
@@ -31,6 +31,16 @@ const edited = (name, path, text) =>
     return text.replace(before, () => after)
   }, text)
 
+/** Marks tests that are left out. */
+const withoutSkipped = (name, path, text) =>
+  (skipped[name]?.[path] ?? []).reduce((text, title) => {
+    const before = new RegExp(
+      `(\\bit(?:\\.effect|\\.live)?)(\\(["\`](?:\\$\\{[^}]*\\} )?${title.replace(/[^\w ]/g, "\\$&")})`
+    )
+    if (!before.test(text)) throw new Error(`packages/${name}/${path} has no test "${title}" any more: see lines.mjs`)
+    return text.replace(before, "$1.skip$2")
+  }, text)
+
 for (const [name, twin] of Object.entries(lines)) {
   const own = new Set(
     readFileSync(join(packages, twin, ".gitignore"), "utf8").match(/(?<=^!\/).*[^/]$/gm) ?? []
@@ -38,12 +48,13 @@ for (const [name, twin] of Object.entries(lines)) {
   for (const path of Object.keys(edits[name] ?? {})) {
     if (own.has(path)) throw new Error(`packages/${twin}/${path} is written by hand, and has edits as well`)
   }
-  for (const path of onlyOnce[name] ?? []) {
+  const left = [...onlyOnce[name] ?? [], ...Object.keys(notYet[name] ?? {})]
+  for (const path of left) {
     if (!existsSync(join(packages, name, path))) throw new Error(`packages/${name}/${path} is gone: see lines.mjs`)
   }
   for (const folder of folders) {
     const [from, to] = [join(packages, name, folder), join(packages, twin, folder)]
-    const files = new Set(filesIn(from).filter((file) => !onlyOnce[name]?.includes(`${folder}/${file}`)))
+    const files = new Set(filesIn(from).filter((file) => !left.includes(`${folder}/${file}`)))
     for (const file of filesIn(to)) {
       if (!files.has(file) && !own.has(`${folder}/${file}`)) rmSync(join(to, file))
     }
@@ -51,7 +62,8 @@ for (const [name, twin] of Object.entries(lines)) {
       const path = `${folder}/${file}`
       if (own.has(path)) continue
       mkdirSync(dirname(join(to, file)), { recursive: true })
-      writeFileSync(join(to, file), translate(edited(name, path, readFileSync(join(from, file), "utf8"))))
+      const text = translate(edited(name, path, readFileSync(join(from, file), "utf8")))
+      writeFileSync(join(to, file), withoutSkipped(name, path, text))
     }
   }
 }

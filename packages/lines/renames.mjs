@@ -60,6 +60,7 @@ export const members = {
   Layer: { scoped: "effect", scopedDiscard: "effectDiscard", unwrapEffect: "unwrap", unwrapScoped: "unwrap" },
   DateTime: { unsafeMake: "makeUnsafe" },
   HashMap: { unsafeGet: "getUnsafe" },
+  Schema: { Date: "DateFromString", DateFromSelf: "Date" },
   Scope: { extend: "provide" },
   Stream: { provideSomeLayer: "provide", unwrapScoped: "unwrap" }
 }

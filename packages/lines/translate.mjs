@@ -67,7 +67,10 @@ const rules = [
     /\bEffect\.withConfigProvider\((ConfigProvider\.\w+\((?:[^()]|\([^()]*\))*\))\)/g,
     "Effect.provideService(ConfigProvider.ConfigProvider, $1)"
   ],
-  [/\bEffect\.withConfigProvider\((\w[^()]*(?:\([^()]*\))?), /g, "Effect.provideService($1, ConfigProvider.ConfigProvider, "],
+  [
+    /\bEffect\.withConfigProvider\((\w[^()]*(?:\([^()]*\))?), /g,
+    "Effect.provideService($1, ConfigProvider.ConfigProvider, "
+  ],
   [/\bLogger\.replace\(\s*Logger\.defaultLogger,\s*(\w+)\s*\)/g, "Logger.layer([$1])"],
   [/\bLogger\.remove\(Logger\.defaultLogger\)/g, "Logger.layer([])"],
   [/\bLogger\.add\((\w+)\)/g, "Logger.layer([$1], { mergeWithExisting: true })"],
@@ -93,7 +96,19 @@ const outside = {
 }
 
 /** Modules that a translation may bring in. */
-const wanted = ["Cause", "Clock", "Config", "Context", "Effect", "Random", "References", "Result", "Scheduler", "Semaphore"]
+const wanted = [
+  "Cause",
+  "Clock",
+  "Config",
+  "Context",
+  "Effect",
+  "Exit",
+  "Random",
+  "References",
+  "Result",
+  "Scheduler",
+  "Semaphore"
+]
 
 /** Removes modules that are no longer used, and imports those that are used now. */
 const withImports = (text) => {

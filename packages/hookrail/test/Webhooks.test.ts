@@ -21,8 +21,8 @@ import {
   Tracer
 } from "effect"
 
-import { DeliveryLog, HookrailError, SignatureVerifier, Topic, Webhooks } from "../src/index.js"
 import { vi } from "vitest"
+import { DeliveryLog, HookrailError, SignatureVerifier, Topic, Webhooks } from "../src/index.js"
 
 const secret = "whsec_0123456789abcdef0123456789abcdef0123456789abcdef"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Effect, Schema, TestClock } from "effect"
+import { Effect, Fiber, Schema, TestClock } from "effect"
 import { Event, HookrailClient, IdempotencyKeys, Topic } from "../src/index.js"
 import { accepted, layer, scripted } from "./utils/memoryTransport.js"
 
@@ -144,7 +144,7 @@ describe("sendEncoded", () => {
       const transport = scripted([{ status: 503 }, accepted])
       const fiber = yield* Effect.fork(Effect.provide(HookrailClient.sendEncoded(stored), layer(transport)))
       yield* TestClock.adjust("1 minute")
-      strictEqual((yield* fiber).idempotencyKey, "k1")
+      strictEqual((yield* Fiber.join(fiber)).idempotencyKey, "k1")
       strictEqual(transport.requests.length, 2)
       for (const { body, headers } of transport.requests) {
         deepStrictEqual([...body!], [...stored.body])

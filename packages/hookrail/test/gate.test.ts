@@ -12,7 +12,6 @@ import {
   Layer,
   Logger,
   Metric,
-  Option,
   TestClock
 } from "effect"
 import * as Gate from "../src/gate/gate.js"

@@ -8,7 +8,6 @@ import {
   Data,
   Deferred,
   Effect,
-  Exit,
   Fiber,
   Layer,
   Logger,

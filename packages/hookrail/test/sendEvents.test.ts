@@ -1,14 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -98,9 +96,11 @@ describe("sendEvents", () => {
       ).pipe(
         Stream.runForEach(() => Effect.sync(() => results++)),
         Effect.map(() => strictEqual(results, 10_000)),
-        Effect.provide(HookrailClient.layer({ apiKey: Redacted.make("k"), baseUrl: "http://h.test" }).pipe(
-          Layer.provide(Layer.succeed(Transport.Transport, transport))
-        ))
+        Effect.provide(
+          HookrailClient.layer({ apiKey: Redacted.make("k"), baseUrl: "http://h.test" }).pipe(
+            Layer.provide(Layer.succeed(Transport.Transport, transport))
+          )
+        )
       )
     })
   }
@@ -466,6 +466,24 @@ describe("sendEvents, after a failure that may have to be repeated", () => {
         }
       }))
   }
+
+  it.effect("tells at once of an event that is held when it comes", () =>
+    Effect.gen(function*() {
+      const client = failing(open("unknown"))
+      const exit = yield* finish(
+        HookrailClient.sendEvents(
+          // The reader waits when the second event comes.
+          Stream.fromIterable([1, 2, 3]).pipe(
+            Stream.rechunk(1),
+            Stream.tap(() => Effect.sleep("1 second")),
+            Stream.map((n) => Event.make("t", n, { orderingKey: "a", idempotencyKey: `k${n}` }))
+          ),
+          { onError: "collect", concurrency: 1 }
+        ).pipe(Stream.runCollect, Effect.provide(client.layer))
+      )
+      assertTrue(Exit.isSuccess(exit))
+      strictEqual(Array.from(exit.value).length, 3)
+    }))
 
   it.effect("holds nothing back after a refusal, or where it is told not to", () =>
     Effect.gen(function*() {

@@ -171,6 +171,8 @@ class Flow<E> {
         const sending = this.sendings.add(event, event.orderingKey)
         if (sending !== undefined) this.begin(sending)
       }
+      // An event whose key is held has its result as soon as it is added.
+      this.deliver()
       const { source } = this
       if (source === undefined || this.begun < this.events.length || !this.hasRoom) continue
       this.source = undefined
