@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { stripVTControlCharacters } from "node:util"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const atOnce = Math.min(Math.max(availableParallelism(), 2), 4)
@@ -125,7 +126,7 @@ console.log(`${"all".padEnd(width)}  ${seconds(start).toFixed(1).padStart(7)}\n`
 
 /** How many tests passed, failed and were skipped, as the summary of a run says. */
 const countsOf = ({ output }) => {
-  const line = /^ *Tests +(.*)$/m.exec(output.replace(/\u001b\[[\d;]*m/g, ""))?.[1] ?? ""
+  const line = /^ *Tests +(.*)$/m.exec(stripVTControlCharacters(output))?.[1] ?? ""
   return ["passed", "failed", "skipped"].map((kind) => Number(new RegExp(`(\\d+) ${kind}`).exec(line)?.[1] ?? 0))
 }
 
