@@ -23,11 +23,17 @@ const packages = readdirSync(join(root, "packages"))
   .filter((folder) => existsSync(join(root, folder, "package.json")))
   .map((folder) => ({ folder, ...manifest(folder) }))
 
+/** The names of the packages of this workspace that a package needs; one may have another name there. */
+const needed = ({ dependencies, devDependencies, peerDependencies }) =>
+  Object.entries({ ...peerDependencies, ...dependencies, ...devDependencies })
+    .filter(([, range]) => range.startsWith("workspace:"))
+    .map(([name, range]) => /^workspace:(.+)@/.exec(range)?.[1] ?? name)
+
 const builds = packages.filter(({ scripts }) => scripts?.build !== undefined).map((it) =>
   stage(
     it.folder,
     "build",
-    packages.filter(({ name }) => name in { ...it.dependencies, ...it.peerDependencies })
+    packages.filter(({ name, scripts }) => scripts?.build !== undefined && needed(it).includes(name))
       .map(({ folder }) => `build ${folder}`)
   )
 )

@@ -14,6 +14,14 @@ interface ThirdParty {
   readonly comments: Array<{ readonly file: string; readonly text: string }>
 }
 
+/** What files that are not text contain, and do not say. */
+const unsaid: ReadonlyArray<readonly [file: RegExp, text: string]> = [
+  [
+    /[\\/]undici[\\/]lib[\\/]llhttp[\\/].*wasm\.js$/,
+    "llhttp, compiled. Copyright Fedor Indutny, 2018. Under the MIT License, as above."
+  ]
+]
+
 /** The installed package that a file belongs to: the nearest `package.json` that has a name and a version. */
 const packageOf = async (file: string) => {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
@@ -44,7 +52,8 @@ const thirdParties = async (files: Iterable<string>): Promise<Array<ThirdParty>>
       party = { name, version, license, texts, comments: [] }
       found.set(folder, party)
     }
-    for (const text of noticesIn(await readFile(file, "utf8"))) {
+    const texts = unsaid.filter(([pattern]) => pattern.test(file)).map(([, text]) => text)
+    for (const text of [...texts, ...noticesIn(await readFile(file, "utf8"))]) {
       party.comments.push({ file: relative(folder, file).replaceAll("\\", "/"), text })
     }
   }

@@ -4,6 +4,7 @@ import { defineConfig } from "tsup"
 import { emitDeclarations } from "../../tsup.base.js"
 import { bundle } from "./bundle.js"
 import { thirdPartyNotices } from "./notices.js"
+import { keepOwnSources } from "./sourceMaps.js"
 
 const { conditions, define, external, plugins, target } = bundle
 const notices = thirdPartyNotices()
@@ -43,7 +44,7 @@ const keep = async (from: string, to: string): Promise<void> => {
 /** A model of the core and those that it imports: by relative paths, which stay as they are. */
 const keepModel = async (model: string, extension: "ts" | "cts"): Promise<void> => {
   const to = `dist/${models}/${model}.d.${extension}`
-  const text = await readFile(`${types}/hookrail/src/${model}.d.${extension}`, "utf8")
+  const text = await readFile(`${types}/hookrail-4/src/${model}.d.${extension}`, "utf8")
   await mkdir(dirname(to), { recursive: true })
   await writeFile(to, text)
   for (const [, specifier = ""] of text.matchAll(/\bfrom\s+"([^"]*)"/g)) {
@@ -60,13 +61,14 @@ export default defineConfig({
   removeNodeProtocol: false,
   dts: false,
   splitting: false,
-  sourcemap: false,
-  minify: true,
+  // Stacks have to be readable, and those who bundle minify themselves.
+  sourcemap: true,
+  minify: false,
   clean: true,
   silent: true,
   define,
   external: external.filter((name) => !name.startsWith("./")),
-  noExternal: [/^effect/, /^hookrail/, /^@hookrail\/node/],
+  noExternal: [/^effect/, /^hookrail/, /^@hookrail\/node/, /^undici/],
   esbuildOptions: (options) => {
     options.conditions = conditions
   },
@@ -89,6 +91,7 @@ export default defineConfig({
     notices.plugin
   ],
   onSuccess: async () => {
+    await keepOwnSources("dist")
     await declarations()
     await notices.write("dist/THIRD-PARTY-NOTICES.txt")
   }

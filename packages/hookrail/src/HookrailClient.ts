@@ -18,8 +18,10 @@ import * as calls from "./send/calls.js"
 import * as client from "./send/client.js"
 import type {
   AwaitOptions,
+  EncodedEvent,
   EventInput,
   ReadOptions,
+  SendEncodedOptions,
   SendEventsOptions,
   SendOptions,
   SendResult,
@@ -31,7 +33,16 @@ import type * as Topic from "./Topic.js"
 import { Transport } from "./Transport.js"
 import type { EventAccepted, EventStatus } from "./wire/model.js"
 
-export type { AwaitOptions, ReadOptions, SendEventsOptions, SendOptions, SendResult, Service }
+export type {
+  AwaitOptions,
+  EncodedEvent,
+  ReadOptions,
+  SendEncodedOptions,
+  SendEventsOptions,
+  SendOptions,
+  SendResult,
+  Service
+}
 
 /**
  * Sends an event and waits until the server has stored it (protocol section 1).
@@ -63,6 +74,30 @@ export const sendEvent: {
   (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError, HookrailClient>
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions) =>
   Effect.flatMap(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
+
+/**
+ * Sends an event that was encoded before, by `Event.encode` or in an outbox: exactly its bytes, with its keys. However often it is
+ * sent, the server stores it once within 24 hours. Retries and errors are those of `sendEvent`.
+ *
+ * @example
+ * import { Event, HookrailClient } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const event = yield* Event.encode(Event.make("orders.created", { order_id: "o_1" }))
+ *   yield* HookrailClient.sendEncoded(event)
+ *   const { replayed } = yield* HookrailClient.sendEncoded(event)
+ *   yield* Effect.log(replayed)
+ * })
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const sendEncoded = (
+  event: EncodedEvent,
+  options?: SendEncodedOptions
+): Effect.Effect<EventAccepted, SendError, HookrailClient> =>
+  Effect.flatMap(HookrailClient, (client) => client.sendEncoded(event, options))
 
 /**
  * Reads the status of an event: its deliveries and their attempts (protocol section 2). Retried like a send.
@@ -138,6 +173,8 @@ export const sendEvents: {
 export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<HookrailClient, Service>() {
   /** @since 0.1.0 */
   static readonly sendEvent = sendEvent
+  /** @since 0.1.0 */
+  static readonly sendEncoded = sendEncoded
   /** @since 0.1.0 */
   static readonly sendEvents = sendEvents
   /** @since 0.1.0 */

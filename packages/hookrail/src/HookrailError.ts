@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
 import { callOf, verdictOf } from "./wire/describe.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
+import { isWorthRetrying } from "./wire/retryable.js"
 import { quote, shorten } from "./wire/shorten.js"
 
 export type { Argument, Mistake, Outcome, Problem }
@@ -695,20 +696,7 @@ export const isHookrailError = (u: unknown): u is HookrailError => Predicate.has
  * @since 0.1.0
  * @category guards
  */
-export const isRetryable = (error: HookrailError): error is RetryableError | RetryError => {
-  switch (error._tag) {
-    case "HookrailConnectionError":
-    case "HookrailTimeoutError":
-    case "RateLimitError":
-    case "ServerError":
-    case "RetryError":
-      return true
-    case "UnexpectedResponseError":
-      return error.retryable
-    default:
-      return false
-  }
-}
+export const isRetryable = (error: HookrailError): error is RetryableError | RetryError => isWorthRetrying(error)
 
 /**
  * How long the server asked to wait before the next attempt, if it did.

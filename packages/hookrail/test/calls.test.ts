@@ -17,9 +17,10 @@ import {
 } from "effect"
 import { inspect } from "node:util"
 import type { EventInput } from "../src/Event.js"
-import { HookrailClient, HookrailConfig, HookrailError, RetryPolicy, Transport } from "../src/index.js"
+import { HookrailClient, HookrailConfig, HookrailError, IdempotencyKeys, RetryPolicy, Transport } from "../src/index.js"
+import { make as makeCalls } from "../src/send/calls.js"
 import { parseRetryAfter } from "../src/wire/retryAfter.js"
-import { accepted, type Answer, apiKey, layer, problem, scripted } from "./utils/memoryTransport.js"
+import { accepted, type Answer, apiKey, layer, problem, refusedConnection, scripted } from "./utils/memoryTransport.js"
 
 const timedOut = (phase: "connect" | "response" | "body") =>
   new Transport.TransportError({ reason: "timeout", phase, limit: 10_000, description: "late" })
@@ -69,6 +70,34 @@ describe("retries", () => {
         strictEqual(transport.requests.length, 2)
       }))
   }
+
+  it.effect("each is told before its delay, and only if there is one", () =>
+    Effect.gen(function*() {
+      const transport = scripted([refusedConnection, problem(503, { "retry-after": "7" }), problem(429)])
+      const told: Array<readonly [tag: string, attempts: number, delay: number, at: number]> = []
+      const clock = yield* Effect.clock
+      const config = yield* HookrailConfig.make({ apiKey: Redacted.make(apiKey), retry: { maxRetries: 2, base: 100 } })
+      const { sender } = makeCalls({
+        config,
+        transport,
+        keys: IdempotencyKeys.random,
+        onRetry: ({ _tag }, attempts, delay) => {
+          strictEqual(transport.requests.length, attempts)
+          told.push([_tag, attempts, delay, clock.unsafeCurrentTimeMillis()])
+        }
+      })
+      const error = yield* failure(sender.prepare(clock, "t", {}, {}))
+      assertTrue(error instanceof HookrailError.RetryError && error.attempts === 3)
+      const [first, second] = told
+      deepStrictEqual(told.map(([tag, attempts]) => [tag, attempts]), [["HookrailConnectionError", 1], [
+        "ServerError",
+        2
+      ]])
+      assertTrue(first![2] <= 100 && first![3] === 0)
+      // A retry of the policy waits as the server asks, and a little longer.
+      assertTrue(second![2] >= 7_000 && second![2] <= 7_200)
+      strictEqual(Math.round(second![3]), Math.round(first![2]))
+    }))
 
   it.effect("C4: any other status is one request, over all of 300 to 499", () =>
     Effect.gen(function*() {

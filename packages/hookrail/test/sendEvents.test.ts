@@ -53,6 +53,7 @@ const plannedClient = () => {
         )
       }),
     getEvent: () => Effect.die("unused"),
+    sendEncoded: () => Effect.die("unused"),
     awaitEvent: () => Effect.die("unused")
   }
   return { log, most: () => most, running: () => running, layer: Layer.succeed(HookrailClient.HookrailClient, service) }
@@ -398,6 +399,7 @@ describe("sendEvents, after a failure that may have to be repeated", () => {
           )
         }),
       getEvent: () => Effect.die("unused"),
+      sendEncoded: () => Effect.die("unused"),
       awaitEvent: () => Effect.die("unused")
     }
     return { sent, layer: Layer.succeed(HookrailClient.HookrailClient, service) }

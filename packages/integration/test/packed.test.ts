@@ -1,6 +1,6 @@
 import { type RunningEmulator, startEmulator } from "@hookrail/emulator"
 import { build, type Metafile } from "esbuild"
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -68,6 +68,27 @@ const promiseSource = `
   ${promiseBody}
 `
 
+/** Prints how many timers a webhook with a signature that does not match has left that keep the process. */
+const mismatchSource = `
+  import { Hookrail } from "@hookrail/promise"
+  import { createWebhookHandler } from "@hookrail/promise/webhooks"
+  const main = async () => {
+    const webhooks = createWebhookHandler({ secrets: "whsec_0123456789", log: () => {} })
+    const headers = {
+      "hookrail-signature": "t=" + Math.floor(Date.now() / 1000) + ",v1=" + "ab".repeat(32),
+      "hookrail-delivery-id": "d1",
+      "hookrail-event-id": "e1",
+      "hookrail-topic": "orders"
+    }
+    const { status } = await webhooks(new Request("http://localhost/", { method: "POST", headers, body: "{}" }))
+    await webhooks.drain()
+    await new Promise((resolve) => setImmediate(resolve))
+    console.log(status, process.getActiveResourcesInfo().filter((it) => it === "Timeout").length)
+    process.exit()
+  }
+  void main()
+`
+
 // The sources are plain JavaScript that also type-checks: the same text runs and is compiled.
 const required = (source: string) => source.replace(/import (\{.*?\}) from (".*?")/g, "const $1 = require($2)")
 
@@ -85,10 +106,10 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     for (const consumer of ["effect", "promise"]) {
       const modules = join(directory, consumer, "node_modules")
       await mkdir(modules, { recursive: true })
-      await link("packages/node", "undici", modules)
       await link(".", "typescript", modules)
       await link(".", "@types/node", modules)
       if (consumer === "effect") {
+        await link("packages/node", "undici", modules)
         await link("packages/hookrail", "effect", modules)
         await link("packages/hookrail", "@effect/platform", modules)
       }
@@ -142,6 +163,17 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     })
   }
 
+  it.each(["mjs", "cjs"])(
+    "what a mismatch leaves to do keeps no process, with two entries loaded: .%s",
+    async (extension) => {
+      const cwd = join(directory, "promise")
+      const file = `mismatch.${extension}`
+      await writeFile(join(cwd, file), extension === "cjs" ? required(mismatchSource) : mismatchSource)
+      const { stdout } = await exec(process.execPath, [file], cwd)
+      assert.strictEqual(stdout, "503 0\n")
+    }
+  )
+
   it.each(folders)("%s has the licence, and claims no home that is not its own", async (folder) => {
     const license = await readFile(join(root, "LICENSE"), "utf8")
     assert.strictEqual(await readFile(join(unpacked(folder), "LICENSE"), "utf8"), license)
@@ -177,8 +209,109 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     for (const file of [...inside.values()].flatMap((files) => [...files])) {
       assert.include(notices, (await readFile(file, "utf8")).trim())
     }
-    // What Effect has taken from elsewhere.
-    for (const author of ["EPFL and Lightbend", "Thom Chiovoloni", "Sindre Sorhus"]) assert.include(notices, author)
+    // What Effect and undici have taken from elsewhere.
+    for (const author of ["Fedor Indutny"]) {
+      assert.include(notices, author)
+    }
+  })
+
+  // A new process pays for each file that it loads, and for each module of Node: see docs/performance.md.
+  describe("up to its first event, @hookrail/promise loads", () => {
+    /** Sends an event, then prints what of Node has been loaded meanwhile. */
+    const first = (load: string, files: string) => `
+      const before = new Set(process.moduleLoadList)
+      const main = async () => {
+        const { Hookrail } = ${load}
+        const client = new Hookrail({ apiKey: process.env.KEY, baseUrl: process.env.URL, onUnmatched: "ignore" })
+        await client.sendEvent("first.event", { n: 1 })
+        const builtins = process.moduleLoadList.filter((name) => !before.has(name) && name.startsWith("NativeModule "))
+          .map((name) => name.slice("NativeModule ".length))
+        console.log(JSON.stringify({ builtins, files: ${files} }))
+        await client.close()
+      }
+      main()`
+
+    interface Loaded {
+      readonly builtins: ReadonlyArray<string>
+      readonly files: ReadonlyArray<string>
+    }
+
+    const run = async (file: string, source: string): Promise<Loaded> => {
+      const cwd = join(directory, "promise")
+      await writeFile(join(cwd, file), source)
+      const { stdout } = await exec(process.execPath, [file], cwd, { KEY: emulator.apiKey, URL: emulator.url })
+      return JSON.parse(stdout) as Loaded
+    }
+
+    const check = (builtins: ReadonlyArray<string>) => {
+      // Slow to load, and only for TLS, certificates, compressed answers and failed assertions; or never.
+      for (const name of ["tls", "crypto", "zlib", "assert", "http2", "dns", "internal/deps/undici/undici"]) {
+        assert.notInclude(builtins, name)
+      }
+      // It is looked for in the right place.
+      assert.include(builtins, "net")
+    }
+
+    it("three files as .cjs, and no module of Node that it does not need", async () => {
+      const source = first(`require("@hookrail/promise")`, "Object.keys(require.cache)")
+      const { builtins, files } = await run("first.cjs", source)
+      const dist = join(await realpath(unpacked("promise")), "dist")
+      const own = files.filter((file) => !file.endsWith("first.cjs"))
+      assert.sameMembers(own, ["errors.cjs", "index.cjs", "verify.cjs"].map((name) => join(dist, name)))
+      const sizes = await Promise.all(own.map(async (file) => (await stat(file)).size))
+      assert.isAtMost(sizes.reduce((sum, size) => sum + size) / 1000, 735)
+      check(builtins)
+    })
+
+    it("the same as .mjs", async () => {
+      const { builtins } = await run("first.mjs", first(`await import("@hookrail/promise")`, "[]"))
+      check(builtins)
+      const imported = new Set(["index.js"])
+      for (const name of imported) {
+        const text = await readFile(join(unpacked("promise"), "dist", name), "utf8")
+        for (const [, path] of text.matchAll(/^(?:import|export)\b[^"]*"([^"]+)";?$/gm)) {
+          if (path!.startsWith("node:")) assert.notInclude(["node:http", "node:crypto", "node:tls"], path)
+          else imported.add(path!.replace("./", ""))
+        }
+      }
+      assert.sameMembers([...imported], ["index.js", "errors.js", "verify.js"])
+    })
+  })
+
+  it("a stack of @hookrail/promise has the caller's line, and source maps lead to its sources", async () => {
+    const cwd = join(directory, "promise")
+    const stack = `
+      import { Hookrail } from "@hookrail/promise"
+      const placeOrder = async (client) => {
+        await client.sendEvent("orders", {})
+      }
+      const client = new Hookrail({ apiKey: "k", baseUrl: "http://127.0.0.1:1", retry: false })
+      void placeOrder(client).catch((error) => console.log(error.stack)).finally(() => client.close())
+    `
+    for (const file of ["stack.mjs", "stack.cjs"]) {
+      await writeFile(join(cwd, file), file.endsWith("cjs") ? required(stack) : stack)
+      const plain = await exec(process.execPath, [file], cwd)
+      assert.match(plain.stdout, /^RetryError: event on topic "orders"/)
+      assert.match(plain.stdout, /\bsendEvent .*dist.index\.c?js:\d+/)
+      assert.match(plain.stdout, /\bplaceOrder .*stack\.[cm]js:4:/)
+      const mapped = await exec(process.execPath, ["--enable-source-maps", file], cwd)
+      assert.match(mapped.stdout, /\bsendEvent .*client\.ts:\d+/)
+    }
+    const dist = join(unpacked("promise"), "dist")
+    const maps = (await readdir(dist)).filter((file) => /\.c?js$/.test(file)).map((file) => `${file}.map`)
+    for (const file of maps) {
+      const { sources, sourcesContent } = JSON.parse(await readFile(join(dist, file), "utf8")) as {
+        readonly sources: ReadonlyArray<string>
+        readonly sourcesContent: ReadonlyArray<string | null>
+      }
+      // Of others there are names alone, without the folders of the machine that built it.
+      assert.deepStrictEqual(
+        sources.filter((source, n) => (sourcesContent[n] === null) !== source.startsWith("../node_modules/")),
+        [],
+        file
+      )
+      assert.isTrue(sources.some((source) => source.startsWith("../src/")), file)
+    }
   })
 
   it("the declarations of @hookrail/promise name no effect", async () => {

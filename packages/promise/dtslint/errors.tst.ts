@@ -4,6 +4,7 @@
  * package. A field that only one of the two has fails here.
  */
 import type * as Facade from "@hookrail/promise"
+import { HookrailError, isHookrailError, isRetryable, WebhookVerificationError } from "@hookrail/promise"
 import type { Duration } from "effect"
 import type { YieldableError } from "effect/Cause"
 import type { HookrailError as Core } from "hookrail"
@@ -40,7 +41,7 @@ type FacadeErrors = {
 
 describe("the errors of the client", () => {
   test("are those of the core, and two more; those of stores end in the log", () => {
-    expect<Exclude<keyof FacadeErrors, "HookrailError" | "WebhookVerificationError">>().type.toBe<
+    expect<keyof FacadeErrors>().type.toBe<
       | Exclude<Core.HookrailError["_tag"], "DeliveryLogError" | "WebhookSecretsError">
       | "HookrailAbortedError"
       | "HookrailClosedError"
@@ -94,5 +95,58 @@ describe("the errors of verification", () => {
       // The secrets are there: nothing has to be read.
       Exclude<Core.WebhookVerificationError["_tag"], "WebhookSecretsError">
     >()
+  })
+})
+
+/** Code that does not compile unless each error has the fields that its tag promises. */
+describe("HookrailError", () => {
+  test("is the union of the exported classes", () => {
+    expect<HookrailError["_tag"]>().type.toBe<
+      Exclude<keyof FacadeErrors, Facade.WebhookVerificationError["_tag"]>
+    >()
+    expect<HookrailError>().type.toBe<
+      { [K in HookrailError["_tag"]]: FacadeErrors[K] }[HookrailError["_tag"]]
+    >()
+  })
+
+  test("is narrowed by its tag, after instanceof and after isHookrailError", () => {
+    const told = (error: HookrailError): void => {
+      switch (error._tag) {
+        case "RateLimitError":
+          return expect(error).type.toBe<Facade.RateLimitError>()
+        case "InvalidPayloadError":
+          return expect(error.path).type.toBe<string>()
+        case "RetryError":
+          return expect(error.cause._tag).type.toBe<Facade.RetryableError["_tag"]>()
+        default:
+          return expect(error._tag).type.toBe<
+            Exclude<HookrailError["_tag"], "RateLimitError" | "InvalidPayloadError" | "RetryError">
+          >()
+      }
+    }
+    const thrown: unknown = undefined
+    if (thrown instanceof HookrailError) told(thrown)
+    if (isHookrailError(thrown)) told(thrown)
+    if (isRetryable(thrown)) told(thrown)
+  })
+
+  test("need not be narrowed for what all errors have", () => {
+    const error = {} as HookrailError
+    expect(error.message).type.toBe<string>()
+    expect(error.toJSON()).type.toBe<unknown>()
+    expect(error).type.toBeAssignableTo<Error>()
+  })
+
+  test("cannot be made", () => {
+    expect(HookrailError).type.not.toBeConstructableWith()
+  })
+})
+
+describe("WebhookVerificationError", () => {
+  test("is narrowed by its tag, after instanceof", () => {
+    const thrown: unknown = undefined
+    if (!(thrown instanceof WebhookVerificationError)) return
+    if (thrown._tag === "SignatureTimestampError") expect(thrown.ageSeconds).type.toBe<number>()
+    else expect(thrown.reason).type.toBe<string>()
   })
 })

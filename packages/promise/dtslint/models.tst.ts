@@ -39,7 +39,7 @@ describe("models", () => {
 describe("options", () => {
   test("of the core are the plain shapes, with what Effect takes", () => {
     type Retry = HookrailConfig.Retry
-    type Input = Duration.DurationInput
+    type Input = Duration.Input
     expect<RetryPolicy.Options>().type.toBe<Plain.RetryOptions<Input>>()
     expect<Omit<HookrailConfig.Options, "apiKey">>().type.toBe<
       Omit<Plain.ClientOptions<string, Input, Retry>, "apiKey">
@@ -51,7 +51,7 @@ describe("options", () => {
   })
 
   test("of this package are the same, with what JavaScript has", () => {
-    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options | "transport">()
+    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options | "log" | "onRetry" | "transport">()
     expect<keyof Facade.RetryOptions>().type.toBe<keyof RetryPolicy.Options>()
     expect<keyof Facade.ReadOptions>().type.toBe<keyof Event.ReadOptions | "signal">()
     expect<keyof Facade.SendOptions>().type.toBe<
@@ -64,6 +64,6 @@ describe("options", () => {
   })
 
   test("a duration of this package is one of the core", () => {
-    expect<Duration.DurationInput>().type.toBeAssignableFrom<Facade.Duration>()
+    expect<Duration.Input>().type.toBeAssignableFrom<Facade.Duration>()
   })
 })

@@ -2,14 +2,12 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import { liveServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { CallObserver, Interruptible } from "hookrail/call/calls"
+import type { CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
@@ -17,16 +15,21 @@ import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { awaitOptionsFault } from "hookrail/options/calls"
-import { Reason } from "hookrail/options/check"
+import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import type { Described } from "hookrail/wire/describe"
 import { onAbort } from "./abort.js"
-import { abortedError, argumentError, closedError, configError, fromCore } from "./errors.js"
-import { sendEvents } from "./sendEvents.js"
+import { Caller, located } from "./caller.js"
+import { environment } from "./environment.js"
+import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
+import { fromCore } from "./fromCore.js"
+import { contextOf, logOf, tell, type Write } from "./log.js"
+import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
+import { Unused } from "./unused.js"
 
 type Open = (
   config: HookrailConfig.HookrailConfig,
@@ -40,9 +43,9 @@ const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
 }
 
 /** The default clock of fibers. */
-const clock = Context.get(liveServices, Clock.Clock)
+const clock = Context.get(Context.empty(), Clock.Clock)
 
-const interrupted = Exit.interrupt(FiberId.none)
+const interrupted = Exit.interrupt()
 
 /** What is known about a send that has not started. A class, like `Read`: they live as long as their call. */
 class Send implements Described {
@@ -54,18 +57,27 @@ class Read implements Described {
   constructor(readonly eventId: string) {}
 }
 
+/** Why a call has failed. */
+class Failure {
+  constructor(readonly error: unknown) {}
+}
+
 /** A call in progress. Most need no fiber: one starts only if something remains to be done. */
 class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   next: Run<never> | undefined
   previous: Run<never> | undefined
   call: Interruptible | undefined
+  /** Set if the call fails before `begin` returns: its promise is then never settled. */
+  failure: Failure | undefined
   private isOver = false
+  private isBeginning = true
   private running = nothing
   private interrupt: (() => void) | undefined
   private leave: (() => void) | undefined
 
   constructor(
     private readonly runs: Runs,
+    private readonly runtime: Context.Context<never>,
     private readonly about: Described,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
@@ -85,12 +97,13 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
     }
     // A getter in the payload may have cancelled the call.
     if (!this.isOver) this.running = begin(effect, this, clock)
+    this.isBeginning = false
   }
 
   resume(rest: Effect.Effect<A, unknown>): void {
     if (this.isOver) return
     if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
-    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
+    const interrupt = Effect.runCallbackWith(this.runtime)(rest, { onExit: (exit) => this.settle(exit) })
     if (this.isOver) interrupt()
     else this.interrupt = interrupt
   }
@@ -107,9 +120,15 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
     this.runs.delete(this as Run<never>)
     this.leave?.()
     if (Exit.isSuccess(exit)) return this.resolve(exit.value)
-    if (!Cause.isInterrupted(exit.cause)) return this.reject(fromCore(Cause.squash(exit.cause)))
+    const error = this.errorOf(exit.cause)
+    if (this.isBeginning) this.failure = new Failure(error)
+    else this.reject(error)
+  }
+
+  private errorOf(cause: Cause.Cause<unknown>): unknown {
+    if (!Cause.hasInterrupts(cause)) return fromCore(Cause.squash(cause))
     const call = { ...this.about, ...this.call?.interruption() }
-    this.reject(this.signal?.aborted === true ? abortedError(call, this.signal.reason) : closedError(call))
+    return this.signal?.aborted === true ? abortedError(call, this.signal.reason) : closedError(call)
   }
 }
 
@@ -135,53 +154,124 @@ class Runs extends Queue<Run<never>> {
   }
 }
 
+/** What the facade has in addition to the options of the core. */
+const ownOptions = ["log", "onRetry", "transport"]
+
+const checkNames = (options: object): void => {
+  const names = [...HookrailConfig.optionNames, ...ownOptions]
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw configError(name, unknownName(name, names))
+  }
+}
+
+/** Tells the user of a retry. Nothing of what they do with it reaches the call. */
+const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnRetry => (failed, attempts, delay) => {
+  const delayMs = Math.round(delay)
+  const error = fromCore(failed) as RetryableError
+  const { eventId, message, topic } = error
+  write({
+    level: "info",
+    message: `${message} Attempt ${attempts + 1} begins in ${delayMs} ms.`,
+    annotations: topic === undefined ? { "hookrail.event_id": eventId } : { "hookrail.topic": topic }
+  })
+  if (onRetry !== undefined) tell(onRetry, { error, attempts, delayMs })
+}
+
 /** @internal */
 export const define = (open: Open): Types.HookrailConstructor => {
-  class Hookrail implements Types.Hookrail {
+  class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
-    readonly #scope: Scope.CloseableScope
+    readonly #scope: Scope.Closeable
+    readonly #context: Context.Context<never>
     readonly #runs = new Runs()
+    readonly #unused: Unused
     #closing: Promise<void> | undefined
 
     constructor(given: Types.HookrailOptions = {}) {
-      if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
-      const { apiKey, transport: transportOptions, ...options } = given
-      if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
-      if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
-        throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
+      try {
+        if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
+        checkNames(given)
+        const { apiKey, log, onRetry: listener, transport: transportOptions, ...options } = given
+        if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
+        if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
+          throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
+        }
+        const write = logOf(log)
+        if (write instanceof Reason) throw configError("log", write.text)
+        const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
+        if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
+        const config = runSync(HookrailConfig.makeFrom({
+          ...options,
+          apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
+        }, environment))
+        this.#scope = runSync(Scope.make())
+        const transport = runSync(Scope.provide(open(config, transportOptions), this.#scope))
+        this.#context = contextOf(write)
+        this.#unused = new Unused(write)
+        this.#calls = makeCalls({
+          config,
+          transport,
+          keys: IdempotencyKeys.random,
+          runtime: this.#context,
+          onRetry: tellRetry(write, onRetry)
+        })
+      } catch (error) {
+        throw located(error)
       }
-      const config = runSync(HookrailConfig.make({
-        ...options,
-        apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
-      }))
-      this.#scope = runSync(Scope.make())
-      const transport = runSync(Scope.extend(open(config, transportOptions), this.#scope))
-      this.#calls = makeCalls({ config, transport, keys: IdempotencyKeys.random })
     }
 
-    sendEvent(topic: string, payload: {} | null, options: Types.SendOptions = {}): Promise<Types.EventAccepted> {
+    // Async, with an `await` of their own, because of the stacks of errors: see `located`.
+
+    async sendEvent(
+      topic: string,
+      payload: {} | null,
+      options: Types.SendOptions = {}
+    ): Promise<Types.EventAccepted> {
       const { idempotencyKey, signal } = options
-      return this.#run(
+      const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
         (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer)
       )
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
     }
 
-    getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
-      return this.#run(
+    async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      const call = this.#begin(
+        new Send(String(event.topic), event.idempotencyKey),
+        options.signal,
+        (observer) => this.#calls.sender.prepareEncoded(clock, event, options, observer)
+      )
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
+    }
+
+    async getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
+      const call = this.#begin(
         new Read(String(eventId)),
         options.signal,
         () => this.#calls.reader.prepare(clock, eventId, options)
       )
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
     }
 
-    awaitEvent(
+    async awaitEvent(
       eventId: string,
       { pollInterval, signal, ...options }: Types.AwaitOptions = {}
     ): Promise<Types.EventStatus> {
-      return this.#run(new Read(String(eventId)), signal, () => {
+      const call = this.#begin(new Read(String(eventId)), signal, () => {
         const fault = awaitOptionsFault(options, "pollInterval", "signal")
         if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         const read = (id: string, options: ReadOptions) =>
@@ -192,15 +282,22 @@ export const define = (open: Open): Types.HookrailConstructor => {
           ? Effect.fail(argumentError("pollInterval", millis.text))
           : awaitEvent(read, eventId, { ...options, schedule: Schedule.spaced(millis) })
       })
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
     }
 
-    sendEvents(events: Types.Events, options?: Types.SendEventsOptions): AsyncIterableIterator<never> {
-      return sendEvents(this, events, options) as AsyncIterableIterator<never>
+    sendEvents(events: Types.Events, options?: Types.SendEventsOptions): Types.SendingEvents<never> {
+      const caller = new Caller(this.sendEvents)
+      return new Sending(this, events, options, caller, this.#unused) as Types.SendingEvents<never>
     }
 
     close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
+      this.#unused.tellAll()
       this.#closing ??= this.#runs.ended().then(() => Effect.runPromise(Scope.close(this.#scope, Exit.void)))
       if (limit === 0) {
         this.#runs.cancel()
@@ -215,17 +312,23 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return this.close({ drain: true })
     }
 
-    #run<A>(
+    /** Begins a call. Throws if it has failed by then, as with a wrong argument: the caller is still on the stack. */
+    #begin<A>(
       about: Described,
       signal: AbortSignal | undefined,
       prepare: (observer: CallObserver) => Effect.Effect<A, unknown>
     ): Promise<A> {
-      return new Promise((resolve, reject) => {
-        if (signal?.aborted === true) return reject(abortedError(about, signal.reason))
-        if (this.#closing !== undefined) return reject(closedError(about))
-        new Run(this.#runs, about, signal, resolve, reject).begin(prepare)
+      if (signal?.aborted === true) throw located(abortedError(about, signal.reason))
+      if (this.#closing !== undefined) throw located(closedError(about))
+      let failure: Failure | undefined
+      const promise = new Promise<A>((resolve, reject) => {
+        const run = new Run<A>(this.#runs, this.#context, about, signal, resolve, reject)
+        run.begin(prepare)
+        failure = run.failure
       })
+      if (failure !== undefined) throw located((failure as Failure).error)
+      return promise
     }
   }
-  return Hookrail
+  return HookrailClient
 }

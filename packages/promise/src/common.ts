@@ -31,20 +31,29 @@ export type {
   CloseOptions,
   Delivery,
   Duration,
+  EncodedEvent,
   EventAccepted,
   EventInput,
   Events,
   EventStatus,
   HookrailConstructor,
   HookrailOptions,
+  Log,
+  LogEntry,
   ReadOptions,
+  RetryNotice,
   RetryOptions,
+  SendEncodedOptions,
   SendEventsOptions,
+  SendFailure,
+  SendingEvents,
   SendOptions,
   SendResult,
+  SendSummary,
   TransportOptions
 } from "./types.js"
 export {
+  explainMismatch,
   MalformedSignatureError,
   SignatureError,
   SignatureTimestampError,
@@ -53,6 +62,7 @@ export {
   WebhookVerificationError
 } from "./verify.js"
 export type {
+  Mistake,
   VerifiedWebhook,
   VerifyOptions,
   VerifyRequestOptions,

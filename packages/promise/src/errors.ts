@@ -1,12 +1,14 @@
 /**
  * The errors of calls, one class per failure mode. None holds an API key, a secret, a header or a payload.
  *
+ * A file of its own in the build, which all entries share, and that a program loads even if it only receives: without Effect.
+ *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
-import * as Core from "hookrail/HookrailError"
+import type * as Core from "hookrail/HookrailError"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
+import { isWorthRetrying } from "hookrail/wire/retryable"
 
 export type { Argument, Outcome, Problem }
 
@@ -16,12 +18,8 @@ export type { Argument, Outcome, Problem }
  */
 const brand = "~hookrail/promise/HookrailError"
 
-/**
- * The base class of all errors of the client.
- *
- * @since 0.1.0
- */
-export abstract class HookrailError extends Error {
+/** What all errors of the client have. */
+abstract class ClientError extends Error {
   /** The name of the class. */
   abstract readonly _tag: string
   /** @internal */
@@ -41,7 +39,7 @@ export abstract class HookrailError extends Error {
  *
  * @since 0.1.0
  */
-export abstract class CallError extends HookrailError {
+export abstract class CallError extends ClientError {
   declare readonly topic?: string
   declare readonly idempotencyKey?: string
   declare readonly outcome?: Outcome
@@ -67,7 +65,7 @@ export abstract class ResponseError extends CallError {
  *
  * @since 0.1.0
  */
-export class HookrailConfigError extends HookrailError {
+export class HookrailConfigError extends ClientError {
   declare readonly _tag: "HookrailConfigError"
   declare readonly option: string
   declare readonly reason: string
@@ -237,7 +235,7 @@ export class RetryError extends CallError {
  *
  * @since 0.1.0
  */
-export class OrderingKeyHeldError extends HookrailError {
+export class OrderingKeyHeldError extends ClientError {
   declare readonly _tag: "OrderingKeyHeldError"
   declare readonly topic: string
   /** The key of the event, if the caller gave one. */
@@ -251,7 +249,7 @@ export class OrderingKeyHeldError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class UnmatchedEventError extends HookrailError {
+export class UnmatchedEventError extends ClientError {
   declare readonly _tag: "UnmatchedEventError"
   declare readonly topic: string
   declare readonly eventId: string
@@ -264,7 +262,7 @@ export class UnmatchedEventError extends HookrailError {
  *
  * @since 0.1.0
  */
-export class AwaitTimeoutError extends HookrailError {
+export class AwaitTimeoutError extends ClientError {
   declare readonly _tag: "AwaitTimeoutError"
   declare readonly eventId: string
   declare readonly limitMs: number
@@ -305,6 +303,41 @@ export type RetryableError =
   | UnexpectedResponseError
 
 /**
+ * Any error of the client. It is a union: `switch (error._tag)` narrows it.
+ *
+ * @since 0.1.0
+ */
+export type HookrailError =
+  | HookrailConfigError
+  | InvalidPayloadError
+  | InvalidArgumentError
+  | HookrailConnectionError
+  | HookrailTimeoutError
+  | UnexpectedResponseError
+  | BadRequestError
+  | AuthenticationError
+  | ForbiddenError
+  | NotFoundError
+  | ConflictError
+  | PayloadTooLargeError
+  | RateLimitError
+  | ServerError
+  | RetryError
+  | OrderingKeyHeldError
+  | UnmatchedEventError
+  | AwaitTimeoutError
+  | HookrailAbortedError
+  | HookrailClosedError
+
+/**
+ * The base class of all errors of the client, for `instanceof`.
+ *
+ * @since 0.1.0
+ */
+// Under the type of the union: TypeScript would narrow to the class otherwise, whose `_tag` is any text.
+export const HookrailError = ClientError as unknown as abstract new(...args: Array<never>) => HookrailError
+
+/**
  * Whether a value is an error of this package. Works across the ESM and CJS copies and across bundles, where `instanceof`
  * does not.
  *
@@ -319,15 +352,24 @@ export const isHookrailError = (value: unknown): value is HookrailError =>
  * @since 0.1.0
  */
 export const isRetryable = (error: unknown): error is RetryableError | RetryError =>
-  isHookrailError(error) && Core.isRetryable(error as unknown as Core.HookrailError)
+  isHookrailError(error) && isWorthRetrying(error)
 
-/** Errors of receiving belong to `verify`, or only appear in the log. */
-type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
+/**
+ * Errors of receiving belong to `verify`, or only appear in the log.
+ *
+ * @internal
+ */
+export type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
-type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => HookrailError
+/** @internal */
+export type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => ClientError
 
-/** Each error of the core and its class here. */
-const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
+/**
+ * Each error of the core and its class here.
+ *
+ * @internal
+ */
+export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
   HookrailConfigError,
   InvalidPayloadError,
   InvalidArgumentError,
@@ -350,25 +392,12 @@ const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", Erro
   HookrailClosedError
 }
 
-Object.defineProperty(HookrailError.prototype, brand, { value: true })
+Object.defineProperty(ClientError.prototype, brand, { value: true })
 
-// Restores the names of classes, which the build shortens.
-for (const [name, type] of [...Object.entries(classes), ["HookrailError", HookrailError] as const]) {
+// Restores the names of classes, which a bundler may shorten.
+for (const [name, type] of [...Object.entries(classes), ["HookrailError", ClientError] as const]) {
   Object.defineProperty(type, "name", { value: name, configurable: true })
   Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })
-}
-
-/** @internal */
-export const fromCore = (error: unknown): unknown => {
-  if (!(error instanceof Error) || !("_tag" in error) || !Object.hasOwn(classes, error._tag as string)) return error
-  const fields: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(error)) {
-    if (name === "_tag" || name === "cause" || value === undefined) continue
-    if (Duration.isDuration(value)) fields[`${name}Ms`] = Duration.toMillis(value)
-    else fields[name] = value
-  }
-  const tag = error._tag as Tag
-  return new classes[tag](tag, error.message, fields, fromCore(error.cause))
 }
 
 /** @internal */
@@ -380,8 +409,11 @@ export const argumentError = (argument: InvalidArgumentError["argument"], reason
   new InvalidArgumentError("InvalidArgumentError", `invalid ${argument}: ${reason}`, { argument, reason })
 
 /** @internal */
-export const heldError = (topic: string, idempotencyKey: string | undefined, orderingKey: string): unknown =>
-  fromCore(new Core.OrderingKeyHeldError({ topic, idempotencyKey, outcome: "not-sent", orderingKey }))
+export const usedError = (how: string): InvalidArgumentError =>
+  argumentError(
+    "events",
+    `${how}: the result of sendEvents is awaited or iterated, not both, and iterated once. Call it again`
+  )
 
 /** @internal */
 export const closedError = (call?: Described): HookrailClosedError =>

@@ -5,6 +5,7 @@
  */
 import * as NodeTransport from "@hookrail/node/NodeTransport"
 import { define } from "./client.js"
+import { environment } from "./environment.js"
 import type * as Types from "./types.js"
 
 /**
@@ -13,7 +14,7 @@ import type * as Types from "./types.js"
  * @since 0.1.0
  */
 export const Hookrail: Types.HookrailConstructor = define((config, options) =>
-  NodeTransport.make({ ...options, connections: options?.connections ?? config.maxInFlight })
+  NodeTransport.makeFrom({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
 )
 
 /**

@@ -3,8 +3,21 @@ import { sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
-import { abortedError, argumentError, heldError, RetryError } from "./errors.js"
-import type { EventAccepted, EventInput, Events, Hookrail, SendEventsOptions, SendResult } from "./types.js"
+import type { Caller } from "./caller.js"
+import { abortedError, argumentError, type HookrailError, isHookrailError, RetryError, usedError } from "./errors.js"
+import { heldError } from "./fromCore.js"
+import type {
+  EventAccepted,
+  EventInput,
+  Events,
+  Hookrail,
+  SendEventsOptions,
+  SendFailure,
+  SendingEvents,
+  SendResult,
+  SendSummary
+} from "./types.js"
+import type { Unused } from "./unused.js"
 
 type Result = EventAccepted | SendResult
 
@@ -28,11 +41,11 @@ const ready = (input: EventInput): Ready => {
   return new Ready(input, payload as {}, input?.orderingKey ?? orderingKey)
 }
 
-type Sending = Job<Ready, Result | Failure>
+type Send = Job<Ready, Result | Failure>
 
 /** Whether an event may have to be sent again. Later events with its ordering key must then wait. */
-const isOpen = (error: unknown): boolean =>
-  error instanceof RetryError || (error as { readonly outcome?: unknown })?.outcome === "unknown"
+const isOpen = (error: HookrailError): boolean =>
+  error instanceof RetryError || ("outcome" in error && error.outcome === "unknown")
 
 /** The abort reason if the reader stops. */
 const stopped = new Error("nobody reads the results any more")
@@ -42,7 +55,7 @@ class Flow {
   private readonly sendings = new InOrder<Ready, Result | Failure>(({ input }, key) => ({
     _tag: "Failed",
     input,
-    error: heldError(input.topic, input.idempotencyKey, key)
+    error: this.caller.blame(heldError(input.topic, input.idempotencyKey, key))
   }))
   private readonly controller = new AbortController()
   private readonly limit: number
@@ -60,13 +73,22 @@ class Flow {
   constructor(
     private readonly client: Hookrail,
     private readonly events: Events,
-    private readonly options: SendEventsOptions
+    private readonly options: SendEventsOptions,
+    private readonly caller: Caller
   ) {
     this.limit = limitOf(options.concurrency)
     this.isAsync = typeof (events as AsyncIterable<EventInput>)?.[Symbol.asyncIterator] === "function"
   }
 
   async *results(): AsyncGenerator<Result, undefined> {
+    try {
+      yield* this.resultsInOrder()
+    } catch (error) {
+      throw this.caller.blame(error)
+    }
+  }
+
+  private async *resultsInOrder(): AsyncGenerator<Result, undefined> {
     const { controller, options: { signal }, sendings } = this
     const fault = sendEventsFault(this.options)
     if (fault !== undefined) throw argumentError(fault.argument, fault.reason)
@@ -183,8 +205,8 @@ class Flow {
   // the sends
   // -------------------------------------------------------------------------------------------------------------
 
-  private async send(sending: Sending): Promise<void> {
-    const { client, controller: { signal }, options: { onError } } = this
+  private async send(sending: Send): Promise<void> {
+    const { caller, client, controller: { signal }, options: { onError } } = this
     const { input, payload } = sending.input
     this.running++
     try {
@@ -192,12 +214,13 @@ class Flow {
       const accepted = await client.sendEvent(topic, payload, { idempotencyKey, orderingKey, signal })
       this.finish(sending, onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted)
     } catch (error) {
-      if (onError === "collect" && !signal.aborted) this.finish(sending, { _tag: "Failed", input, error })
-      else this.finish(sending, this.failure ??= new Failure(error))
+      if (onError === "collect" && !signal.aborted && isHookrailError(error)) {
+        this.finish(sending, { _tag: "Failed", input, error: caller.blame(error) })
+      } else this.finish(sending, this.failure ??= new Failure(error))
     }
   }
 
-  private finish(sending: Sending, result: Result | Failure): void {
+  private finish(sending: Send, result: Result | Failure): void {
     this.running--
     if (this.failure !== undefined) {
       this.sendings.end(sending, result, this.failure)
@@ -213,23 +236,120 @@ class Flow {
   }
 }
 
-/** @internal */
-export const sendEvents = (
-  client: Hookrail,
-  events: Events,
-  options: SendEventsOptions = {}
-): AsyncIterableIterator<Result> => {
-  const flow = new Flow(client, events, options)
-  const results = flow.results()
-  return {
-    next: () => results.next(),
-    // The generator's own `return` would wait for the pending step.
-    return: () => {
-      flow.stop(stopped)
-      return results.return(undefined)
-    },
-    [Symbol.asyncIterator]() {
-      return this
+/** How many failures a summary holds: they live as long as it does, however many events there are. */
+const maxFailures = 1_000
+
+const failureOf = (index: number, input: EventInput, error: HookrailError): SendFailure => {
+  const { idempotencyKey = input?.idempotencyKey, outcome = "not-sent", topic = String(input?.topic) } = error as {
+    readonly idempotencyKey?: string
+    readonly outcome?: SendFailure["outcome"]
+    readonly topic?: string
+  }
+  return { index, topic, idempotencyKey, outcome, error }
+}
+
+const summaryOf = async (results: AsyncIterable<Result>): Promise<SendSummary> => {
+  const failures: Array<SendFailure> = []
+  let [total, accepted, replayed] = [0, 0, 0]
+  for await (const result of results) {
+    const index = total++
+    if ("_tag" in result && result._tag === "Failed") {
+      if (failures.length < maxFailures) failures.push(failureOf(index, result.input, result.error))
+    } else {
+      accepted++
+      if (("_tag" in result ? result.accepted : result).replayed) replayed++
     }
+  }
+  return { total, accepted, replayed, failed: total - accepted, failures }
+}
+
+/**
+ * What `sendEvents` returns. It begins when it is first used.
+ *
+ * @internal
+ */
+export class Sending implements SendingEvents<Result> {
+  readonly [Symbol.toStringTag] = "SendingEvents"
+  private readonly flow: Flow
+  private readonly results: AsyncGenerator<Result, undefined>
+  private use: (() => void) | undefined
+  private isIterated = false
+  private isOver = false
+  private summary: Promise<SendSummary> | undefined
+
+  constructor(
+    client: Hookrail,
+    events: Events,
+    options: SendEventsOptions = {},
+    private readonly caller: Caller,
+    unused: Unused
+  ) {
+    this.flow = new Flow(client, events, options, caller)
+    this.results = this.flow.results()
+    this.use = unused.watch(this, caller)
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // iterated
+  // -------------------------------------------------------------------------------------------------------------
+
+  async next(): Promise<IteratorResult<Result, undefined>> {
+    if (this.summary !== undefined) throw this.misused("it is awaited already")
+    this.isIterated = true
+    this.begin()
+    const next = await this.results.next()
+    if (next.done === true) this.isOver = true
+    return next
+  }
+
+  return(): Promise<IteratorResult<Result, undefined>> {
+    if (this.summary !== undefined) return Promise.resolve({ done: true, value: undefined })
+    this.isIterated = true
+    this.isOver = true
+    this.begin()
+    // The generator's own `return` would wait for the pending step.
+    this.flow.stop(stopped)
+    return this.results.return(undefined)
+  }
+
+  [Symbol.asyncIterator](): this {
+    if (this.isOver) throw this.misused("it is at its end")
+    return this
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // awaited
+  // -------------------------------------------------------------------------------------------------------------
+
+  then<A = SendSummary, B = never>(
+    onFulfilled?: ((summary: SendSummary) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null
+  ): Promise<A | B> {
+    return this.whole().then(onFulfilled, onRejected)
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<SendSummary | B> {
+    return this.whole().catch(onRejected)
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<SendSummary> {
+    return this.whole().finally(onFinally)
+  }
+
+  /** Sends all events. */
+  private whole(): Promise<SendSummary> {
+    if (this.isIterated) return Promise.reject(this.misused("it is iterated already"))
+    this.begin()
+    return this.summary ??= summaryOf(this.results)
+  }
+
+  /** It is used, in one way or the other. */
+  private begin(): void {
+    this.use?.()
+    this.use = undefined
+  }
+
+  private misused(how: string): HookrailError {
+    return this.caller.blame(usedError(how))
   }
 }

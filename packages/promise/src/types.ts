@@ -5,7 +5,8 @@
  * @since 0.1.0
  */
 import type * as Plain from "hookrail/options/model"
-import type { Attempt, Delivery, EventAccepted, EventStatus } from "hookrail/wire/model"
+import type { Attempt, Delivery, EventAccepted, EventStatus, Outcome } from "hookrail/wire/model"
+import type { HookrailError, RetryableError } from "./errors.js"
 
 export type { Attempt, Delivery, EventAccepted, EventStatus }
 
@@ -76,11 +77,61 @@ export interface TransportOptions {
 }
 
 /**
+ * A line for the log. It contains no secret, no signature and no payload.
+ *
+ * @since 0.1.0
+ */
+export interface LogEntry {
+  readonly level: "debug" | "info" | "warning" | "error"
+  readonly message: string
+  /** What it is about, such as `hookrail.topic`, `hookrail.event_id` and `hookrail.delivery_id`. */
+  readonly annotations: { readonly [name: string]: unknown }
+  /** The error of an attempt that is repeated, or what a handler of webhooks threw. */
+  readonly error?: unknown
+}
+
+/**
+ * Where log lines go: a function, or an object with the methods of `console`, which gets each line as a text, followed by the error
+ * if there is one. `false`: nowhere.
+ *
+ * What either throws or rejects with is ignored.
+ *
+ * @since 0.1.0
+ */
+export type Log =
+  | ((entry: LogEntry) => unknown)
+  | {
+    readonly [Method in "debug" | "info" | "warn" | "error"]: (message: string, ...details: Array<unknown>) => unknown
+  }
+  | false
+
+/**
+ * A retry, before its delay begins.
+ *
+ * @since 0.1.0
+ */
+export interface RetryNotice {
+  /** The error of the attempt that has failed. It has the topic and the idempotency key, or the event id. */
+  readonly error: RetryableError
+  /** The number of attempts so far: 1 before the first retry. */
+  readonly attempts: number
+  /** How long the client waits before the next attempt. */
+  readonly delayMs: number
+}
+
+/**
  * The options of a client.
  *
  * @since 0.1.0
  */
 export interface HookrailOptions extends Plain.ClientOptions<string, Duration, Retry> {
+  /**
+   * Where log lines go, such as `console`. Retries are of level `"info"`, what deserves attention of level `"warning"`. Default:
+   * warnings and errors go to `console.warn` and `console.error`, on Node that is the standard error output.
+   */
+  readonly log?: Log | undefined
+  /** Is called before each retry. What it throws or rejects with is ignored. */
+  readonly onRetry?: ((retry: RetryNotice) => unknown) | undefined
   /** Proxy, certificates and connection limits. Only on Node. */
   readonly transport?: TransportOptions | undefined
 }
@@ -98,6 +149,27 @@ export interface ReadOptions extends Plain.ReadOptions<Duration, Retry>, Abortab
  * @since 0.1.0
  */
 export interface SendOptions extends Plain.SendOptions<Duration, Retry>, Abortable {}
+
+/**
+ * An event whose bytes and keys are fixed, as `@hookrail/outbox` stores it.
+ *
+ * @since 0.1.0
+ */
+export interface EncodedEvent {
+  readonly topic: string
+  /** The body of the request, `{"topic":...,"payload":...}` as JSON in UTF-8. */
+  readonly body: Uint8Array
+  readonly idempotencyKey: string
+  /** The value of the header `X-Hookrail-Ordering-Key`, if it is sent with one. */
+  readonly orderingKey: string | undefined
+}
+
+/**
+ * Options of sending an encoded event. Its keys are in the event.
+ *
+ * @since 0.1.0
+ */
+export interface SendEncodedOptions extends Omit<SendOptions, "idempotencyKey" | "orderingKey"> {}
 
 /**
  * Options of waiting for an event.
@@ -135,7 +207,52 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail" |
  */
 export type SendResult =
   | { readonly _tag: "Accepted"; readonly input: EventInput; readonly accepted: EventAccepted }
-  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: unknown }
+  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: HookrailError }
+
+/**
+ * An event that `sendEvents` could not send, in its summary.
+ *
+ * @since 0.1.0
+ */
+export interface SendFailure {
+  /** The number of the event, from 0: its index, if the events are an array. */
+  readonly index: number
+  readonly topic: string
+  /** The key to send it with again, unless nothing was sent: the event's own, or the generated one. */
+  readonly idempotencyKey: string | undefined
+  /** What is known about the event: `"accepted"` only with `onUnmatched: "fail"`. */
+  readonly outcome: Outcome | "accepted"
+  readonly error: HookrailError
+}
+
+/**
+ * What awaiting `sendEvents` resolves to.
+ *
+ * @since 0.1.0
+ */
+export interface SendSummary {
+  /** How many events there were: `accepted + failed`. */
+  readonly total: number
+  /** How many the server has stored. */
+  readonly accepted: number
+  /** How many of these it had stored before, under the same idempotency key. */
+  readonly replayed: number
+  /** How many were not accepted. Only with `onError: "collect"`; without it, the first error rejects. */
+  readonly failed: number
+  /** The first 1,000 of these, in the order of the events: `failed` tells how many there were. */
+  readonly failures: ReadonlyArray<SendFailure>
+}
+
+/**
+ * The sending of many events: iterate it, for a result per event, or await it, for a summary. It does nothing until then.
+ *
+ * `for await` takes the events as they are sent, and leaving the loop ends the sending. `await`, `then` and `Promise.all` send
+ * everything; several of them share one sending. One object is either iterated or awaited: what comes second
+ * rejects with an `InvalidArgumentError`.
+ *
+ * @since 0.1.0
+ */
+export interface SendingEvents<out A> extends AsyncIterableIterator<A>, Promise<SendSummary> {}
 
 /**
  * Events in memory, or from a source of any length.
@@ -153,11 +270,17 @@ export interface Hookrail {
   /** Sends an event and waits until the server has stored it. Each retry carries the same bytes and idempotency key. */
   sendEvent(topic: string, payload: {} | null, options?: SendOptions): Promise<EventAccepted>
   /**
-   * Sends events concurrently and yields the results in the order of the events. Leaving the loop aborts the sends in flight.
-   * Events with the same ordering key are sent one after the other.
+   * Sends an event that was encoded before: exactly its bytes, with its keys. However often it is sent, the server stores it once
+   * within 24 hours.
    */
-  sendEvents(events: Events, options?: SendEventsOptions<"fail">): AsyncIterableIterator<EventAccepted>
-  sendEvents(events: Events, options: SendEventsOptions<"collect">): AsyncIterableIterator<SendResult>
+  sendEncoded(event: EncodedEvent, options?: SendEncodedOptions): Promise<EventAccepted>
+  /**
+   * Sends events concurrently: `for await` yields the results in the order of the events, `await` resolves to a summary.
+   * **Without one of the two nothing is sent.** Leaving the loop aborts the sends in flight. Events with the same ordering key
+   * are sent one after the other.
+   */
+  sendEvents(events: Events, options?: SendEventsOptions<"fail">): SendingEvents<EventAccepted>
+  sendEvents(events: Events, options: SendEventsOptions<"collect">): SendingEvents<SendResult>
   /** Reads the status of an event: its deliveries and their attempts. */
   getEvent(eventId: string, options?: ReadOptions): Promise<EventStatus>
   /** Waits until every delivery of an event is terminal, or until a condition of your own holds. */

@@ -27,23 +27,26 @@
  * @since 0.1.0
  */
 import { isTolerance, millisOf, toleranceReason } from "hookrail/options/tolerance"
-import { cachedKey, defaultToleranceSeconds, isSecret, readHeaders, verify } from "hookrail/signature/kernel"
-import type { VerifiedWebhook, WebhookBody, WebhookHeaders } from "hookrail/signature/model"
+import {
+  cachedKey,
+  defaultToleranceSeconds,
+  isSecret,
+  parseSignature,
+  readHeaders,
+  verify
+} from "hookrail/signature/kernel"
+import { advice, findMistake } from "hookrail/signature/mistakes"
+import type { Mistake, VerifiedWebhook, WebhookBody, WebhookHeaders } from "hookrail/signature/model"
 import type { Duration } from "./types.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // errors
 // ---------------------------------------------------------------------------------------------------------------
 
-/**
- * The base class of the three verification errors.
- *
- * @since 0.1.0
- * @category errors
- */
-export abstract class WebhookVerificationError extends Error {
+/** What the three errors of verification have. */
+abstract class VerificationError extends Error {
   /** The name of the class. */
-  abstract readonly _tag: "SignatureError" | "SignatureTimestampError" | "MalformedSignatureError"
+  abstract readonly _tag: string
   constructor(tag: string, message: string, fields: object) {
     // First, because the stack takes its first line from it; on the prototype, as in JavaScript's own errors.
     new.target.prototype.name = tag
@@ -58,7 +61,7 @@ export abstract class WebhookVerificationError extends Error {
  * @since 0.1.0
  * @category errors
  */
-export class SignatureError extends WebhookVerificationError {
+export class SignatureError extends VerificationError {
   declare readonly _tag: "SignatureError"
   declare readonly reason: string
   constructor(fields: { readonly reason: string }) {
@@ -72,7 +75,7 @@ export class SignatureError extends WebhookVerificationError {
  * @since 0.1.0
  * @category errors
  */
-export class SignatureTimestampError extends WebhookVerificationError {
+export class SignatureTimestampError extends VerificationError {
   declare readonly _tag: "SignatureTimestampError"
   /** The age of the signature in seconds; negative if it is in the future. */
   declare readonly ageSeconds: number
@@ -94,7 +97,7 @@ export class SignatureTimestampError extends WebhookVerificationError {
  * @since 0.1.0
  * @category errors
  */
-export class MalformedSignatureError extends WebhookVerificationError {
+export class MalformedSignatureError extends VerificationError {
   declare readonly _tag: "MalformedSignatureError"
   declare readonly reason: string
   constructor(fields: { readonly reason: string }) {
@@ -102,11 +105,30 @@ export class MalformedSignatureError extends WebhookVerificationError {
   }
 }
 
+/**
+ * Why a request is not verified. It is a union: `switch (error._tag)` narrows it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type WebhookVerificationError = SignatureError | SignatureTimestampError | MalformedSignatureError
+
+/**
+ * The base class of the three, for `instanceof`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+// Under the type of the union, as `HookrailError` is.
+export const WebhookVerificationError = VerificationError as unknown as abstract new(
+  ...args: Array<never>
+) => WebhookVerificationError
+
 // ---------------------------------------------------------------------------------------------------------------
 // models
 // ---------------------------------------------------------------------------------------------------------------
 
-export type { VerifiedWebhook, WebhookBody, WebhookHeaders }
+export type { Mistake, VerifiedWebhook, WebhookBody, WebhookHeaders }
 
 /**
  * The options of both functions.
@@ -196,3 +218,31 @@ export const verifySignature = (options: VerifySignatureOptions): Promise<Verifi
  */
 export const verifyRequest = async (options: VerifyRequestOptions): Promise<VerifiedWebhook> =>
   run(options, readHeaders(options.headers))
+
+/**
+ * Finds out why a genuine signature does not match, after a `SignatureError`: whether the body was parsed before, the secret has
+ * lost its `whsec_`, and the like. Resolves to `undefined` if it is none of the common mistakes.
+ *
+ * For the log. It takes several MACs, so do not call it for each forgery that somebody may send. `verifyRequest` does not
+ * call it, and a bundler leaves it out of programs that do not either. It needs WebCrypto, and examines bodies of up to 64 KB.
+ *
+ * @since 0.1.0
+ * @category verification
+ */
+export const explainMismatch = async (
+  options: VerifySignatureOptions | VerifyRequestOptions
+): Promise<{ readonly mistake: Mistake; readonly advice: string } | undefined> => {
+  const { body, secrets } = options
+  const { deliveryId = "", signature = "" } = "headers" in options ? readHeaders(options.headers) : options
+  const mac = new Uint8Array(32)
+  const timestamp = parseSignature(signature, mac)
+  if (timestamp < 0) return undefined
+  const mistake = await findMistake({
+    secrets: [secrets].flat(),
+    timestamp,
+    mac,
+    deliveryId,
+    body: body instanceof ArrayBuffer ? new Uint8Array(body) : body
+  })
+  return mistake && { mistake, advice: advice[mistake] }
+}

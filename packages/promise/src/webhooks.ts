@@ -26,13 +26,12 @@
  */
 import * as NodeWebhooks from "@hookrail/node/NodeWebhooks"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import * as CoreLog from "hookrail/DeliveryLog"
 import { type Abortable, Callback, type Listener, nothing } from "hookrail/fiber/callback"
 import { Promised } from "hookrail/fiber/ground"
@@ -41,9 +40,16 @@ import { anything, callable, Fault, readOptions, Reason, topicPattern, withDefau
 import { tolerance } from "hookrail/options/duration"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import * as Webhooks from "hookrail/Webhooks"
-import { configError, fromCore } from "./errors.js"
-import type { Duration } from "./types.js"
+import { located } from "./caller.js"
+import { configError } from "./errors.js"
+import { fromCore } from "./fromCore.js"
+import { contextOf, logOf } from "./log.js"
+import type { Duration, Log } from "./types.js"
 import type { VerifiedWebhook } from "./verify.js"
+
+export { HookrailConfigError, HookrailError, isHookrailError } from "./errors.js"
+export type { Duration, Log, LogEntry } from "./types.js"
+export type { VerifiedWebhook } from "./verify.js"
 
 /**
  * What a handler gets. Only a verified request becomes one.
@@ -111,19 +117,6 @@ export interface DeliveryLog {
   readonly release: (delivery: string, token: string) => Promise<unknown>
 }
 
-/**
- * A log line. It contains no secret, no signature and no payload; `error` is what a handler threw.
- *
- * @since 0.1.0
- */
-export interface LogEntry {
-  readonly level: "debug" | "info" | "warning" | "error"
-  readonly message: string
-  /** `hookrail.topic`, `hookrail.event_id` and `hookrail.delivery_id`, once they are verified. */
-  readonly annotations: { readonly [name: string]: unknown }
-  readonly error?: unknown
-}
-
 type MaybePromise<A> = A | Promise<A>
 
 /**
@@ -168,8 +161,11 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
    * `false`: duplicates are handled again.
    */
   readonly deliveryLog?: DeliveryLog | false | undefined
-  /** Receives log lines. Its errors and rejections are ignored. Default: warnings and errors go to the console. */
-  readonly log?: ((entry: LogEntry) => unknown) | undefined
+  /**
+   * Where log lines go, such as `console`. Default: warnings and errors go to `console.warn` and `console.error`, on Node that is
+   * the standard error output.
+   */
+  readonly log?: Log | undefined
 }
 
 /**
@@ -241,7 +237,7 @@ export const reject = (reason: string): Error => new Webhooks.Rejected({ reason 
 export const createWebhookHandler = <Topics extends object = { readonly [topic: string]: unknown }>(
   options: WebhookHandlerOptions<Topics>
 ): WebhookHandler => {
-  const [service, runtime] = start(options as WebhookHandlerOptions)
+  const [service, runtime] = started(options as WebhookHandlerOptions)
   const web = Webhooks.toWebHandler(runtime)
   // Not `web` itself: frameworks pass more arguments.
   return Object.assign((request: Request) => web(request), {
@@ -284,12 +280,20 @@ const checks = {
   onInvalidPayload: anything<WebhookHandlerOptions["onInvalidPayload"]>,
   onUnhandled: anything<WebhookHandlerOptions["onUnhandled"]>,
   deliveryLog: withDefault<DeliveryLog | false | undefined>(deliveryLogOf, undefined),
-  log: withDefault<(entry: LogEntry) => void>(callable, (entry) => toConsole(entry))
+  log: logOf
+}
+
+const started = (options: WebhookHandlerOptions): ReturnType<typeof start> => {
+  try {
+    return start(options)
+  } catch (error) {
+    throw located(error)
+  }
 }
 
 const start = (
   given: WebhookHandlerOptions
-): readonly [Webhooks.Service, Runtime.Runtime<Webhooks.Webhooks>] => {
+): readonly [Webhooks.Service, Context.Context<Webhooks.Webhooks>] => {
   const options = readOptions(given, checks)
   if (options instanceof Fault) throw configError(options.option, options.reason)
   const { deliveryLog, log, on, otherwise, refreshSecrets, secrets, tolerance, ...settings } = options
@@ -302,14 +306,13 @@ const start = (
       SignatureVerifier.SignatureVerifier,
       Effect.suspend(() => verifierOf(secrets, refreshSecrets, tolerance))
     ),
-    Layer.effect(CoreLog.DeliveryLog, logOf(deliveryLog))
+    Layer.effect(CoreLog.DeliveryLog, storeOf(deliveryLog))
   )
   const webhooks = Effect.provide(Webhooks.make(handlers, settings), parts)
-  const logger = Logger.replace(Logger.defaultLogger, loggerOf(log))
-  const exit = Effect.runSyncExit(Effect.provide(Effect.zip(webhooks, Effect.runtime<never>()), logger))
+  const context = contextOf(log)
+  const exit = Effect.runSyncExitWith(context)(webhooks)
   if (Exit.isFailure(exit)) throw fromCore(Cause.squash(exit.cause))
-  const [service, runtime] = exit.value
-  return [service, Runtime.provideService(runtime, Webhooks.Webhooks, service)]
+  return [exit.value, Context.add(context, Webhooks.Webhooks, exit.value)]
 }
 
 const invalid = (option: string, reason: string): HookrailConfigError => new HookrailConfigError({ option, reason })
@@ -407,7 +410,10 @@ const verifierOf = (
 ): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => {
   if (typeof secrets === "function") {
     return SignatureVerifier.makeLazy({
-      secrets: Effect.tryPromise({ try: async () => redacted(await secrets()), catch: (reason) => reason }),
+      secrets: Effect.tryPromise({
+        try: async () => redacted(await secrets()),
+        catch: (reason) => reason as HookrailConfigError
+      }),
       refresh,
       tolerance
     })
@@ -420,7 +426,7 @@ const verifierOf = (
 
 const operations = ["claim", "renew", "done", "release"] as const
 
-const logOf = (
+const storeOf = (
   log: DeliveryLog | false | undefined
 ): Effect.Effect<CoreLog.Service, HookrailConfigError> => {
   if (log === undefined) return CoreLog.makeMemory()
@@ -450,41 +456,4 @@ const claimOf = (claim: Claim): CoreLog.Claim => {
     default:
       throw new TypeError("claim gives { status: \"claimed\", token }, { status: \"running\" } or { status: \"done\" }")
   }
-}
-
-const levels: { readonly [tag: string]: LogEntry["level"] } = {
-  Info: "info",
-  Warning: "warning",
-  Error: "error",
-  Fatal: "error"
-}
-
-const loggerOf = (log: (entry: LogEntry) => unknown): Logger.Logger<unknown, void> =>
-  Logger.make(({ annotations, cause, logLevel, message }) => {
-    // The caller catches what it throws.
-    const written = log({
-      level: levels[logLevel._tag] ?? "debug",
-      message: [message].flat().map(String).join(" "),
-      annotations: Object.fromEntries(annotations),
-      ...(Cause.isEmpty(cause) ? {} : { error: thrownOf(cause) })
-    })
-    if (typeof written === "object" && written !== null) void Promise.resolve(written).then(undefined, () => {})
-  })
-
-/** What a handler threw, unchanged; errors of the core become those of this package. */
-const thrownOf = (cause: Cause.Cause<unknown>): unknown => {
-  const thrown = Cause.squash(cause)
-  try {
-    return fromCore(thrown)
-  } catch {
-    return thrown
-  }
-}
-
-const toConsole = ({ annotations, error, level, message }: LogEntry): void => {
-  if (level !== "warning" && level !== "error") return
-  const ids = Object.entries(annotations).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`).join("")
-  const parts = [`hookrail: ${message}${ids}`, ...(error === undefined ? [] : [error])]
-  // eslint-disable-next-line no-console -- the default place of this log
-  console[level === "error" ? "error" : "warn"](...parts)
 }

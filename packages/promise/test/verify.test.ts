@@ -1,5 +1,6 @@
-import { Effect, FastCheck as fc, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { build } from "esbuild"
+import * as fc from "fast-check"
 import * as HookrailError from "hookrail/HookrailError"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import { fileURLToPath } from "node:url"
@@ -8,6 +9,7 @@ import * as vm from "node:vm"
 import { gzipSync } from "node:zlib"
 import { afterEach, assert, describe, it, vi } from "vitest"
 import { deliveryId, negativeMac, secret, t, vectors } from "../../hookrail/test/utils/vectors.js"
+import { bundle as published } from "../bundle.js"
 import * as Verify from "../src/verify.js"
 
 const [body, mac] = vectors[0]!
@@ -76,6 +78,24 @@ describe.each(["node:crypto", "WebCrypto"])("verifySignature with %s", (backend)
     assert.instanceOf(error, SignatureError)
     const { secretIndex } = await verifySignature({ ...valid, secrets: ["whsec_new_0123456789", secret] })
     assert.strictEqual(secretIndex, 1)
+  })
+
+  it("rejects with the caller's line in the stack", async () => {
+    vi.resetModules()
+    useBackend()
+    const { verifyRequest, verifySignature } = await fresh()
+    const forged = { ...valid, signature: `t=${t},v1=${negativeMac}` }
+    const receive = async (verify: () => Promise<unknown>) => {
+      await verify()
+    }
+    for (
+      const verify of [
+        () => verifySignature(forged),
+        () => verifyRequest({ ...forged, headers: { ...headers, "hookrail-signature": forged.signature } })
+      ]
+    ) {
+      assert.match((await failure(receive(verify)) as Error).stack ?? "", /\breceive .*verify\.test\.ts/)
+    }
   })
 })
 
@@ -252,11 +272,43 @@ describe("errors", () => {
   })
 })
 
+describe("explainMismatch", () => {
+  const parsed = JSON.stringify(JSON.parse(body))
+
+  it("tells what has happened to body or secret", async () => {
+    const cases: ReadonlyArray<[options: Partial<Verify.VerifySignatureOptions>, mistake: Verify.Mistake | undefined]> =
+      [
+        [{ body: parsed }, "body-parsed"],
+        [{ body: "" }, "body-empty"],
+        [{ body: `${body}\n` }, "body-trimmed"],
+        [{ secrets: secret.replace("whsec_", "") }, "secret-prefix"],
+        [{ secrets: ["whsec_other_0123456789", secret], body: new TextEncoder().encode(parsed).buffer }, "body-parsed"],
+        [{ signature: "t=1" }, undefined],
+        [{ body: "no JSON" }, undefined]
+      ]
+    for (const [options, mistake] of cases) {
+      assert.strictEqual((await Verify.explainMismatch({ ...valid, ...options }))?.mistake, mistake)
+    }
+  })
+
+  it("reads the headers of a request, and says what to do", async () => {
+    const { advice = "" } = await Verify.explainMismatch({ ...valid, headers, body: parsed }) ?? {}
+    assert.include(advice, "parsed and written again")
+    assert.notInclude(advice, secret)
+  })
+})
+
 describe("the bundle", () => {
   const bundle = async (format: "esm" | "iife"): Promise<string> => {
     const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL("../src/verify.ts", import.meta.url))],
+      // A program that only verifies.
+      stdin: {
+        contents: "export { verifyRequest, verifySignature, WebhookVerificationError, SignatureError, " +
+          "SignatureTimestampError, MalformedSignatureError } from \"./src/verify.js\"",
+        resolveDir: fileURLToPath(new URL("..", import.meta.url))
+      },
       bundle: true,
+      plugins: published.plugins,
       minify: true,
       write: false,
       format,

@@ -308,7 +308,7 @@ describe("createWebhookHandler", () => {
     [{ on: silent }, "on", "must be an object"],
     [{ on: { "*": silent }, otherwise: silent }, "otherwise", "is a second handler for \"*\""],
     [{ otherwise: {} }, "otherwise", "must be a function"],
-    [{ log: console }, "log", "must be a function"],
+    [{ log: { warn: () => {} } }, "log", "must be a function"],
     [{ deliveryLog: true }, "deliveryLog", "must have the methods claim, renew, done and release"],
     [{ onUnverified: "throw" }, "onUnverified", "must be \"retry\" or \"reject\""],
     [{ timeout: "soon" }, "timeout", "must be a finite duration above 0, such as \"20 seconds\""],

@@ -18,6 +18,7 @@ import type { GateTimeoutError, Service as GateService } from "../gate/service.j
 import type { HookrailConfig, Retry } from "../HookrailConfig.js"
 import { resolveRetry } from "../HookrailConfig.js"
 import type {
+  HookrailError,
   InvalidPayloadError,
   PayloadTooLargeError,
   RetryableError,
@@ -63,6 +64,12 @@ export interface Interruptible {
   /** What is known about the call if it ends now. */
   readonly interruption: () => CallContext
 }
+
+/**
+ * Is told of each retry by a policy before its delay begins: the error of the latest attempt, the number of attempts so far, and
+ * the delay in milliseconds. It must not throw.
+ */
+export type OnRetry = (error: RetryableError, attempts: number, delay: number) => void
 
 /** One call, over all of its attempts. A class for the sake of the garbage collector: see `operations.ts`. */
 class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
@@ -173,7 +180,8 @@ export class Calls {
     private readonly config: HookrailConfig,
     private readonly transport: TransportService,
     private readonly gate: GateService,
-    private readonly apiKey: string
+    private readonly apiKey: string,
+    private readonly onRetry?: OnRetry
   ) {
     this.probe = transport.request({
       method: "GET",
@@ -318,8 +326,11 @@ export class Calls {
 
   private retried<A>(call: Call<A>, error: AttemptError | UnmatchedEventError): Effect.Effect<A, CallError> {
     if (!isRetryable(error)) return Effect.fail(error)
+    const { onRetry } = this
+    const onDelay = onRetry &&
+      ((error: HookrailError, delay: number) => onRetry(error as RetryableError, call.attempts, delay))
     const schedule = RetryPolicy.isRetryPolicy(call.retry)
-      ? RetryPolicy.scheduleFrom(call.retry, call.start)
+      ? RetryPolicy.scheduleFrom(call.retry, call.start, onDelay)
       : call.retry
     return Effect.flatMap(Schedule.driver(schedule), (driver) => {
       const next = (error: RetryableError): Effect.Effect<A, CallError> =>

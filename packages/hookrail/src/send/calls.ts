@@ -2,7 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import { defaultRuntime, type Runtime } from "effect/Runtime"
 import { addressOf } from "../call/advice.js"
-import { Calls } from "../call/calls.js"
+import { Calls, type OnRetry } from "../call/calls.js"
 import * as Gate from "../gate/gate.js"
 import { defaults } from "../gate/pace.js"
 import { loggedBy } from "../gate/report.js"
@@ -21,6 +21,7 @@ export interface Dependencies {
   readonly gate?: GateService.Service | undefined
   /** Where that one logs that it slows down. */
   readonly runtime?: Runtime<never> | undefined
+  readonly onRetry?: OnRetry | undefined
 }
 
 export interface ClientCalls {
@@ -38,7 +39,7 @@ export const make = (dependencies: Dependencies): ClientCalls => {
   const authorization = `Bearer ${apiKey}`
   const path = `${config.prefix}/v1/events`
   const address = addressOf(config.origin + config.prefix, config.baseUrlFrom, apiKey)
-  const calls = new Calls(config, transport, gate, apiKey)
+  const calls = new Calls(config, transport, gate, apiKey, dependencies.onRetry)
   return {
     sender: new Sender(config, calls, keys, authorization, path, address),
     reader: new Reader(config, calls, authorization, path, address)

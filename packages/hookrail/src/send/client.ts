@@ -14,7 +14,7 @@ import { awaitOptionsFault } from "../options/calls.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 import type { ClientCalls } from "./calls.js"
-import type { ReadOptions, SendOptions, Service } from "./model.js"
+import type { EncodedEvent, ReadOptions, SendEncodedOptions, SendOptions, Service } from "./model.js"
 import { awaitEvent, invalidArgument } from "./reader.js"
 
 export const make = ({ reader, sender }: ClientCalls): Service => {
@@ -36,6 +36,25 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
     ) as Effect.Effect<EventAccepted, SendError>
   }
 
+  const sendEncoded = (
+    event: EncodedEvent,
+    options: SendEncodedOptions = {}
+  ): Effect.Effect<EventAccepted, SendError> =>
+    carryOut(
+      "HookrailClient.sendEncoded",
+      "hookrail.topic",
+      event.topic,
+      (clock) =>
+        options.onInterrupt === undefined
+          ? sender.prepareEncoded(clock, event, options)
+          : telling(
+            options.onInterrupt,
+            event.topic,
+            event,
+            (observer) => sender.prepareEncoded(clock, event, options, observer)
+          )
+    ) as Effect.Effect<EventAccepted, SendError>
+
   const getEvent = (eventId: string, options: ReadOptions = {}): Effect.Effect<EventStatus, ReadError> =>
     carryOut(
       "HookrailClient.getEvent",
@@ -46,6 +65,7 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
 
   return {
     sendEvent,
+    sendEncoded,
     getEvent,
     awaitEvent: (eventId, options = {}) => {
       const fault = awaitOptionsFault(options, "schedule")
@@ -60,7 +80,7 @@ export const make = ({ reader, sender }: ClientCalls): Service => {
 const telling = (
   onInterrupt: NonNullable<SendOptions["onInterrupt"]>,
   topic: string,
-  { idempotencyKey }: SendOptions,
+  { idempotencyKey }: Pick<SendOptions, "idempotencyKey">,
   prepare: (observer: CallObserver) => Effect.Effect<EventAccepted, CallError>
 ): Effect.Effect<EventAccepted, CallError> => {
   const observer: CallObserver = { call: undefined }

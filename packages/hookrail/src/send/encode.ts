@@ -91,6 +91,24 @@ const checkedKey = (topic: string, key: string, options: SendOptions): Exit.Exit
   return reason === undefined ? Exit.succeed(key) : Exit.fail(invalidArgument(topic, options, "idempotencyKey", reason))
 }
 
+/** Checks an event whose bytes are fixed. What is in its body was checked when it was encoded. */
+export const encodedFault = (
+  { body, idempotencyKey, orderingKey, topic }: EncodedEvent
+): InvalidArgumentError | InvalidPayloadError | undefined => {
+  const options: SendOptions = { idempotencyKey, orderingKey }
+  const wrongTopic = Arguments.checkTopic(topic)
+  if (wrongTopic !== undefined) return invalidArgument(String(topic), options, "topic", wrongTopic)
+  const wrongKey = Arguments.checkIdempotencyKey(idempotencyKey)
+  if (wrongKey !== undefined) return invalidArgument(topic, options, "idempotencyKey", wrongKey)
+  if (orderingKey !== undefined) {
+    const wrong = Arguments.checkOrderingKey(orderingKey, undefined)
+    if (wrong !== undefined) return invalidArgument(topic, options, "orderingKey", wrong)
+  }
+  return body instanceof Uint8Array
+    ? undefined
+    : invalidPayload(topic, options, "$", "the body of an encoded event must be a Uint8Array")
+}
+
 /** See `Event.encode`. */
 export const encodeEvent = (
   keys: IdempotencyKeys.Service,

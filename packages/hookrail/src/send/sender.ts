@@ -11,8 +11,8 @@ import { random as randomKeys } from "../IdempotencyKeys.js"
 import type * as Topic from "../Topic.js"
 import { uuid } from "../wire/bytes.js"
 import type { EventAccepted } from "../wire/model.js"
-import { encodePayload, encodeTyped, isTyped, keyOf, Topics } from "./encode.js"
-import type { SendOptions } from "./model.js"
+import { encodedFault, encodePayload, encodeTyped, isTyped, keyOf, Topics } from "./encode.js"
+import type { EncodedEvent, SendEncodedOptions, SendOptions } from "./model.js"
 import { SendOperation } from "./operations.js"
 
 const json = "application/json"
@@ -63,6 +63,19 @@ export class Sender {
         (json) => this.encode(clock, topic.name, json, options, observer)
       )
       : this.encode(clock, topic, payload, options, observer)
+  }
+
+  /** The call that sends an event whose bytes and key are fixed. */
+  prepareEncoded(
+    clock: Clock,
+    event: EncodedEvent,
+    options: SendEncodedOptions,
+    observer?: CallObserver
+  ): Effect.Effect<EventAccepted, CallError> {
+    const fault = encodedFault(event)
+    if (fault !== undefined) return Effect.fail(fault)
+    const { body, idempotencyKey, orderingKey, topic } = event
+    return this.call(clock, topic, body, idempotencyKey, { ...options, orderingKey }, observer)
   }
 
   private encode(

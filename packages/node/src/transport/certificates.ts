@@ -5,8 +5,8 @@
 import type * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { HookrailConfigError } from "hookrail/HookrailError"
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
-import { createSecureContext, type SecureContext } from "node:tls"
+import type { KeyObject, X509Certificate } from "node:crypto"
+import type { SecureContext, SecureContextOptions } from "node:tls"
 import { checked, wrong } from "./checked.js"
 
 /** PEM, as read from a file. */
@@ -27,6 +27,10 @@ export interface SecureContexts {
   readonly proxy: SecureContext | undefined
 }
 
+/** Loaded on demand: most transports have no certificates of their own, and many have no TLS. */
+const crypto = () => process.getBuiltinModule("node:crypto")
+const tls = () => process.getBuiltinModule("node:tls")
+
 const textOf = (option: string, input: unknown): string => {
   const value = Redacted.isRedacted(input) ? Redacted.value(input) : input
   if (typeof value === "string") return value
@@ -45,6 +49,7 @@ const certificatesOf = (option: string, pem: string): ReadonlyArray<X509Certific
       "has no certificate in PEM (\"-----BEGIN CERTIFICATE-----\"): give the content of the file, not its name"
     )
   }
+  const { X509Certificate } = crypto()
   return blocks.map((block, index) => {
     try {
       return new X509Certificate(block)
@@ -59,7 +64,7 @@ const keyOf = (key: string, passphrase: string | undefined): KeyObject => {
   const isEncrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(key)
   if (isEncrypted && passphrase === undefined) throw wrong("passphrase", "is missing: `key` is encrypted")
   try {
-    return createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
+    return crypto().createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) })
   } catch {
     if (isEncrypted) throw wrong("passphrase", "does not open `key`")
     throw wrong("key", "is no private key in PEM that can be read: give the content of the file, not its name")
@@ -106,9 +111,9 @@ const contextsOf = (options: CertificateOptions): SecureContexts => {
   return { server, proxy }
 }
 
-const contextOf = (option: string, options: Parameters<typeof createSecureContext>[0]): SecureContext => {
+const contextOf = (option: string, options: SecureContextOptions): SecureContext => {
   try {
-    return createSecureContext(options)
+    return tls().createSecureContext(options)
   } catch {
     throw wrong(
       option,

@@ -1,0 +1,54 @@
+/**
+ * Makes the packages for Effect 4 from those for Effect 3: `node generate.mjs`.
+ *
+ * Files that are not made, but written by hand, are those that the `.gitignore` of a package excepts with `!`.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { edits } from "./edits.mjs"
+import { lines } from "./lines.mjs"
+import { translate } from "./translate.mjs"
+
+const packages = fileURLToPath(new URL("..", import.meta.url))
+
+const folders = ["src", "test"]
+
+const filesIn = (folder) => {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((it) => it.isFile())
+      .map((it) => join(it.parentPath, it.name).slice(folder.length + 1).replaceAll("\\", "/"))
+  } catch {
+    return []
+  }
+}
+
+/** Applies the edits of a file: a text that is gone is an error, because the two lines would differ without notice. */
+const edited = (name, path, text) =>
+  (edits[name]?.[path] ?? []).reduce((text, [before, after]) => {
+    if (!text.includes(before)) throw new Error(`packages/${name}/${path} has changed: edits.mjs looks for\n${before}`)
+    return text.replace(before, () => after)
+  }, text)
+
+for (const [name, twin] of Object.entries(lines)) {
+  const own = new Set(
+    readFileSync(join(packages, twin, ".gitignore"), "utf8").match(/(?<=^!\/).*[^/]$/gm) ?? []
+  )
+  for (const path of Object.keys(edits[name] ?? {})) {
+    if (own.has(path)) throw new Error(`packages/${twin}/${path} is written by hand, and has edits as well`)
+  }
+  for (const folder of folders) {
+    const [from, to] = [join(packages, name, folder), join(packages, twin, folder)]
+    const files = new Set(filesIn(from))
+    for (const file of filesIn(to)) {
+      if (!files.has(file) && !own.has(`${folder}/${file}`)) rmSync(join(to, file))
+    }
+    for (const file of files) {
+      const path = `${folder}/${file}`
+      if (own.has(path)) continue
+      mkdirSync(dirname(join(to, file)), { recursive: true })
+      writeFileSync(join(to, file), translate(edited(name, path, readFileSync(join(from, file), "utf8"))))
+    }
+  }
+}
