@@ -1,14 +1,44 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Schema } from "effect"
+import { Effect, Exit } from "effect"
 import { Event, Topic } from "hookrail"
 
-const Order = Schema.standardSchemaV1(Schema.Struct({ id: Schema.String, at: Schema.Date }))
+interface Wire {
+  readonly id: string
+  readonly at: string
+}
+
+interface Decoded {
+  readonly id: string
+  readonly at: Date
+}
+
+/** As Zod, Valibot and ArkType make it, with a value in its message. */
+const Order: {
+  readonly "~standard": { version: 1; vendor: string; validate: (value: unknown) => Result; types?: Types }
+} = {
+  "~standard": {
+    version: 1,
+    vendor: "own",
+    validate: (value) => {
+      const { at, id } = value as Wire
+      return typeof id === "string"
+        ? { value: { id, at: new Date(at) } }
+        : { issues: [{ message: `expected a string, actual ${String(id)}`, path: ["id"] }] }
+    }
+  }
+}
+
+type Types = { readonly input: Wire; readonly output: Decoded }
+
+type Result =
+  | { readonly value: Decoded; readonly issues?: undefined }
+  | { readonly issues: ReadonlyArray<{ readonly message: string; readonly path: ReadonlyArray<string> }> }
 
 const topics = Topic.fromEvents({
   "orders.created": Order,
   "orders.paid": {
     schema: Order,
-    encode: (order: { id: string; at: Date }) => ({ ...order, at: order.at.toISOString() })
+    encode: (order: Decoded) => ({ ...order, at: order.at.toISOString() })
   },
   "orders.slow": { "~standard": { version: 1, vendor: "own", validate: async (value: unknown) => ({ value }) } },
   "orders.broken": {
