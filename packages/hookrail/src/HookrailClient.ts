@@ -66,9 +66,9 @@ export type {
  * @category accessors
  */
 export const sendEvent: {
-  <A, I>(
-    topic: Topic.Topic<A, I>,
-    payload: A,
+  <Sent>(
+    topic: Topic.Typed<Sent, unknown>,
+    payload: NoInfer<Sent>,
     options?: SendOptions
   ): Effect.Effect<EventAccepted, SendError, HookrailClient>
   (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError, HookrailClient>

@@ -104,7 +104,7 @@ export type SendResult =
 export interface Service {
   /** See the accessor `sendEvent`. */
   readonly sendEvent: {
-    <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
+    <Sent>(topic: Topic.Typed<Sent, unknown>, payload: NoInfer<Sent>, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
     (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
   }
   /** See the accessor `sendEncoded`. */
