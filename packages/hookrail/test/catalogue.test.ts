@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { Event, Topic } from "hookrail"
+import { Event, Topic } from "../src/index.js"
 
 interface Wire {
   readonly id: string
