@@ -104,7 +104,11 @@ export type SendResult =
 export interface Service {
   /** See the accessor `sendEvent`. */
   readonly sendEvent: {
-    <Sent>(topic: Topic.Typed<Sent, unknown>, payload: NoInfer<Sent>, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
+    <Sent>(
+      topic: Topic.Typed<Sent, unknown>,
+      payload: NoInfer<Sent>,
+      options?: SendOptions
+    ): Effect.Effect<EventAccepted, SendError>
     (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
   }
   /** See the accessor `sendEncoded`. */
