@@ -14,8 +14,7 @@ export const effectProperty = <A>(
         Effect.runPromise(
           body(value).pipe(
             Effect.scoped,
-            Effect.provide(TestContext.TestContext),
-            Effect.provide(Logger.remove(Logger.defaultLogger))
+            Effect.provide([TestContext.TestContext, Logger.remove(Logger.defaultLogger)])
           )
         )),
       parameters
