@@ -12,7 +12,15 @@ const nodeGlobals = {
 }
 
 export default defineConfig(
-  { ignores: ["**/dist/**", "**/coverage/**", "docs/.snippets/**"] },
+  { ignores: ["**/dist/**", "**/coverage/**", "docs/**/.snippets/**", "scratchpad/next/.next/**"] },
+  // What is made from the packages for Effect 3.
+  {
+    ignores: [
+      "packages/*-4/package/**",
+      "packages/*-4/{src,test,dtslint}/**",
+      "!packages/hookrail-4/src/fiber/{ground,services}.ts"
+    ]
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   ...effectPlugin.configs.dprint,
@@ -34,6 +42,8 @@ export default defineConfig(
   },
   {
     files: ["**/*.ts", "**/*.mts"],
+    // Projects of their own, with dependencies that this workspace does not have.
+    ignores: ["scratchpad/*/**"],
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
       "no-console": "error",
@@ -56,6 +66,15 @@ export default defineConfig(
         object: "Math",
         property: "random",
         message: "Use Effect's Random."
+      }]
+    }
+  },
+  {
+    // Without Effect, outside of the adapters: `test/house.test.ts` of the package.
+    files: ["packages/outbox/src/**/*.ts"],
+    rules: {
+      "@effect/no-import-from-barrel-package": ["error", {
+        packageNames: ["effect", "@effect/platform", "@effect/sql"]
       }]
     }
   },

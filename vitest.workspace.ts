@@ -10,11 +10,19 @@ const conditions = ["@hookrail/source", "module", "node", "development|productio
 /** A project for each package that has tests in this folder. */
 export const projects = (folder: "test" | "extended"): Array<TestProjectInlineConfiguration> =>
   readdirSync(packages)
-    .filter((name) => existsSync(`${packages}/${name}/${folder}`))
+    // Those for Effect 4 need another vitest.
+    .filter((name) => !name.endsWith("-4") && existsSync(`${packages}/${name}/${folder}`))
     .map((name) => ({
       extends: true,
       root: `${packages}/${name}`,
       resolve: { conditions },
       ssr: { resolve: { conditions } },
-      test: { name, include: [`${folder}/**/*.test.ts`] }
+      test: {
+        name,
+        include: [`${folder}/**/*.test.ts`],
+        globalSetup: setups(`${packages}/${name}/test/utils/globalSetup.ts`)
+      }
     }))
+
+/** What a package starts once for all of its tests. */
+const setups = (file: string): Array<string> => existsSync(file) ? [file] : []

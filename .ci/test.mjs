@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { stripVTControlCharacters } from "node:util"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const atOnce = Math.min(Math.max(availableParallelism(), 2), 4)
@@ -23,11 +24,17 @@ const packages = readdirSync(join(root, "packages"))
   .filter((folder) => existsSync(join(root, folder, "package.json")))
   .map((folder) => ({ folder, ...manifest(folder) }))
 
+/** The names of the packages of this workspace that a package needs; one may have another name there. */
+const needed = ({ dependencies, devDependencies, peerDependencies }) =>
+  Object.entries({ ...peerDependencies, ...dependencies, ...devDependencies })
+    .filter(([, range]) => range.startsWith("workspace:"))
+    .map(([name, range]) => /^workspace:(.+)@/.exec(range)?.[1] ?? name)
+
 const builds = packages.filter(({ scripts }) => scripts?.build !== undefined).map((it) =>
   stage(
     it.folder,
     "build",
-    packages.filter(({ name }) => name in { ...it.dependencies, ...it.peerDependencies })
+    packages.filter(({ name, scripts }) => scripts?.build !== undefined && needed(it).includes(name))
       .map(({ folder }) => `build ${folder}`)
   )
 )
@@ -105,8 +112,10 @@ const start = performance.now()
 const results = await runAll(checks)
 
 // Alone, as they look at sockets and time. Some need the builds, none the other checks: they run whatever came before.
-const tests = await run(stage(".", "test:unit"), (text) => process.stdout.write(text))
-results.push(tests)
+const show = (text) => process.stdout.write(text)
+const tests = await run(stage(".", "test:unit"), show)
+const testsOnEffect4 = await run(stage("packages/hookrail-4", "test:unit"), show)
+results.push(tests, testsOnEffect4)
 
 const width = Math.max(...results.map(({ name }) => name.length))
 console.log(`\n${"stage".padEnd(width)}  seconds`)
@@ -115,11 +124,17 @@ for (const { name, result, time } of results) {
 }
 console.log(`${"all".padEnd(width)}  ${seconds(start).toFixed(1).padStart(7)}\n`)
 
-// The line that closes the tests closes the whole run; a check that did not pass counts as one more failure.
-const line = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(tests.output)
-const [passed, failed, skipped] = line === null ? [0, 0, 0] : line.slice(1).map(Number)
+/** How many tests passed, failed and were skipped, as the summary of a run says. */
+const countsOf = ({ output }) => {
+  const line = /^ *Tests +(.*)$/m.exec(stripVTControlCharacters(output))?.[1] ?? ""
+  return ["passed", "failed", "skipped"].map((kind) => Number(new RegExp(`(\\d+) ${kind}`).exec(line)?.[1] ?? 0))
+}
+
+// One line closes the whole run; a check that did not pass counts as one more failure. So does a run of tests that broke down
+// without a failed test.
+const counts = [tests, testsOnEffect4].map((run) => ({ run, counts: countsOf(run) }))
+const [passed, failed, skipped] = [0, 1, 2].map((n) => counts.reduce((sum, { counts }) => sum + counts[n], 0))
 const missed = results.filter(({ result }) => result !== "passed").length
-// Tests that failed are counted already; a run of them that broke down without one is not.
-const more = tests.result === "failed" && failed > 0 ? missed - 1 : missed
-console.log(`${passed} passed, ${failed + more} failed, ${skipped} skipped`)
+const counted = counts.filter(({ counts, run }) => run.result === "failed" && counts[1] > 0).length
+console.log(`${passed} passed, ${failed + missed - counted} failed, ${skipped} skipped`)
 process.exitCode = missed === 0 ? 0 : 1

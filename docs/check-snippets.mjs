@@ -1,5 +1,7 @@
 // Type-checks every example of the documentation: the `ts` blocks of README.md, docs/*.md and packages/*/README.md, and
-// every `@example` in the sources. Each becomes a module of its own in docs/.snippets, and one `tsc` checks them all.
+// every `@example` in the sources. Each becomes a module of its own, and one `tsc` checks those of a line of Effect.
+//
+// A block holds on both lines, unless it is marked with its own: "```ts effect-3" or "```ts effect-4".
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -7,7 +9,8 @@ import { basename, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const target = join(root, "docs", ".snippets")
+/** Where the modules of each line are put: next to the packages that they import. */
+const targets = { "effect-4": join(root, "docs", ".snippets"), "effect-3": join(root, "docs", "effect-3", ".snippets") }
 const quickStartLines = 12
 
 const inFolder = (folder, end) =>
@@ -30,14 +33,21 @@ const fencedIn = (lines, file, offset = 0) => {
   let open
   let heading = []
   lines.forEach((text, index) => {
-    const fence = /^\s*(`{3,})\s*(\w*)/.exec(text)
+    const fence = /^\s*(`{3,})\s*(\w*)(?: (effect-[34]))?/.exec(text)
     if (open !== undefined) {
       if (fence !== null && fence[2] === "" && fence[1].length >= open.ticks) {
-        if (open.language === "ts") blocks.push({ file, line: open.line, code: open.code, headings: open.headings })
+        if (open.language === "ts") blocks.push({ ...open, file })
         open = undefined
       } else open.code.push(text)
     } else if (fence !== null) {
-      open = { ticks: fence[1].length, language: fence[2], line: offset + index + 2, code: [], headings: heading }
+      open = {
+        ticks: fence[1].length,
+        language: fence[2],
+        effect: fence[3],
+        line: offset + index + 2,
+        code: [],
+        headings: heading
+      }
     } else {
       const title = /^(#+)\s+(.*)/.exec(text)
       if (title !== null) {
@@ -94,7 +104,15 @@ const documents = [
 const read = (file) => readFileSync(join(root, file), "utf8")
 const snippets = [
   ...documents.flatMap((file) => fencedIn(read(file).split("\n"), file)),
-  ...packages.flatMap((folder) => sourcesIn(join(folder, "src"))).flatMap((file) => examplesIn(file, read(file)))
+  // Those of the sources are in the dialect of their package.
+  ...packages.flatMap((folder) =>
+    sourcesIn(join(folder, "src"))
+      .flatMap((file) => examplesIn(file, read(file)))
+      .map((snippet) => ({
+        ...snippet,
+        effect: /^(hookrail|node)$/.test(basename(folder)) || snippet.file.endsWith("-3.ts") ? "effect-3" : "effect-4"
+      }))
+  )
 ]
 
 if (snippets.length === 0) {
@@ -112,47 +130,58 @@ for (const { code, file, headings, line } of snippets) {
   }
 }
 
-rmSync(target, { recursive: true, force: true })
-mkdirSync(target, { recursive: true })
-const byName = new Map()
-for (const snippet of snippets) {
-  const name = `${snippet.file.replace(/[^A-Za-z0-9]+/g, "_")}_${snippet.line}.ts`
-  byName.set(name, snippet)
-  // One line before the code: the line numbers of the compiler are then off by a constant.
-  writeFileSync(join(target, name), `// ${snippet.file}:${snippet.line}\n${snippet.code.join("\n")}\nexport {}\n`)
-}
-writeFileSync(
-  join(target, "tsconfig.json"),
-  `${
-    JSON.stringify(
-      {
-        extends: "../../tsconfig.base.json",
-        compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, plugins: [] },
-        include: ["*.ts"]
-      },
-      null,
-      2
-    )
-  }\n`
-)
-
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc")
-const run = spawnSync(process.execPath, [tsc, "--noEmit", "--pretty", "false", "-p", target], {
-  cwd: root,
-  encoding: "utf8",
-  maxBuffer: 64 * 1024 * 1024
-})
-if (run.error !== undefined) throw run.error
 
-for (const text of `${run.stdout}${run.stderr}`.split("\n")) {
-  if (text.trim() === "") continue
-  const place = /^(.*?)\((\d+),(\d+)\): (.*)$/.exec(text)
-  const snippet = place === null ? undefined : byName.get(basename(place[1]))
-  if (snippet === undefined) problems.push(text)
-  else problems.push(`${relative(".", snippet.file)}:${snippet.line + Number(place[2]) - 2}:${place[3]}: ${place[4]}`)
+const isOfBoth = (code) => code.some((text) => /["'](effect|hookrail|@effect|@hookrail\/node)["'/]/.test(text))
+
+let checked = 0
+for (const [effect, target] of Object.entries(targets)) {
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(target, { recursive: true })
+  const byName = new Map()
+  for (const snippet of snippets) {
+    // Without Effect, once is enough.
+    const line = snippet.effect ?? (isOfBoth(snippet.code) ? effect : "effect-4")
+    if (line !== effect) continue
+    const name = `${snippet.file.replace(/[^A-Za-z0-9]+/g, "_")}_${snippet.line}.ts`
+    byName.set(name, snippet)
+    // One line before the code: the line numbers of the compiler are then off by a constant.
+    writeFileSync(join(target, name), `// ${snippet.file}:${snippet.line}\n${snippet.code.join("\n")}\nexport {}\n`)
+  }
+  // Jest is not installed here: `extended/guide.test.ts` runs it. What the examples take from it, vitest types as well.
+  writeFileSync(
+    join(target, "jest.d.ts"),
+    "declare module \"@jest/globals\" { export { afterAll, beforeAll, expect, test } from \"vitest\" }\n"
+  )
+  writeFileSync(
+    join(target, "tsconfig.json"),
+    JSON.stringify({
+      extends: relative(target, join(root, "tsconfig.base.json")),
+      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, plugins: [] },
+      include: ["*.ts"]
+    })
+  )
+  const run = spawnSync(process.execPath, [tsc, "--noEmit", "--pretty", "false", "-p", target], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024
+  })
+  if (run.error !== undefined) throw run.error
+  checked += byName.size
+  const before = problems.length
+  for (const text of `${run.stdout}${run.stderr}`.split("\n")) {
+    if (text.trim() === "") continue
+    const place = /^(.*?)\((\d+),(\d+)\): (.*)$/.exec(text)
+    const snippet = place === null ? undefined : byName.get(basename(place[1]))
+    if (snippet === undefined) problems.push(`${effect}: ${text}`)
+    else {
+      const line = snippet.line + Number(place[2]) - 2
+      problems.push(`${relative(".", snippet.file)}:${line}:${place[3]}: (${effect}) ${place[4]}`)
+    }
+  }
+  if (run.status !== 0 && problems.length === before) problems.push(`tsc ended with ${run.status ?? run.signal}`)
 }
-if (run.status !== 0 && problems.length === 0) problems.push(`tsc ended with ${run.status ?? run.signal}`)
 
 for (const problem of problems) console.error(problem)
-console.log(`${snippets.length} snippets checked, ${problems.length} lines of problems`)
+console.log(`${checked} snippets checked, ${problems.length} lines of problems`)
 process.exit(problems.length === 0 ? 0 : 1)

@@ -44,7 +44,7 @@ const keep = async (from: string, to: string): Promise<void> => {
 /** A model of the core and those that it imports: by relative paths, which stay as they are. */
 const keepModel = async (model: string, extension: "ts" | "cts"): Promise<void> => {
   const to = `dist/${models}/${model}.d.${extension}`
-  const text = await readFile(`${types}/hookrail/src/${model}.d.${extension}`, "utf8")
+  const text = await readFile(`${types}/hookrail-4/src/${model}.d.${extension}`, "utf8")
   await mkdir(dirname(to), { recursive: true })
   await writeFile(to, text)
   for (const [, specifier = ""] of text.matchAll(/\bfrom\s+"([^"]*)"/g)) {

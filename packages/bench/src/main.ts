@@ -8,10 +8,12 @@ import { machine } from "./machine.js"
 import type { Results } from "./report.js"
 import { goalsTable, tables } from "./report.js"
 import { coldstart } from "./sections/coldstart.js"
+import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
 import { receive } from "./sections/receive.js"
 import { send } from "./sections/send.js"
 import { size } from "./sections/size.js"
+import { start } from "./sections/start.js"
 import { storms } from "./sections/storms.js"
 import { stream } from "./sections/stream.js"
 import { verify } from "./sections/verify.js"
@@ -19,7 +21,7 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, size, keys, stream, storms
+  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, size, keys, enqueue, stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --out <file>      where the figures go (default results.json in this package)
 `
@@ -45,7 +47,9 @@ const run = async (): Promise<void> => {
   const sections: Readonly<Record<Section, (progress: (text: string) => void) => Promise<unknown>>> = {
     size: async () => results.size = await size(),
     keys: async () => results.keys = await keys(quick),
+    enqueue: async () => results.enqueue = await enqueue(quick),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
+    start: async (progress) => results.start = await start(quick, progress),
     verify: async () => results.verify = await verify(quick),
     receive: async (progress) => results.receive = await receive(quick, progress),
     send: async (progress) => results.send = await send(quick, progress),

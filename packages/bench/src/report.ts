@@ -1,9 +1,11 @@
 /** Prints the results as tables, and writes them into a JSON file. */
 import type { ColdstartRow } from "./sections/coldstart.js"
+import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { ReceiveRow } from "./sections/receive.js"
 import type { SendResult } from "./sections/send.js"
 import type { SizeRow } from "./sections/size.js"
+import type { StartRow } from "./sections/start.js"
 import type { StormsRow } from "./sections/storms.js"
 import type { StreamResult } from "./sections/stream.js"
 import type { VerifyRow } from "./sections/verify.js"
@@ -14,8 +16,10 @@ export interface Results {
   receive?: ReadonlyArray<ReceiveRow>
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
+  start?: ReadonlyArray<StartRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
+  enqueue?: ReadonlyArray<EnqueueRow>
   stream?: ReadonlyArray<StreamResult>
   storms?: ReadonlyArray<StormsRow>
 }
@@ -79,13 +83,29 @@ const verifyTables = (rows: ReadonlyArray<VerifyRow>): ReadonlyArray<string> =>
 const coldstartTable = (rows: ReadonlyArray<ColdstartRow>): string =>
   table(
     "coldstart: one import in a fresh process",
-    ["", "ms", "min..max", "rss MB", "heap MB"],
+    ["", "ms", "min..max", "to svix", "rss MB", "heap MB"],
     rows.map((row) => [
       row.entry,
       ...range(row.importMillis),
+      figure(row.ratio.median),
       figure(row.rssMegabytes.median),
       figure(row.heapMegabytes.median)
     ])
+  )
+
+const startTables = (rows: ReadonlyArray<StartRow>): ReadonlyArray<string> =>
+  [...new Set(rows.map(({ node }) => node))].map((node) =>
+    table(
+      `start, Node ${node}: import and first event in a fresh process, ratios to svix`,
+      ["", "ms", "min..max", "ratio", "min..max", "CPU ms", "ratio"],
+      rows.filter((row) => row.node === node).map((row) => [
+        row.contender,
+        ...range(row.millis),
+        ...range(row.ratio),
+        figure(row.cpuMillis.median),
+        figure(row.cpuRatio.median)
+      ])
+    )
   )
 
 const sizeTable = (rows: ReadonlyArray<SizeRow>): string =>
@@ -100,6 +120,13 @@ const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
     "keys: CPU time per idempotency key",
     ["", "µs", "min..max", "ratio"],
     rows.map((row) => [row.contender, ...range(row.cpuMicros), figure(row.ratio.median)])
+  )
+
+const enqueueTable = (rows: ReadonlyArray<EnqueueRow>): string =>
+  table(
+    "enqueue: time to store an event, next to a bare INSERT of the same row by the same driver",
+    ["", "µs", "min..max", "ratio"],
+    rows.map((row) => [row.contender, ...range(row.micros), figure(row.ratio.median)])
   )
 
 const megabyte = 1024 * 1024
@@ -156,8 +183,10 @@ export const tables = (results: Results): string =>
     ...results.receive === undefined ? [] : [receiveTable(results.receive)],
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
+    ...startTables(results.start ?? []),
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
+    ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
     ...(results.stream ?? []).map(streamTable),
     ...results.storms === undefined ? [] : [stormsTable(results.storms)]
   ].join("\n")

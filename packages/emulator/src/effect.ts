@@ -1,5 +1,5 @@
 /**
- * The emulator for programs with Effect. An entry of its own, so that `@hookrail/emulator` needs no Effect.
+ * The emulator for programs with Effect 4. An entry of its own, so that `@hookrail/emulator` needs no Effect.
  *
  * @since 0.1.0
  */

@@ -17,7 +17,7 @@ import type { EmulatorOptions } from "./options/options.js"
  * @since 0.1.0
  * @category tags
  */
-export class Emulator extends Context.Tag("@hookrail/emulator/Emulator")<Emulator, Running>() {}
+export class Emulator extends Context.Service<Emulator, Running>()("@hookrail/emulator/Emulator") {}
 
 /**
  * Starts an emulator that is closed with the scope.
@@ -42,4 +42,4 @@ export const make = (options?: EmulatorOptions): Effect.Effect<Running, Emulator
  * @category layers
  */
 export const layer = (options?: EmulatorOptions): Layer.Layer<Emulator, EmulatorStartError> =>
-  Layer.scoped(Emulator, make(options))
+  Layer.effect(Emulator, make(options))

@@ -1,5 +1,5 @@
 import { PGlite } from "@electric-sql/pglite"
-import * as fc from "effect/FastCheck"
+import * as fc from "effect-3/FastCheck"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { renderJsonb } from "../src/json/jsonb.js"
 

@@ -1,4 +1,4 @@
-import * as fc from "effect/FastCheck"
+import * as fc from "effect-3/FastCheck"
 import { describe, expect, it } from "vitest"
 import { JsonSyntaxError, renderJsonb, scanValue } from "../src/json/jsonb.js"
 

@@ -1,34 +1,57 @@
-import { assert, describe, it, layer } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import { Emulator } from "../src/effect.js"
+import { Effect } from "effect"
+import { Effect as Effect3 } from "effect-3"
+import { assert, describe, it } from "vitest"
+import { Emulator as Emulator3 } from "../src/effect-3.js"
+import { Emulator as Emulator4 } from "../src/effect.js"
+import type { Emulator } from "../src/emulator.js"
 import { call, postEvent } from "./utils/http.js"
 
-layer(Emulator.layer({ apiKeys: ["hk_test"] }))("Emulator.layer", (it) => {
-  it.effect("provides a running emulator", () =>
-    Effect.gen(function*() {
-      const emulator = yield* Emulator.Emulator
-      const reply = yield* Effect.promise(() => postEvent(emulator, { topic: "t", payload: {} }))
-      assert.strictEqual(reply.status, 202)
-      assert.strictEqual(emulator.apiKey, "hk_test")
-    }))
-})
+const options = { apiKeys: ["hk_test"] }
 
-describe("Emulator.make", () => {
-  it.live("closes the emulator with its scope", () =>
-    Effect.gen(function*() {
-      const url = yield* Effect.scoped(Effect.map(Emulator.make(), ({ url }) => url))
-      const failure = yield* Effect.tryPromise({
-        try: () => call("GET", `${url}/healthz`),
-        catch: (error) => (error as NodeJS.ErrnoException).code
-      }).pipe(Effect.flip)
-      assert.strictEqual(failure, "ECONNREFUSED")
-    }))
+const use = async (emulator: Emulator): Promise<string> => {
+  const reply = await postEvent(emulator, { topic: "t", payload: {} })
+  assert.strictEqual(reply.status, 202)
+  assert.strictEqual(emulator.apiKey, "hk_test")
+  return emulator.url
+}
 
-  it.live("fails with a tagged error", () =>
-    Emulator.make({ workers: 0 }).pipe(
+const isClosed = async (url: string): Promise<void> => {
+  const code = await call("GET", `${url}/healthz`).then(() => "open", (error: NodeJS.ErrnoException) => error.code)
+  assert.strictEqual(code, "ECONNREFUSED")
+}
+
+describe("on Effect 4", () => {
+  it("the layer provides a running emulator, and closes it with its scope", () =>
+    Emulator4.Emulator.pipe(
+      Effect.flatMap((emulator) => Effect.promise(() => use(emulator))),
+      Effect.provide(Emulator4.layer(options)),
+      Effect.runPromise
+    ).then(isClosed))
+
+  it("fails with a tagged error", async () => {
+    const program = Emulator4.make({ workers: 0 }).pipe(
       Effect.scoped,
       Effect.as("started"),
-      Effect.catchTag("EmulatorStartError", (error) => Effect.succeed(error.message)),
-      Effect.map((message) => assert.include(message, "workers"))
-    ))
+      Effect.catchTag("EmulatorStartError", (error) => Effect.succeed(error.message))
+    )
+    assert.include(await Effect.runPromise(program), "workers")
+  })
+})
+
+describe("on Effect 3", () => {
+  it("the layer provides a running emulator, and closes it with its scope", () =>
+    Emulator3.Emulator.pipe(
+      Effect3.flatMap((emulator) => Effect3.promise(() => use(emulator))),
+      Effect3.provide(Emulator3.layer(options)),
+      Effect3.runPromise
+    ).then(isClosed))
+
+  it("fails with a tagged error", async () => {
+    const program = Emulator3.make({ workers: 0 }).pipe(
+      Effect3.scoped,
+      Effect3.as("started"),
+      Effect3.catchTag("EmulatorStartError", (error) => Effect3.succeed(error.message))
+    )
+    assert.include(await Effect3.runPromise(program), "workers")
+  })
 })

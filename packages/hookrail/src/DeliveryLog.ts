@@ -9,13 +9,13 @@
  *
  * @since 0.1.0
  */
-import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Claims, isDone } from "./claims/claims.js"
 import { WithClock } from "./fiber/ground.js"
+import { monotonicNow } from "./fiber/time.js"
 import type { DeliveryLogError, HookrailConfigError } from "./HookrailError.js"
 import { wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
@@ -116,16 +116,16 @@ const memory = (capacity: number, ttl: number): Service => {
   return {
     claim: (delivery, lease) =>
       new WithClock((clock) => {
-        const token = claims().claim(delivery, now(clock), Duration.toMillis(lease))
+        const token = claims().claim(delivery, monotonicNow(clock), Duration.toMillis(lease))
         return Effect.succeed(token > 0 ? { _tag: "Claimed", token: String(token) } : token === isDone ? done : running)
       }),
     renew: (delivery, token, lease) =>
       new WithClock((clock) =>
-        Effect.succeed(claims().renew(delivery, Number(token), now(clock), Duration.toMillis(lease)))
+        Effect.succeed(claims().renew(delivery, Number(token), monotonicNow(clock), Duration.toMillis(lease)))
       ),
     done: (delivery, token) =>
       new WithClock((clock) => {
-        claims().done(delivery, Number(token), now(clock))
+        claims().done(delivery, Number(token), monotonicNow(clock))
         return Effect.void
       }),
     release: (delivery, token) => Effect.sync(() => claims().release(delivery, Number(token)))
@@ -134,10 +134,6 @@ const memory = (capacity: number, ttl: number): Service => {
 
 const running: Claim = { _tag: "Running" }
 const done: Claim = { _tag: "Done" }
-
-/** In milliseconds, of a monotonic clock: leases and times to live are durations. */
-const now = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-
 /**
  * A log in memory: see `makeMemory`.
  *

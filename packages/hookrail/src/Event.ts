@@ -32,7 +32,7 @@ export type { EncodedEvent, EventAccepted, EventInput, EventStatus, ReadOptions,
  * @category constructors
  */
 export const make: {
-  <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): EventInput
+  <Sent>(topic: Topic.Typed<Sent, unknown>, payload: NoInfer<Sent>, options?: SendOptions): EventInput
   (topic: string, payload: {} | null, options?: SendOptions): EventInput
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions): EventInput => ({ ...options, topic, payload })
 

@@ -6,8 +6,6 @@
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -18,11 +16,13 @@ import { IdempotencyKeys } from "./IdempotencyKeys.js"
 import { sendEventsFault } from "./options/calls.js"
 import * as calls from "./send/calls.js"
 import * as client from "./send/client.js"
-import { SendMetrics } from "./send/metrics.js"
+import { metricsOf } from "./send/metrics.js"
 import type {
   AwaitOptions,
+  EncodedEvent,
   EventInput,
   ReadOptions,
+  SendEncodedOptions,
   SendEventsOptions,
   SendOptions,
   SendResult,
@@ -34,7 +34,16 @@ import type * as Topic from "./Topic.js"
 import { Transport } from "./Transport.js"
 import type { EventAccepted, EventStatus } from "./wire/model.js"
 
-export type { AwaitOptions, ReadOptions, SendEventsOptions, SendOptions, SendResult, Service }
+export type {
+  AwaitOptions,
+  EncodedEvent,
+  ReadOptions,
+  SendEncodedOptions,
+  SendEventsOptions,
+  SendOptions,
+  SendResult,
+  Service
+}
 
 /**
  * Sends an event and waits until the server has stored it (protocol section 1).
@@ -58,14 +67,38 @@ export type { AwaitOptions, ReadOptions, SendEventsOptions, SendOptions, SendRes
  * @category accessors
  */
 export const sendEvent: {
-  <A, I>(
-    topic: Topic.Topic<A, I>,
-    payload: A,
+  <Sent>(
+    topic: Topic.Typed<Sent, unknown>,
+    payload: NoInfer<Sent>,
     options?: SendOptions
   ): Effect.Effect<EventAccepted, SendError, HookrailClient>
   (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError, HookrailClient>
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions) =>
   Effect.flatMap(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
+
+/**
+ * Sends an event that was encoded before, by `Event.encode` or in an outbox: exactly its bytes, with its keys. However often it is
+ * sent, the server stores it once within 24 hours. Retries and errors are those of `sendEvent`.
+ *
+ * @example
+ * import { Event, HookrailClient } from "hookrail"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const event = yield* Event.encode(Event.make("orders.created", { order_id: "o_1" }))
+ *   yield* HookrailClient.sendEncoded(event)
+ *   const { replayed } = yield* HookrailClient.sendEncoded(event)
+ *   yield* Effect.log(replayed)
+ * })
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const sendEncoded = (
+  event: EncodedEvent,
+  options?: SendEncodedOptions
+): Effect.Effect<EventAccepted, SendError, HookrailClient> =>
+  Effect.flatMap(HookrailClient, (client) => client.sendEncoded(event, options))
 
 /**
  * Reads the status of an event: its deliveries and their attempts (protocol section 2). Retried like a send.
@@ -142,6 +175,8 @@ export class HookrailClient extends Context.Tag("hookrail/HookrailClient")<Hookr
   /** @since 0.1.0 */
   static readonly sendEvent = sendEvent
   /** @since 0.1.0 */
+  static readonly sendEncoded = sendEncoded
+  /** @since 0.1.0 */
   static readonly sendEvents = sendEvents
   /** @since 0.1.0 */
   static readonly getEvent = getEvent
@@ -172,7 +207,7 @@ export const make = (
         keys,
         gate,
         runtime,
-        metrics: new SendMetrics(FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMetricLabels))
+        metrics: metricsOf(runtime)
       }),
       config.propagateTrace
     )

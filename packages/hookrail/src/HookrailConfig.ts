@@ -7,18 +7,17 @@ import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { HookrailConfigError, type HookrailError } from "./HookrailError.js"
+import { HookrailConfigError, type RetryableError } from "./HookrailError.js"
 import { appInfo } from "./options/appInfo.js"
 import { isBrowser, type Surroundings } from "./options/browser.js"
 import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
+import { configured, type Environment } from "./options/environment.js"
 import type { ClientOptions } from "./options/model.js"
 import { checkOptions } from "./options/settings.js"
 import * as RetryPolicy from "./RetryPolicy.js"
-import { redact } from "./wire/redact.js"
 
 export {
   anything,
@@ -31,6 +30,7 @@ export {
   withDefault
 } from "./options/check.js"
 export { duration } from "./options/duration.js"
+export { configured, type Environment } from "./options/environment.js"
 export { checkOptions } from "./options/settings.js"
 
 /**
@@ -40,7 +40,7 @@ export { checkOptions } from "./options/settings.js"
  * @since 0.1.0
  * @category models
  */
-export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Schedule<unknown, HookrailError> | false
+export type Retry = RetryPolicy.RetryPolicy | RetryPolicy.Options | Schedule.Schedule<unknown, RetryableError> | false
 
 /**
  * The options of a client. All are optional: the API key and base URL default to the environment.
@@ -72,7 +72,7 @@ export interface HookrailConfig {
   readonly baseUrlFrom: "baseUrl" | "HOOKRAIL_BASE_URL" | "default"
   readonly timeout: number
   readonly responseTimeout: number
-  readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>
+  readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, RetryableError>
   readonly maxInFlight: number
   readonly onUnmatched: "log" | "ignore" | "fail"
   readonly probeOutages: boolean
@@ -88,22 +88,20 @@ const version: string = typeof HOOKRAIL_VERSION === "string" ? HOOKRAIL_VERSION 
 const fail = (option: string, reason: string) => Effect.fail(new HookrailConfigError({ option, reason }))
 
 /** A blank value counts as absent, such as an empty assignment in a `.env` file. */
-const fromEnvironment = <A>(config: Config.Config<A>, text: (value: A) => string) =>
-  Effect.mapBoth(Config.option(config), {
-    onFailure: (error) => new HookrailConfigError({ option: "environment", reason: redact(error.message) }),
-    onSuccess: (found) => Option.isSome(found) && text(found.value).trim() !== "" ? found.value : undefined
-  })
+const filled = (text: string | undefined): string | undefined => text?.trim() === "" ? undefined : text
 
-const apiKeyOf = (options: Options): Effect.Effect<Redacted.Redacted<string>, HookrailConfigError> => {
-  if (options.apiKey !== undefined) return checkApiKey(options.apiKey, "apiKey")
-  return Effect.flatMap(
-    fromEnvironment(Config.redacted("HOOKRAIL_API_KEY"), Redacted.value),
-    (key) =>
-      key === undefined
+const apiKeyOf = (
+  options: Options,
+  environment: Environment
+): Effect.Effect<Redacted.Redacted<string>, HookrailConfigError> =>
+  options.apiKey !== undefined
+    ? checkApiKey(options.apiKey, "apiKey")
+    : Effect.flatMap(environment("HOOKRAIL_API_KEY"), (text) => {
+      const key = filled(text)
+      return key === undefined
         ? fail("apiKey", "it is missing: pass apiKey, or set HOOKRAIL_API_KEY")
-        : checkApiKey(key, "HOOKRAIL_API_KEY")
-  )
-}
+        : checkApiKey(Redacted.make(key), "HOOKRAIL_API_KEY")
+    })
 
 const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
   if (!Redacted.isRedacted(apiKey)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
@@ -117,14 +115,15 @@ const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
 
 type BaseUrl = Pick<HookrailConfig, "origin" | "prefix" | "baseUrlFrom">
 
-const baseUrlOf = (options: Options): Effect.Effect<BaseUrl, HookrailConfigError> => {
-  if (options.baseUrl !== undefined) return checkBaseUrl(String(options.baseUrl), "baseUrl")
-  return Effect.flatMap(
-    fromEnvironment(Config.string("HOOKRAIL_BASE_URL"), (url) => url),
-    (url) =>
-      url === undefined ? checkBaseUrl("http://localhost:8080", "default") : checkBaseUrl(url, "HOOKRAIL_BASE_URL")
-  )
-}
+const baseUrlOf = (options: Options, environment: Environment): Effect.Effect<BaseUrl, HookrailConfigError> =>
+  options.baseUrl !== undefined
+    ? checkBaseUrl(String(options.baseUrl), "baseUrl")
+    : Effect.flatMap(environment("HOOKRAIL_BASE_URL"), (text) => {
+      const url = filled(text)
+      return url === undefined
+        ? checkBaseUrl("http://localhost:8080", "default")
+        : checkBaseUrl(url, "HOOKRAIL_BASE_URL")
+    })
 
 const checkBaseUrl = (
   text: string,
@@ -154,10 +153,10 @@ const checkBaseUrl = (
  */
 export const resolveRetry = (
   retry: Retry | undefined
-): Effect.Effect<RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, HookrailError>, HookrailConfigError> => {
+): Effect.Effect<RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, RetryableError>, HookrailConfigError> => {
   if (retry === undefined) return Effect.succeed(RetryPolicy.standard)
   if (retry === false) return Effect.succeed(RetryPolicy.none)
-  if (Schedule.isSchedule(retry)) return Effect.succeed(retry as Schedule.Schedule<unknown, HookrailError>)
+  if (Schedule.isSchedule(retry)) return Effect.succeed(retry as Schedule.Schedule<unknown, RetryableError>)
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)
@@ -171,6 +170,17 @@ export const resolveRetry = (
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<HookrailConfig, HookrailConfigError> =>
+  makeFrom(options, configured)
+
+/**
+ * The same, with another source for what the options leave out.
+ *
+ * @internal
+ */
+export const makeFrom = (
+  options: Options,
+  environment: Environment
+): Effect.Effect<HookrailConfig, HookrailConfigError> =>
   Effect.gen(function*() {
     const { apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry, ...settings } = yield* checkOptions(
       options,
@@ -179,12 +189,11 @@ export const make = (options: Options = {}): Effect.Effect<HookrailConfig, Hookr
     if (!dangerouslyAllowBrowser && isBrowser(globalThis as Surroundings)) {
       return yield* fail(
         "dangerouslyAllowBrowser",
-        "this is a browser, where everybody who opens the page can read the API key and send events with it: send from " +
-          "your server instead, or pass dangerouslyAllowBrowser: true if that key may be public"
+        "this is a browser, where everybody can read the API key: send from your server, or pass true if the key may be public"
       )
     }
-    const apiKey = yield* apiKeyOf(options)
-    const baseUrl = yield* baseUrlOf(options)
+    const apiKey = yield* apiKeyOf(options, environment)
+    const baseUrl = yield* baseUrlOf(options, environment)
     return {
       apiKey,
       ...baseUrl,

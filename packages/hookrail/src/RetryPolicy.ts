@@ -119,34 +119,47 @@ export const scheduleFrom = (
   start: number | undefined,
   onDelay?: (error: HookrailError, delay: number) => void
 ): Schedule.Schedule<Duration.Duration, HookrailError> =>
-  Schedule.makeWithState(
-    { retries: 0, start },
-    // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
-    (wall, error: HookrailError, state) => {
-      const floor = retryAfterOf(error)
-      return Effect.flatMap(monotonic, (now) =>
-        Effect.map(Random.next, (random) => {
-          const began = state.start ?? now
-          const delay = isRetryable(error)
-            ? nextDelay(policy, {
-              retries: state.retries,
-              elapsed: now - began,
-              retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-              random
-            })
-            : undefined
-          const next = { retries: state.retries + 1, start: began }
-          if (delay !== undefined) onDelay?.(error, delay)
-          return delay === undefined
-            ? [next, Duration.zero, ScheduleDecision.done] as const
-            : [
-              next,
-              Duration.millis(delay),
-              ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
-            ] as const
-        }))
-    }
-  )
+  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
+    Effect.map(
+      next(policy, error, state, onDelay),
+      // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
+      ([state, delay]) =>
+        delay === undefined
+          ? [state, Duration.zero, ScheduleDecision.done] as const
+          : [
+            state,
+            Duration.millis(delay),
+            ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
+          ] as const
+    ))
+
+interface Progress {
+  readonly retries: number
+  /** On the monotonic clock; unknown before the first step. */
+  readonly start: number | undefined
+}
+
+/** One step of a policy: what it knows afterwards, and the delay before the next attempt, if there is to be one. */
+const next = (
+  policy: RetryPolicy,
+  error: HookrailError,
+  { retries, start }: Progress,
+  onDelay: ((error: HookrailError, delay: number) => void) | undefined
+): Effect.Effect<readonly [Progress, number | undefined]> =>
+  Effect.zipWith(monotonic, Random.next, (now, random) => {
+    const began = start ?? now
+    const floor = retryAfterOf(error)
+    const delay = isRetryable(error)
+      ? nextDelay(policy, {
+        retries,
+        elapsed: now - began,
+        retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
+        random
+      })
+      : undefined
+    if (delay !== undefined) onDelay?.(error, delay)
+    return [{ retries: retries + 1, start: began }, delay]
+  })
 
 /**
  * A policy as a plain `Schedule` over the error, for any `Effect.retry`. It outputs the delay before each retry and stops at an
@@ -176,10 +189,10 @@ const longestFloor = Duration.minutes(5)
  * @since 0.1.0
  * @category combinators
  */
-export const respectRetryAfter = <Out, R>(
-  self: Schedule.Schedule<Out, HookrailError, R>
-): Schedule.Schedule<Out, HookrailError, R> =>
-  Schedule.identity<HookrailError>().pipe(
+export const respectRetryAfter = <Out, In extends HookrailError, R>(
+  self: Schedule.Schedule<Out, In, R>
+): Schedule.Schedule<Out, In, R> =>
+  Schedule.identity<In>().pipe(
     Schedule.intersect(self),
     Schedule.modifyDelay(([error], delay) =>
       Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))

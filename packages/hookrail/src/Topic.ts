@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
+import type { EventDefinitions, ReceivedBy, SentBy } from "./catalogue/model.js"
+import { Typed as DefinedTopic } from "./catalogue/typed.js"
 
 /**
  * @since 0.1.0
@@ -38,10 +40,22 @@ export interface PayloadFault {
  * @since 0.1.0
  * @category models
  */
-export interface Topic<in out A, in out I = A> extends Any {
+export interface Topic<in out A, in out I = A> extends Typed<A, A> {
   readonly schema: Schema.Schema<A, I>
   readonly encode: (payload: A) => Effect.Effect<I, PayloadFault>
   readonly decode: (payload: unknown) => Effect.Effect<A, PayloadFault>
+}
+
+/**
+ * A topic whose payloads are `Sent` where they are sent and `Received` where they are handled. A `Topic` is one of these,
+ * and so is each event of a plain catalogue: see `fromEvents`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Typed<in Sent, out Received> extends Any {
+  readonly encode: (payload: Sent) => Effect.Effect<unknown, PayloadFault>
+  readonly decode: (payload: unknown) => Effect.Effect<Received, PayloadFault>
 }
 
 /**
@@ -71,7 +85,10 @@ export interface Any {
  * @since 0.1.0
  * @category constructors
  */
-export const make = <A, I>(name: string, schema: Schema.Schema<A, I>): Topic<A, I> => {
+export const make = <A, I, const Name extends string = string>(
+  name: Name,
+  schema: Schema.Schema<A, I>
+): Topic<A, I> & { readonly name: Name } => {
   const encode = ParseResult.encodeUnknown(schema, { onExcessProperty: "ignore" })
   const decode = ParseResult.decodeUnknown(schema, { onExcessProperty: "ignore" })
   return {
@@ -97,6 +114,29 @@ const atOnce = <A>(decoded: Effect.Effect<A, ParseResult.ParseIssue>): Effect.Ef
  * @category guards
  */
 export const isTopic = (u: unknown): u is Any => typeof u === "object" && u !== null && TypeId in u
+
+type TopicsOf<Definitions> = {
+  readonly [T in keyof Definitions & string]:
+    & Typed<SentBy<Definitions[T]>, ReceivedBy<Definitions[T]>>
+    & { readonly name: T }
+}
+
+/**
+ * The topics of a plain catalogue, for `HookrailClient.sendEvent` and `Webhooks.on`: give it the schemas of any Standard
+ * Schema library by topic, or `{ schema, encode }` with the way back.
+ *
+ * What is sent is the input of a schema as JSON; handlers get its output. Senders give the input, or with an `encode` the
+ * output. A payload is checked before it is sent, as JSON, exactly as its receivers will check it.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const fromEvents = <const Definitions extends EventDefinitions>(
+  definitions: Definitions
+): TopicsOf<Definitions> =>
+  Object.fromEntries(
+    Object.entries(definitions).map(([name, definition]) => [name, new DefinedTopic(name, definition)])
+  ) as never
 
 /** The first issue, without the actual value: payloads may hold data that must not be logged. */
 const faultOf = (issue: ParseResult.ParseIssue): PayloadFault => {

@@ -120,8 +120,8 @@ export class Webhooks extends Context.Tag("hookrail/Webhooks")<Webhooks, Service
  * @category handlers
  */
 export const on: {
-  <A, I, E, R>(
-    topic: Topic.Topic<A, I>,
+  <A, E, R>(
+    topic: Topic.Typed<never, A>,
     handle: (event: WebhookEvent<A>) => Effect.Effect<unknown, E, R>
   ): Handler<R>
   <E, R>(pattern: string, handle: (event: WebhookEvent) => Effect.Effect<unknown, E, R>): Handler<R>

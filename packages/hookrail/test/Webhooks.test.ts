@@ -21,8 +21,8 @@ import {
   Tracer
 } from "effect"
 
-import { DeliveryLog, HookrailError, SignatureVerifier, Topic, Webhooks } from "hookrail"
 import { vi } from "vitest"
+import { DeliveryLog, HookrailError, SignatureVerifier, Topic, Webhooks } from "../src/index.js"
 
 const secret = "whsec_0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -621,7 +621,7 @@ describe("time", () => {
       ])
       const fiber = yield* Effect.fork(logged(Effect.flatMap(request(), service.handle)))
       yield* TestClock.adjust("7999 millis")
-      strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+      strictEqual(fiber.unsafePoll(), null)
       yield* TestClock.adjust("1 millis")
       const [answer] = yield* Fiber.join(fiber)
       deepStrictEqual(answer, { status: 503, headers: { "retry-after": "10" }, outcome: "timeout" })
@@ -745,7 +745,7 @@ describe("time", () => {
         const lines: Array<string> = []
         const fiber = yield* Effect.fork(Effect.provide(statusOf(service), logTo(lines)))
         yield* TestClock.adjust("7999 millis")
-        strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+        strictEqual(fiber.unsafePoll(), null)
         yield* TestClock.adjust("1 millis")
         strictEqual(yield* Fiber.join(fiber), status)
         // Nor is it waited for for ever.
@@ -819,7 +819,7 @@ describe("drain", () => {
       yield* TestClock.adjust(0)
       const drained = yield* Effect.fork(service.drain)
       yield* TestClock.adjust("1 second")
-      strictEqual((yield* Fiber.poll(drained))._tag, "None")
+      strictEqual(drained.unsafePoll(), null)
       deepStrictEqual(yield* Effect.flatMap(request({ deliveryId: "new" }), service.handle), {
         status: 503,
         headers: { connection: "close", "retry-after": "1" },
@@ -839,7 +839,7 @@ describe("drain", () => {
       yield* Fiber.join(fiber)
       const drained = yield* Effect.fork(service.drain)
       yield* TestClock.adjust("51 seconds")
-      strictEqual((yield* Fiber.poll(drained))._tag, "None")
+      strictEqual(drained.unsafePoll(), null)
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(drained)
     }))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Effect, Schema } from "effect"
+import { Effect, Fiber, Schema, TestClock } from "effect"
 import { Event, HookrailClient, IdempotencyKeys, Topic } from "../src/index.js"
 import { accepted, layer, scripted } from "./utils/memoryTransport.js"
 
@@ -130,5 +130,46 @@ describe("what goes out decides", () => {
       const error = yield* Effect.flip(Event.encode(Event.make("é".repeat(1_025), 1)))
       assert(error._tag === "InvalidArgumentError")
       assert.include(error.reason, "2048 bytes")
+    }))
+})
+
+describe("sendEncoded", () => {
+  const event = Event.make("orders.created", { n: [1, "é"] }, { idempotencyKey: "k1", orderingKey: "o1" })
+
+  it.effect("sends the bytes and the keys of Event.encode, unchanged, in every attempt", () =>
+    Effect.gen(function*() {
+      const encoded = yield* Event.encode(event)
+      // Not what would be made of the payload today: nothing encodes it again.
+      const stored = { ...encoded, body: new TextEncoder().encode(`{ "topic": "orders.created",  "payload": 1e0 }`) }
+      const transport = scripted([{ status: 503 }, accepted])
+      const fiber = yield* Effect.fork(Effect.provide(HookrailClient.sendEncoded(stored), layer(transport)))
+      yield* TestClock.adjust("1 minute")
+      strictEqual((yield* Fiber.join(fiber)).idempotencyKey, "k1")
+      strictEqual(transport.requests.length, 2)
+      for (const { body, headers } of transport.requests) {
+        deepStrictEqual([...body!], [...stored.body])
+        strictEqual(headers["idempotency-key"], "k1")
+        strictEqual(headers["x-hookrail-ordering-key"], "o1")
+      }
+    }))
+
+  it.effect("refuses keys that would not travel, and a body that is no bytes", () =>
+    Effect.gen(function*() {
+      const encoded = yield* Event.encode(event)
+      const transport = scripted([accepted])
+      const refusal = (change: object) =>
+        Effect.flip(Effect.provide(HookrailClient.sendEncoded({ ...encoded, ...change }), layer(transport)))
+      for (
+        const [change, where] of [
+          [{ topic: "" }, "topic"],
+          [{ idempotencyKey: "a b" }, "idempotencyKey"],
+          [{ orderingKey: "é" }, "orderingKey"],
+          [{ body: "text" }, "$"]
+        ] as const
+      ) {
+        const error = yield* refusal(change)
+        strictEqual((error as { argument?: string }).argument ?? (error as { path?: string }).path, where)
+      }
+      strictEqual(transport.requests.length, 0)
     }))
 })

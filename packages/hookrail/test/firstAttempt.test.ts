@@ -338,6 +338,7 @@ describe("spans", () => {
       deepStrictEqual(
         [spans[0]!.name, spans[0]!.kind, Object.fromEntries(spans[0]!.attributes)],
         ["HookrailClient.sendEvent", "client", {
+          "hookrail.attempts": 1,
           "hookrail.topic": "orders.created",
           "hookrail.event_id": "e1",
           "hookrail.deliveries": 1,

@@ -12,7 +12,6 @@ import {
   Layer,
   Logger,
   Metric,
-  Option,
   TestClock
 } from "effect"
 import * as Gate from "../src/gate/gate.js"
@@ -41,13 +40,10 @@ const refuse = (gate: SendGate.Service, reply: Reply = overload, turn = newcomer
 
 /** A third is refused: the gate keeps a pace, at 20 per second, since nothing is known of the server. */
 const slowDown = (gate: SendGate.Service) =>
-  Effect.iterate(0, {
-    while: (n) => n >= 0,
-    body: (n) =>
-      Effect.zipRight(
-        through(gate, Effect.succeed(n % 3 === 0 ? overload : "ok")),
-        Effect.map(gate.stats, ({ state }) => state === "open" ? n + 1 : -1)
-      )
+  Effect.gen(function*() {
+    let n = 0
+    do yield* through(gate, Effect.succeed<Reply>(n++ % 3 === 0 ? overload : "ok"))
+    while ((yield* gate.stats).state === "open")
   })
 
 /** Sends alone, without the reads. */
@@ -344,12 +340,12 @@ describe("pace", () => {
       const late = yield* at(4_000)
       yield* settle
       strictEqual((yield* Effect.flip(Fiber.join(late))).status, 429)
-      strictEqual(Option.isNone(yield* Fiber.poll(hasty)), true)
+      strictEqual(hasty.unsafePoll(), null)
       yield* TestClock.adjust(6_000)
       yield* Fiber.join(probe)
       // The next turn is at 10 seconds. It learns that before its time is up.
       strictEqual((yield* Effect.flip(Fiber.join(hasty))).status, 503)
-      strictEqual(Option.isNone(yield* Fiber.poll(patient)), true)
+      strictEqual(patient.unsafePoll(), null)
       yield* TestClock.adjust(4_000)
       strictEqual(yield* Fiber.join(patient), "ok")
     }))
@@ -474,7 +470,7 @@ describe("the client", () => {
         const bound = yield* Effect.fork(send)
         yield* settle
         const others = yield* Effect.replicateEffect(send, 5)
-        strictEqual(Option.isNone(yield* Fiber.poll(bound)), true)
+        strictEqual(bound.unsafePoll(), null)
         yield* TestClock.adjust("31 seconds")
         return [...others, yield* Fiber.join(bound)].length
       })

@@ -12,7 +12,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
  */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["wire/"],
-  ["signature/"],
+  ["signature/", "catalogue/"],
   ["HookrailError", "Topic", "Delivery"],
   ["fiber/", "options/"],
   ["transport/"],
@@ -34,6 +34,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** Shared by all lines of Effect, since they need none: not even their types may lead to it. */
 const neutral = [
   /^claims\//,
+  /^catalogue\/(model|check)$/,
   /^ways\/body$/,
   /^wire\//,
   /^signature\//,

@@ -41,8 +41,8 @@ const interrupted = (
       Effect.provide(send("t", {}, { ...options, onInterrupt }), layer(transport, { retry }))
     )
     yield* TestClock.adjust(0)
-    const exit = yield* Fiber.interrupt(fiber)
-    strictEqual(Exit.isInterrupted(exit), true)
+    yield* Fiber.interrupt(fiber)
+    strictEqual(Exit.isInterrupted(yield* Fiber.await(fiber)), true)
     strictEqual(told.length, 1)
     return told[0]!
   })

@@ -217,7 +217,7 @@ describe("metrics of sends", () => {
       return snapshot.flatMap(({ metricKey, metricState }) => {
         const tags = new Map(metricKey.tags.map(({ key, value }) => [key, value]))
         if (tags.get("test") !== name || !metricKey.name.startsWith("hookrail.")) return []
-        const state = metricState as { readonly count: number; readonly max?: number }
+        const state = metricState as unknown as { readonly count: number; readonly max?: number }
         const what = [metricKey.name, tags.get("result"), tags.get("outcome")].filter((text) => text !== undefined)
         return [`${what.join(" ")}: ${state.count}`]
       }).sort()

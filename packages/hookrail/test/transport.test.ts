@@ -1,7 +1,7 @@
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "@effect/platform"
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Effect, Fiber, Layer } from "effect"
+import { Cause, Effect, Fiber, Layer } from "effect"
 import { Transport } from "../src/index.js"
 
 const request: Transport.TransportRequest = {
@@ -477,7 +477,7 @@ describe("layerHttpClient", () => {
   it.effect("a defect of the client is a defect, and interruption reaches it", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(run(over(() => Effect.die("defect"))))
-      assert(exit._tag === "Failure" && exit.cause._tag === "Die")
+      assert(exit._tag === "Failure" && Cause.isDie(exit.cause))
       const signals: Array<AbortSignal> = []
       const layer = over((_, signal) => {
         signals.push(signal)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Transport } from "hookrail"
+import { Transport } from "../src/index.js"
 
 const { connectionError, invalidRequest, timeoutError } = Transport
 

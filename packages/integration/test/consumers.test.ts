@@ -114,7 +114,7 @@ describe.skipIf(!built && process.env["CI"] === undefined)("consumers (need a bu
       for (const name of names as ReadonlyArray<keyof typeof packages>) {
         const published = packages[name]
         const tarball = tarballs.find((file) =>
-          file.replace(/-[\d.]+\.tgz$/, "") === published.replace(/^@|\//g, (c) => c === "@" ? "" : "-")
+          file.replace(/-\d+\.\d+\.\d+(-\d+)?\.tgz$/, "") === published.replace(/^@|\//g, (c) => c === "@" ? "" : "-")
         )!
         await mkdir(join(modules, published), { recursive: true })
         await exec(

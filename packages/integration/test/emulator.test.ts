@@ -1,7 +1,7 @@
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import type { EmulatorOptions, FaultRule, RunningEmulator } from "@hookrail/emulator"
-import { Emulator } from "@hookrail/emulator/effect"
+import { Emulator } from "@hookrail/emulator/effect-3"
 import { NodeTransport } from "@hookrail/node"
 import { Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { HookrailClient, type HookrailConfig, SignatureVerifier, Transport } from "hookrail"

@@ -7,8 +7,8 @@ describe("the examples of docs/opentelemetry.md", () => {
   const page = textOf("../../../docs/opentelemetry.md")
 
   it("are the programs that run here", () => {
-    for (const name of ["effect", "promise"]) {
-      assert.include(page, `\`\`\`ts\n${textOf(`opentelemetry/${name}.ts`)}\`\`\``)
+    for (const [name, language] of [["effect", "ts effect-3"], ["promise", "ts"]]) {
+      assert.include(page, `\`\`\`${language}\n${textOf(`opentelemetry/${name}.ts`)}\`\`\``)
     }
   })
 

@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { anything, checkOptions, duration, wholeNumber, withDefault } from "hookrail/HookrailConfig"
+import { anything, checkOptions, configured, duration, wholeNumber, withDefault } from "hookrail/HookrailConfig"
+import type { Environment } from "hookrail/HookrailConfig"
 import type { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
 import type { Service } from "hookrail/Transport"
@@ -70,7 +71,7 @@ const checks = {
   proxy: anything<Options["proxy"]>
 }
 
-const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigError> =>
+const settingsOf = (options: Options, environment: Environment): Effect.Effect<Settings, HookrailConfigError> =>
   Effect.flatMap(
     checkOptions(options, checks),
     ({ connections, connectTimeout, keepAliveTimeout }) =>
@@ -79,7 +80,7 @@ const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigErr
         connectTimeout: Effect.succeed(connectTimeout),
         keepAliveTimeout: Effect.succeed(keepAliveTimeout),
         contexts: secureContexts(options),
-        proxyOf: proxyOf(options.proxy)
+        proxyOf: proxyOf(options.proxy, environment)
       })
   )
 
@@ -91,9 +92,19 @@ const settingsOf = (options: Options): Effect.Effect<Settings, HookrailConfigErr
  */
 export const make = (
   options: Options = {}
+): Effect.Effect<Service, HookrailConfigError, Scope.Scope> => makeFrom(options, configured)
+
+/**
+ * The same, with another source for the proxy's variables.
+ *
+ * @internal
+ */
+export const makeFrom = (
+  options: Options,
+  environment: Environment
 ): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
   Effect.map(
-    Effect.flatMap(settingsOf(options), (settings) =>
+    Effect.flatMap(settingsOf(options, environment), (settings) =>
       Effect.acquireRelease(
         Effect.sync(() => new Pools(settings)),
         (pools) => Effect.promise(() => pools.close())

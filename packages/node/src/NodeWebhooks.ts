@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Webhooks from "hookrail/Webhooks"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { type Answer, Answers } from "./transport/answers.js"
 
 /**
  * A request of Node, with the properties that frameworks add.
@@ -72,32 +73,81 @@ const held = (body: unknown, limit: number): BodyExit | undefined => {
   return bytes.length > limit ? fail("too-large") : Exit.succeed(bytes)
 }
 
-/** The property of a request that holds its body listener. With it, all requests can share the same functions. */
-const listening = Symbol("@hookrail/node/listening")
-
-interface Listened {
-  readonly [listening]: Webhooks.BodyListener
+/**
+ * Runs a function in the async context in which it was created: what `AsyncLocalStorage` gives, such as the current span of a
+ * tracer, is that of the request, not that of another one in the same batch.
+ */
+interface Scope {
+  readonly runInAsyncScope: <Self>(run: (this: Self) => void, self: Self) => void
 }
 
-function onData(this: Listened, chunk: Buffer): void {
-  this[listening].onChunk(chunk)
+// Not an import: the promise facade contains this module, and also runs where there is no Node.
+const Resource = (globalThis as Partial<typeof globalThis>).process?.getBuiltinModule?.("node:async_hooks")
+  ?.AsyncResource
+
+/** Without async contexts, nothing is put off. */
+const hasBatches = Resource !== undefined && "setImmediate" in globalThis
+
+const here: Scope = { runInAsyncScope: (run, self) => run.call(self) }
+
+/** Requests that have been read in this turn of the event loop. */
+const read = new Answers()
+
+/**
+ * Answers that have been given since the code that runs was called. The first one that is written wakes up the sender, which
+ * costs more than writing; for the others it is already awake.
+ */
+const given = new Answers(queueMicrotask)
+
+/** A body that is being read. */
+class Reading implements Answer {
+  next: Answer | undefined = undefined
+  private isEnded = false
+
+  constructor(readonly listener: Webhooks.BodyListener, private readonly scope: Scope) {}
+
+  end(): void {
+    this.isEnded = true
+    if (hasBatches) read.add(this)
+    else this.listener.onEnd()
+  }
+
+  /** A body that has ended is whole, even if it has not been handed over. */
+  abort(): void {
+    if (!this.isEnded) this.listener.onAbort()
+  }
+
+  handOver(): void {
+    this.scope.runInAsyncScope(this.listener.onEnd, this.listener)
+  }
 }
 
-function onEnd(this: Listened): void {
-  this[listening].onEnd()
+/** The property of a request that holds its reading. With it, all requests can share the same functions. */
+const reading = Symbol("@hookrail/node/reading")
+
+interface BeingRead {
+  [reading]: Reading
 }
 
-function onAbort(this: Listened): void {
-  this[listening].onAbort()
+function onData(this: BeingRead, chunk: Buffer): void {
+  this[reading].listener.onChunk(chunk)
 }
 
-const read = (request: IncomingMessage, limit: number): Body => {
+function onEnd(this: BeingRead): void {
+  this[reading].end()
+}
+
+function onAbort(this: BeingRead): void {
+  this[reading].abort()
+}
+
+const streamed = (request: IncomingMessage, limit: number, scope: Scope): Body => {
   // A parser has read it, or is reading it: the rest would be incomplete.
   if (request.readableEnded || request.readableDidRead) return fail("consumed")
   if (request.destroyed) return fail("aborted")
   if (Number(request.headers["content-length"]) > limit) return fail("too-large")
   return Webhooks.streamedBody(limit, (listener) => {
-    ;(request as unknown as { [listening]: Webhooks.BodyListener })[listening] = listener
+    ;(request as unknown as BeingRead)[reading] = new Reading(listener, scope)
     request.on("data", onData).on("end", onEnd).on("error", onAbort).on("close", onAbort)
     return () => {
       // The error listener stays: without one, a late error would crash the process.
@@ -106,12 +156,21 @@ const read = (request: IncomingMessage, limit: number): Body => {
   })
 }
 
-class WebhookRequest implements Webhooks.WebhookRequest {
+/** A request and its response. */
+class Exchange implements Webhooks.WebhookRequest, Answer {
+  next: Answer | undefined = undefined
   readonly method: string
   readonly headers: IncomingMessage["headers"]
   readonly advice = advice
+  private readonly scope: Scope = hasBatches ? new Resource("hookrail.webhook", { requireManualDestroy: true }) : here
+  private answer: Webhooks.WebhookAnswer | undefined
 
-  constructor(private readonly request: NodeRequest, private readonly parsed: unknown) {
+  constructor(
+    private readonly request: NodeRequest,
+    private readonly parsed: unknown,
+    private readonly response: ServerResponse,
+    private readonly onWritten: () => void
+  ) {
     this.method = request.method ?? ""
     this.headers = request.headers
   }
@@ -120,12 +179,30 @@ class WebhookRequest implements Webhooks.WebhookRequest {
     const { parsed, request } = this
     return held(request.rawBody, limit) ?? held(parsed, limit) ??
       // Express 4 sets an empty object before it parses anything; the stream shows whether something was read.
-      read(request, limit)
+      streamed(request, limit, this.scope)
   }
-}
 
-const write = (response: ServerResponse, { headers, outcome, status }: Webhooks.WebhookAnswer): void => {
-  if (outcome !== "aborted" && !response.destroyed && !response.headersSent) response.writeHead(status, headers).end()
+  onAnswer(answer: Webhooks.WebhookAnswer): void {
+    this.answer = answer
+    given.add(this)
+  }
+
+  handOver(): void {
+    this.scope.runInAsyncScope(this.write, this)
+    this.onWritten()
+  }
+
+  private write(): void {
+    const { response } = this
+    const { headers, outcome, status } = this.answer!
+    if (outcome === "aborted" || response.destroyed || response.headersSent) return
+    try {
+      response.writeHead(status, headers).end()
+    } catch (thrown) {
+      // Some middleware has replaced these methods. The sender sees a broken connection, and delivers again.
+      response.destroy(thrown as Error)
+    }
+  }
 }
 
 /**
@@ -150,10 +227,8 @@ export const listener = (runtime: Webhooks.WebhooksRuntime): Listener => {
   const receive = Webhooks.toCallback(runtime)
   const listen = (request: NodeRequest, parsed: unknown, response: ServerResponse): Promise<void> =>
     new Promise((resolve) => {
-      receive(new WebhookRequest(request, parsed), (answer) => {
-        write(response, answer)
-        resolve()
-      })
+      const exchange = new Exchange(request, parsed, response, resolve)
+      receive(exchange, (answer) => exchange.onAnswer(answer))
     })
   return (request: NodeRequest | FastifyRequest, response: ServerResponse | FastifyReply): Promise<void> => {
     if (!("raw" in request)) return listen(request, request.body, response as ServerResponse)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { configured } from "hookrail/HookrailConfig"
 import { HookrailConfigError } from "hookrail/HookrailError"
 import type { TransportError } from "hookrail/Transport"
 import { inspect } from "node:util"
@@ -371,14 +372,14 @@ describe("the proxy of the environment", () => {
   for (const [variables, origin, expected] of all) {
     it.effect(`${inspect(variables)}: ${origin} ${expected === undefined ? "directly" : `by ${expected}`}`, () =>
       Effect.gen(function*() {
-        const find = yield* proxyOf(undefined)
+        const find = yield* proxyOf(undefined, configured)
         assert.strictEqual(find(new URL(origin))?.name, expected)
       }).pipe(withEnvironment(variables)))
   }
 
   it.effect("the object that stands for it shows no credentials", () =>
     Effect.gen(function*() {
-      const find = yield* proxyOf(`http://${credentials}proxy.test:3128`)
+      const find = yield* proxyOf(`http://${credentials}proxy.test:3128`, configured)
       const proxy = find(new URL("https://hooks.test"))!
       assert.strictEqual(proxy.authorization(), authorization)
       assertHidden(proxy)

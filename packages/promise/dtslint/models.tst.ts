@@ -39,7 +39,7 @@ describe("models", () => {
 describe("options", () => {
   test("of the core are the plain shapes, with what Effect takes", () => {
     type Retry = HookrailConfig.Retry
-    type Input = Duration.DurationInput
+    type Input = Duration.Input
     expect<RetryPolicy.Options>().type.toBe<Plain.RetryOptions<Input>>()
     expect<Omit<HookrailConfig.Options, "apiKey">>().type.toBe<
       Omit<Plain.ClientOptions<string, Input, Retry>, "apiKey">
@@ -64,6 +64,6 @@ describe("options", () => {
   })
 
   test("a duration of this package is one of the core", () => {
-    expect<Duration.DurationInput>().type.toBeAssignableFrom<Facade.Duration>()
+    expect<Duration.Input>().type.toBeAssignableFrom<Facade.Duration>()
   })
 })

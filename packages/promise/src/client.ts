@@ -2,12 +2,9 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import { liveServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
@@ -27,9 +24,10 @@ import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
 import { Caller, located } from "./caller.js"
+import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { logOf, runtimeOf, tell, type Write } from "./log.js"
+import { contextOf, logOf, tell, type Write } from "./log.js"
 import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
 import { Unused } from "./unused.js"
@@ -47,9 +45,9 @@ const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
 }
 
 /** The default clock of fibers. */
-const clock = Context.get(liveServices, Clock.Clock)
+const clock = Context.get(Context.empty(), Clock.Clock)
 
-const interrupted = Exit.interrupt(FiberId.none)
+const interrupted = Exit.interrupt()
 
 /** What is known about a send that has not started. A class, like `Read`: they live as long as their call. */
 class Send implements Described {
@@ -81,7 +79,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
 
   constructor(
     private readonly runs: Runs,
-    private readonly runtime: Runtime.Runtime<never>,
+    private readonly runtime: Context.Context<never>,
     private readonly about: Described,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
@@ -107,7 +105,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   resume(rest: Effect.Effect<A, unknown>): void {
     if (this.isOver) return
     if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
-    const interrupt = Runtime.runCallback(this.runtime)(rest, { onExit: (exit) => this.settle(exit) })
+    const interrupt = Effect.runCallbackWith(this.runtime)(rest, { onExit: (exit) => this.settle(exit) })
     if (this.isOver) interrupt()
     else this.interrupt = interrupt
   }
@@ -130,7 +128,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   }
 
   private errorOf(cause: Cause.Cause<unknown>): unknown {
-    if (!Cause.isInterrupted(cause)) return fromCore(Cause.squash(cause))
+    if (!Cause.hasInterrupts(cause)) return fromCore(Cause.squash(cause))
     const call = { ...this.about, ...this.call?.interruption() }
     return this.signal?.aborted === true ? abortedError(call, this.signal.reason) : closedError(call)
   }
@@ -168,6 +166,10 @@ const checkNames = (options: object): void => {
   }
 }
 
+const checkFunction = (name: string, value: unknown): void => {
+  if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+}
+
 /** Tells the user of a retry. Nothing of what they do with it reaches the call. */
 const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnRetry => (failed, attempts, delay) => {
   const delayMs = Math.round(delay)
@@ -186,8 +188,8 @@ export const define = (open: Open): Types.HookrailConstructor => {
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
-    readonly #scope: Scope.CloseableScope
-    readonly #runtime: Runtime.Runtime<never>
+    readonly #scope: Scope.Closeable
+    readonly #context: Context.Context<never>
     readonly #runs = new Runs()
     readonly #unused: Unused
     readonly #traceparent: (() => string | undefined) | undefined
@@ -206,24 +208,22 @@ export const define = (open: Open): Types.HookrailConstructor => {
         if (write instanceof Reason) throw configError("log", write.text)
         const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
         if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
-        if (fetch !== undefined && typeof fetch !== "function") throw configError("fetch", "must be a function")
-        if (traceparent !== undefined && typeof traceparent !== "function") {
-          throw configError("traceparent", "must be a function that returns a text or undefined")
-        }
+        checkFunction("fetch", fetch)
+        checkFunction("traceparent", traceparent)
         this.#traceparent = traceparent
-        const config = runSync(HookrailConfig.make({
+        const config = runSync(HookrailConfig.makeFrom({
           ...options,
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
-        }))
+        }, environment))
         this.#scope = runSync(Scope.make())
-        const transport = runSync(Scope.extend(open(config, transportOptions, fetch), this.#scope))
-        this.#runtime = runtimeOf(write)
+        const transport = runSync(Scope.provide(open(config, transportOptions, fetch), this.#scope))
+        this.#context = contextOf(write)
         this.#unused = new Unused(write)
         this.#calls = makeCalls({
           config,
           transport,
           keys: IdempotencyKeys.random,
-          runtime: this.#runtime,
+          runtime: this.#context,
           onRetry: tellRetry(write, onRetry)
         })
       } catch (error) {
@@ -243,6 +243,19 @@ export const define = (open: Open): Types.HookrailConstructor => {
         new Send(String(topic), idempotencyKey),
         signal,
         (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
+      )
+      try {
+        return await call
+      } catch (error) {
+        throw located(error)
+      }
+    }
+
+    async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      const call = this.#begin(
+        new Send(String(event.topic), event.idempotencyKey),
+        options.signal,
+        (observer) => this.#calls.sender.prepareEncoded(clock, event, options, observer)
       )
       try {
         return await call
@@ -330,7 +343,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
       if (this.#closing !== undefined) throw located(closedError(about))
       let failure: Failure | undefined
       const promise = new Promise<A>((resolve, reject) => {
-        const run = new Run<A>(this.#runs, this.#runtime, about, signal, resolve, reject)
+        const run = new Run<A>(this.#runs, this.#context, about, signal, resolve, reject)
         run.begin(prepare)
         failure = run.failure
       })

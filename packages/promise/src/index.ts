@@ -6,6 +6,7 @@
 import * as NodeTransport from "@hookrail/node/NodeTransport"
 import * as Effect from "effect/Effect"
 import { define } from "./client.js"
+import { environment } from "./environment.js"
 import { configError } from "./errors.js"
 import type * as Types from "./types.js"
 
@@ -16,8 +17,8 @@ import type * as Types from "./types.js"
  */
 export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.make({ ...options, connections: options?.connections ?? config.maxInFlight })
-    : Effect.fail(configError("fetch", "is not used on Node, where requests go over undici: see transport"))
+    ? NodeTransport.makeFrom({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
+    : Effect.fail(configError("fetch", "is not for Node: see transport"))
 )
 
 /**

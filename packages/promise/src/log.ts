@@ -1,9 +1,8 @@
 /** Where log lines go: those of the core, and those of this package. */
 import * as Cause from "effect/Cause"
-import * as FiberRef from "effect/FiberRef"
-import * as HashSet from "effect/HashSet"
+import * as Context from "effect/Context"
 import * as Logger from "effect/Logger"
-import * as Runtime from "effect/Runtime"
+import { CurrentLogAnnotations } from "effect/References"
 import { Reason } from "hookrail/options/check"
 import { fromCore } from "./fromCore.js"
 import type { Log, LogEntry } from "./types.js"
@@ -66,18 +65,18 @@ export const logOf = (log: unknown): Write | Reason => {
 
 const levels: { readonly [tag: string]: LogEntry["level"] } = {
   Info: "info",
-  Warning: "warning",
+  Warn: "warning",
   Error: "error",
   Fatal: "error"
 }
 
 const loggerOf = (write: Write): Logger.Logger<unknown, void> =>
-  Logger.make(({ annotations, cause, logLevel, message }) =>
+  Logger.make(({ cause, fiber, logLevel, message }) =>
     write({
-      level: levels[logLevel._tag] ?? "debug",
+      level: levels[logLevel] ?? "debug",
       message: [message].flat().map(String).join(" "),
-      annotations: Object.fromEntries(annotations),
-      ...(Cause.isEmpty(cause) ? {} : { error: thrownOf(cause) })
+      annotations: { ...fiber.getRef(CurrentLogAnnotations) },
+      ...(cause.reasons.length === 0 ? {} : { error: thrownOf(cause) })
     })
   )
 
@@ -92,9 +91,9 @@ const thrownOf = (cause: Cause.Cause<unknown>): unknown => {
 }
 
 /**
- * The runtime whose fibers log by `write` alone: the default logger of Effect prints to the standard output.
+ * The context whose fibers log by `write` alone: the default logger of Effect prints to the standard output.
  *
  * @internal
  */
-export const runtimeOf = (write: Write): Runtime.Runtime<never> =>
-  Runtime.setFiberRef(Runtime.defaultRuntime, FiberRef.currentLoggers, HashSet.make(loggerOf(write)))
+export const contextOf = (write: Write): Context.Context<never> =>
+  Context.make(Logger.CurrentLoggers, new Set([loggerOf(write)]))

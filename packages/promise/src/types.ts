@@ -162,6 +162,27 @@ export interface ReadOptions extends Plain.ReadOptions<Duration, Retry>, Abortab
 export interface SendOptions extends Plain.SendOptions<Duration, Retry>, Abortable {}
 
 /**
+ * An event whose bytes and keys are fixed, as `@hookrail/outbox` stores it.
+ *
+ * @since 0.1.0
+ */
+export interface EncodedEvent {
+  readonly topic: string
+  /** The body of the request, `{"topic":...,"payload":...}` as JSON in UTF-8. */
+  readonly body: Uint8Array
+  readonly idempotencyKey: string
+  /** The value of the header `X-Hookrail-Ordering-Key`, if it is sent with one. */
+  readonly orderingKey: string | undefined
+}
+
+/**
+ * Options of sending an encoded event. Its keys are in the event.
+ *
+ * @since 0.1.0
+ */
+export interface SendEncodedOptions extends Omit<SendOptions, "idempotencyKey" | "orderingKey"> {}
+
+/**
  * Options of waiting for an event.
  *
  * @since 0.1.0
@@ -259,6 +280,11 @@ export type Events = Iterable<EventInput> | AsyncIterable<EventInput>
 export interface Hookrail {
   /** Sends an event and waits until the server has stored it. Each retry carries the same bytes and idempotency key. */
   sendEvent(topic: string, payload: {} | null, options?: SendOptions): Promise<EventAccepted>
+  /**
+   * Sends an event that was encoded before: exactly its bytes, with its keys. However often it is sent, the server stores it once
+   * within 24 hours.
+   */
+  sendEncoded(event: EncodedEvent, options?: SendEncodedOptions): Promise<EventAccepted>
   /**
    * Sends events concurrently: `for await` yields the results in the order of the events, `await` resolves to a summary.
    * **Without one of the two nothing is sent.** Leaving the loop aborts the sends in flight. Events with the same ordering key

@@ -26,12 +26,12 @@
  */
 import * as NodeWebhooks from "@hookrail/node/NodeWebhooks"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import { toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import * as CoreLog from "hookrail/DeliveryLog"
 import { type Abortable, Callback, type Listener, nothing } from "hookrail/fiber/callback"
 import { Promised } from "hookrail/fiber/ground"
@@ -43,7 +43,7 @@ import * as Webhooks from "hookrail/Webhooks"
 import { located } from "./caller.js"
 import { configError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { logOf, runtimeOf } from "./log.js"
+import { contextOf, logOf } from "./log.js"
 import type { Duration, Log } from "./types.js"
 import type { VerifiedWebhook } from "./verify.js"
 
@@ -298,7 +298,7 @@ const started = (options: WebhookHandlerOptions): ReturnType<typeof start> => {
 
 const start = (
   given: WebhookHandlerOptions
-): readonly [Webhooks.Service, Runtime.Runtime<Webhooks.Webhooks>] => {
+): readonly [Webhooks.Service, Context.Context<Webhooks.Webhooks>] => {
   const options = readOptions(given, checks)
   if (options instanceof Fault) throw configError(options.option, options.reason)
   const { deliveryLog, log, on, otherwise, refreshSecrets, secrets, tolerance, ...settings } = options
@@ -314,10 +314,10 @@ const start = (
     Layer.effect(CoreLog.DeliveryLog, storeOf(deliveryLog))
   )
   const webhooks = Effect.provide(Webhooks.make(handlers, settings), parts)
-  const runtime = runtimeOf(log)
-  const exit = Runtime.runSyncExit(runtime)(webhooks)
+  const context = contextOf(log)
+  const exit = Effect.runSyncExitWith(context)(webhooks)
   if (Exit.isFailure(exit)) throw fromCore(Cause.squash(exit.cause))
-  return [exit.value, Runtime.provideService(runtime, Webhooks.Webhooks, exit.value)]
+  return [exit.value, Context.add(context, Webhooks.Webhooks, exit.value)]
 }
 
 const invalid = (option: string, reason: string): HookrailConfigError => new HookrailConfigError({ option, reason })
@@ -417,7 +417,10 @@ const verifierOf = (
 ): Effect.Effect<SignatureVerifier.Service, HookrailConfigError> => {
   if (typeof secrets === "function") {
     return SignatureVerifier.makeLazy({
-      secrets: Effect.tryPromise({ try: async () => redacted(await secrets()), catch: (reason) => reason }),
+      secrets: Effect.tryPromise({
+        try: async () => redacted(await secrets()),
+        catch: (reason) => reason as HookrailConfigError
+      }),
       refresh,
       tolerance
     })

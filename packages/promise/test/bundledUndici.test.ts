@@ -1,8 +1,7 @@
 /** The tests of connections once more, over undici as it is in the bundle. */
-import { layer } from "@hookrail/node/NodeTransport"
-import * as Layer from "effect/Layer"
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it, vi } from "vitest"
+import { nodeTransport } from "../../node/test/nodeTransport.js"
 import { transportSuite } from "../../node/test/transportSuite.js"
 import { folder, inner, original } from "./undiciOfBundle.js"
 
@@ -31,6 +30,6 @@ describe("undici in the bundle", () => {
   })
 })
 
-transportSuite("NodeTransport", Layer.orDie(layer()), { maxConnections: 64 })
+transportSuite("NodeTransport", nodeTransport, { maxConnections: 64 })
 
 await import("../../node/test/proxy.test.js")

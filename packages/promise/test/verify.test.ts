@@ -1,5 +1,6 @@
-import { Effect, FastCheck as fc, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { build } from "esbuild"
+import * as fc from "fast-check"
 import * as HookrailError from "hookrail/HookrailError"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import { fileURLToPath } from "node:url"
@@ -77,6 +78,24 @@ describe.each(["node:crypto", "WebCrypto"])("verifySignature with %s", (backend)
     assert.instanceOf(error, SignatureError)
     const { secretIndex } = await verifySignature({ ...valid, secrets: ["whsec_new_0123456789", secret] })
     assert.strictEqual(secretIndex, 1)
+  })
+
+  it("rejects with the caller's line in the stack", async () => {
+    vi.resetModules()
+    useBackend()
+    const { verifyRequest, verifySignature } = await fresh()
+    const forged = { ...valid, signature: `t=${t},v1=${negativeMac}` }
+    const receive = async (verify: () => Promise<unknown>) => {
+      await verify()
+    }
+    for (
+      const verify of [
+        () => verifySignature(forged),
+        () => verifyRequest({ ...forged, headers: { ...headers, "hookrail-signature": forged.signature } })
+      ]
+    ) {
+      assert.match((await failure(receive(verify)) as Error).stack ?? "", /\breceive .*verify\.test\.ts/)
+    }
   })
 })
 

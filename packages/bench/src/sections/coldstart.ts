@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url"
 import { runOnce } from "../children.js"
 import type { Summary } from "../stats.js"
-import { summarize } from "../stats.js"
+import { ratios, summarize } from "../stats.js"
 
 interface Entry {
   readonly name: string
@@ -32,6 +32,8 @@ const entries: ReadonlyArray<Entry> = [
 export interface ColdstartRow {
   readonly entry: string
   readonly importMillis: Summary
+  /** The time, relative to that of svix in the same round. */
+  readonly ratio: Summary
   readonly rssMegabytes: Summary
   readonly heapMegabytes: Summary
 }
@@ -78,11 +80,14 @@ export const coldstart = async (
     progress(`round ${round + 1} of ${rounds}`)
     for (const entry of entries) samples.get(entry)!.push(await importOnce(entry))
   }
+  const millisOf = (entry: Entry) => samples.get(entry)!.map(({ millis }) => millis)
+  const svix = millisOf(entries.find(({ name }) => name === "svix")!)
   return entries.map((entry) => {
     const summaryOf = (value: (sample: Sample) => number): Summary => summarize(samples.get(entry)!.map(value))
     return {
       entry: entry.name,
       importMillis: summaryOf(({ millis }) => millis),
+      ratio: summarize(ratios(millisOf(entry), svix)),
       rssMegabytes: summaryOf(({ rss }) => rss / megabyte),
       heapMegabytes: summaryOf(({ heapUsed }) => heapUsed / megabyte)
     }

@@ -9,7 +9,6 @@ interface Program {
   /** The whole program. Bundling keeps what it exports. */
   readonly source: string
   readonly platforms: ReadonlyArray<Platform>
-  readonly external?: ReadonlyArray<string> | undefined
 }
 
 const everywhere: ReadonlyArray<Platform> = ["node", "browser"]
@@ -17,12 +16,6 @@ const onNode: ReadonlyArray<Platform> = ["node"]
 
 const programs: ReadonlyArray<Program> = [
   { name: "@hookrail/promise", source: `export { Hookrail } from "@hookrail/promise"`, platforms: everywhere },
-  {
-    name: "@hookrail/promise, without undici",
-    source: `export { Hookrail } from "@hookrail/promise"`,
-    platforms: onNode,
-    external: ["undici"]
-  },
   {
     name: "@hookrail/promise/verify",
     source: `export { verifySignature } from "@hookrail/promise/verify"`,
@@ -55,7 +48,7 @@ export interface SizeRow {
   readonly gzipKilobytes: number
 }
 
-const measure = async ({ external = [], name, source }: Program, platform: Platform): Promise<SizeRow> => {
+const measure = async ({ name, source }: Program, platform: Platform): Promise<SizeRow> => {
   const { outputFiles } = await build({
     stdin: { contents: source, resolveDir: fileURLToPath(new URL("../..", import.meta.url)) },
     bundle: true,
@@ -63,7 +56,6 @@ const measure = async ({ external = [], name, source }: Program, platform: Platf
     format: "esm",
     target: "es2022",
     platform,
-    external: [...external],
     write: false,
     logLevel: "error"
   })

@@ -277,7 +277,7 @@ export class Calls {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
             ? Effect.flip(gaveUp(call, neverSent(call, error)))
-            : Effect.zipRight(this.failed(call, error), this.retried(call, error))
+            : this.retried(call, error)
         },
         onRight: Effect.failCause
       }))
@@ -351,7 +351,8 @@ export class Calls {
   }
 
   private retried<A>(call: Call<A>, error: AttemptError | UnmatchedEventError): Effect.Effect<A, CallError> {
-    if (!isRetryable(error)) return Effect.fail(error)
+    const reported = this.failed(call, error)
+    if (!isRetryable(error)) return Effect.zipRight(reported, Effect.fail(error))
     const { onRetry } = this
     const onDelay = onRetry &&
       ((error: HookrailError, delay: number) => onRetry(error as RetryableError, call.attempts, delay))
@@ -372,7 +373,7 @@ export class Calls {
               )
             })
         })
-      return next(error)
+      return Effect.zipRight(reported, next(error))
     })
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import { withClock } from "./services.js"
+import { withOnlyClock } from "./services.js"
 
 /**
  * An operation that runs outside of Effect.
@@ -47,7 +47,7 @@ export abstract class Callback<A, E> extends Effectable.Class<A, E> {
   }
 
   override commit(): Effect.Effect<A, E> {
-    return withClock((clock) => this.run(clock))
+    return withOnlyClock((clock) => this.run(clock))
   }
 }
 

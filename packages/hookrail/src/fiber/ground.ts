@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import { currentServices, liveServices } from "effect/DefaultServices"
+import { currentServices } from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -38,8 +38,10 @@ export class WithClock<A, E> extends Callback<A, E> {
 /** A longer timer would fire at once. */
 const longestTimer = 2 ** 31 - 1
 
-const liveClock = Context.get(liveServices, Clock.Clock)
-const noTracer = Context.get(liveServices, Tracer.Tracer)
+// Not `liveServices`: copies of Effect, as in two entries of the facade, share the services of the first one that was loaded.
+const services = FiberRefs.getOrDefault(FiberRefs.empty(), currentServices)
+const liveClock = Context.get(services, Clock.Clock)
+const noTracer = Context.get(services, Tracer.Tracer)
 
 /** Runs effects: a runtime, with cached values that are needed often. */
 export class Ground {

@@ -16,6 +16,10 @@ export const ifTraced = <A, E, R, A2, E2, R2>(
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   Effect.tracerWith<A | A2, E | E2, R | R2>((tracer) => tracer === noTracer ? untraced() : traced())
 
+/** Reads the clock alone: the facade then contains no tracer. */
+export const withOnlyClock = <A, E, R>(body: (clock: Clock) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => body(Context.get(fiber.getFiberRef(currentServices), ClockTag)))
+
 /** Reads the clock, and whether there is a tracer, in one step. */
 export const withClock = <A, E, R>(
   body: (clock: Clock, isTraced: boolean) => Effect.Effect<A, E, R>

@@ -1,7 +1,7 @@
 /** Durations are measured on a clock that never steps. The wall clock is for dates: those of HTTP, and of signatures. */
 import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { withClock } from "./services.js"
+import { withOnlyClock } from "./services.js"
 
 /**
  * Milliseconds since some moment. They go on while the wall clock is set, and while the process is stopped; `TestClock`
@@ -9,4 +9,4 @@ import { withClock } from "./services.js"
  */
 export const monotonicNow = (clock: Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
 
-export const monotonic: Effect.Effect<number> = withClock((clock) => Effect.succeed(monotonicNow(clock)))
+export const monotonic: Effect.Effect<number> = withOnlyClock((clock) => Effect.succeed(monotonicNow(clock)))

@@ -21,7 +21,7 @@ export const runInSpan = <A, E>(
     const end = (span: Tracer.Span, exit: Exit.Exit<A, E>) => {
       if (span.status._tag === "Ended") return
       if (Exit.isSuccess(exit)) annotate(span, exit.value)
-      span.end(isTimed ? clock.unsafeCurrentTimeNanos() : BigInt(0), exit)
+      span.end(isTimed ? dateNanos(clock) : BigInt(0), exit)
     }
     const within = (span: Tracer.Span, rest: Effect.Effect<A, E>): Effect.Effect<A, E> => {
       if (isSuccess(rest)) {
@@ -43,3 +43,13 @@ export const runInSpan = <A, E>(
         ))
     )
   })
+
+/** Adds an event to a span. Its time is a date, like that of the span. */
+export const addEvent = (
+  span: Tracer.Span,
+  name: string,
+  clock: Clock,
+  attributes: Readonly<Record<string, unknown>>
+): void => span.event(name, dateNanos(clock), attributes)
+
+const dateNanos = (clock: Clock): bigint => clock.unsafeCurrentTimeNanos()

@@ -3,7 +3,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type Abortable, Callback, type Listener, nothing } from "../fiber/callback.js"
-import { withClock } from "../fiber/services.js"
+import { withOnlyClock } from "../fiber/services.js"
 import { monotonic } from "../fiber/time.js"
 import { Lane, type Waiter } from "./lane.js"
 import type { LaneStats, Overload, Stats, Turn } from "./model.js"
@@ -30,7 +30,7 @@ class PacedGate implements Service {
     const lane = turn.kind === "read" ? this.reads : turn.kind === "look" ? this.looks : this.sends
     return request instanceof Callback
       ? new Passage(lane, request, turn, overloadOf)
-      : withClock((clock) =>
+      : withOnlyClock((clock) =>
         Effect.uninterruptibleMask((restore) =>
           lane.enter()
             ? runInPlace(lane, restore(request), overloadOf, lane.pace.era, clock)

@@ -11,6 +11,10 @@ export const toMillis = (input: unknown): number | undefined => {
   try {
     const parts = typeof input === "string" ? [Number.parseFloat(input)] : [input].flat()
     if (parts.some((part) => typeof part !== "object" && !((part as number) >= 0))) return undefined
+    // Effect 4 takes it for zero.
+    if (typeof input === "object" && Object.keys(input ?? {}).length === 0 && !Duration.isDuration(input)) {
+      return undefined
+    }
     const millis = Duration.toMillis(input as Duration.DurationInput)
     return Number.isFinite(millis) ? millis : undefined
   } catch {

@@ -385,8 +385,11 @@ class Reception implements Owner {
         reports.refused(ground, "slow", `webhook not read: its body was not there within ${settings.timeout} ms`)
         this.end(answers.unread)
         return under.abort()
-      case "verifying":
       case "decoding":
+        this.note(LogLevel.Error, `webhook not decoded within ${settings.timeout} ms: the schema takes too long`)
+        this.end(answers.timeout)
+        return under.abort()
+      case "verifying":
         note(ground, LogLevel.Error, `webhook not verified within ${settings.timeout} ms: the secrets take too long`)
         this.end(answers.timeout)
         return under.abort()

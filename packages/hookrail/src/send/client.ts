@@ -8,14 +8,14 @@ import type * as Tracer from "effect/Tracer"
 import type { CallError, CallObserver } from "../call/calls.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
-import { runInSpan } from "../fiber/tracing.js"
+import { addEvent, runInSpan } from "../fiber/tracing.js"
 import type { ReadError, SendError } from "../HookrailError.js"
 import { awaitOptionsFault } from "../options/calls.js"
 import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 import { traceparentOf } from "../wire/traceparent.js"
 import type { ClientCalls } from "./calls.js"
-import type { ReadOptions, SendOptions, Service } from "./model.js"
+import type { EncodedEvent, ReadOptions, SendEncodedOptions, SendOptions, Service } from "./model.js"
 import { awaitEvent, invalidArgument } from "./reader.js"
 
 export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): Service => {
@@ -46,6 +46,26 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
     ) as Effect.Effect<EventAccepted, SendError>
   }
 
+  const sendEncoded = (
+    event: EncodedEvent,
+    options: SendEncodedOptions = {}
+  ): Effect.Effect<EventAccepted, SendError> =>
+    carryOut(
+      "HookrailClient.sendEncoded",
+      "hookrail.topic",
+      event.topic,
+      (clock, observer) =>
+        options.onInterrupt === undefined
+          ? sender.prepareEncoded(clock, event, options, observer)
+          : telling(
+            options.onInterrupt,
+            event.topic,
+            event,
+            observer,
+            (observer) => sender.prepareEncoded(clock, event, options, observer)
+          )
+    ) as Effect.Effect<EventAccepted, SendError>
+
   const getEvent = (eventId: string, options: ReadOptions = {}): Effect.Effect<EventStatus, ReadError> =>
     carryOut(
       "HookrailClient.getEvent",
@@ -56,6 +76,7 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
 
   return {
     sendEvent,
+    sendEncoded,
     getEvent,
     awaitEvent: (eventId, options = {}) => {
       const fault = awaitOptionsFault(options, "schedule")
@@ -70,7 +91,7 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
 const telling = (
   onInterrupt: NonNullable<SendOptions["onInterrupt"]>,
   topic: string,
-  { idempotencyKey }: SendOptions,
+  { idempotencyKey }: Pick<SendOptions, "idempotencyKey">,
   observer: CallObserver = { call: undefined },
   prepare: (observer: CallObserver) => Effect.Effect<EventAccepted, CallError>
 ): Effect.Effect<EventAccepted, CallError> =>
@@ -105,7 +126,7 @@ const carryOut = <A extends EventAccepted | EventStatus>(
 
 /** Adds the attempt that succeeded, and the attributes of an accepted event. `call/calls.ts` adds the failed attempts. */
 const annotate = (span: Tracer.Span, result: EventAccepted | EventStatus, attempts: number, clock: Clock): void => {
-  span.event("hookrail.attempt", clock.unsafeCurrentTimeNanos(), { "hookrail.attempt": attempts })
+  addEvent(span, "hookrail.attempt", clock, { "hookrail.attempt": attempts })
   span.attribute("hookrail.attempts", attempts)
   if (!("idempotencyKey" in result)) return
   span.attribute("hookrail.event_id", result.eventId)

@@ -75,7 +75,7 @@ export const encodePayload = (
   return encoded
 }
 
-const noTraceparent = "it must look like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 (W3C Trace Context)"
+const noTraceparent = "it must be a traceparent of W3C Trace Context, version 00"
 
 /** The trace that an event carries: that of its key takes precedence, because the bytes must not change. */
 export const traceOf = (options: SendOptions): string | undefined =>
@@ -100,6 +100,24 @@ export const keyOf = (
 const checkedKey = (topic: string, key: string, options: SendOptions): Exit.Exit<string, InvalidArgumentError> => {
   const reason = Arguments.checkIdempotencyKey(key)
   return reason === undefined ? Exit.succeed(key) : Exit.fail(invalidArgument(topic, options, "idempotencyKey", reason))
+}
+
+/** Checks an event whose bytes are fixed. What is in its body was checked when it was encoded. */
+export const encodedFault = (
+  { body, idempotencyKey, orderingKey, topic }: EncodedEvent
+): InvalidArgumentError | InvalidPayloadError | undefined => {
+  const options: SendOptions = { idempotencyKey, orderingKey }
+  const wrongTopic = Arguments.checkTopic(topic)
+  if (wrongTopic !== undefined) return invalidArgument(String(topic), options, "topic", wrongTopic)
+  const wrongKey = Arguments.checkIdempotencyKey(idempotencyKey)
+  if (wrongKey !== undefined) return invalidArgument(topic, options, "idempotencyKey", wrongKey)
+  if (orderingKey !== undefined) {
+    const wrong = Arguments.checkOrderingKey(orderingKey, undefined)
+    if (wrong !== undefined) return invalidArgument(topic, options, "orderingKey", wrong)
+  }
+  return body instanceof Uint8Array
+    ? undefined
+    : invalidPayload(topic, options, "$", "the body of an encoded event must be a Uint8Array")
 }
 
 /** See `Event.encode`. */

@@ -2,13 +2,17 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
+import type * as Runtime from "effect/Runtime"
 import type { AttemptError } from "../call/errors.js"
 import type { CallMetrics, Watched } from "../call/metrics.js"
 import { monotonicNow } from "../fiber/time.js"
+import { addEvent } from "../fiber/tracing.js"
 import type { UnmatchedEventError } from "../HookrailError.js"
 
 const sends = Metric.counter("hookrail.sends", {
@@ -98,11 +102,14 @@ export class SendMetrics implements CallMetrics {
         Effect.option(Effect.currentSpan),
         Option.match({
           onNone: () => Effect.void,
-          onSome: (span) =>
-            Effect.sync(() => span.event("hookrail.attempt", call.clock.unsafeCurrentTimeNanos(), attributes))
+          onSome: (span) => Effect.sync(() => addEvent(span, "hookrail.attempt", call.clock, attributes))
         })
       ),
       Effect.annotateLogs(line, attributes)
     )
   }
 }
+
+/** With the labels that are in force where the client is made. */
+export const metricsOf = (runtime: Runtime.Runtime<never>): SendMetrics =>
+  new SendMetrics(FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMetricLabels))

@@ -59,6 +59,14 @@ export interface EncodedEvent {
 }
 
 /**
+ * Options of sending an encoded event. Its keys are in the event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SendEncodedOptions extends Omit<SendOptions, "idempotencyKey" | "orderingKey"> {}
+
+/**
  * Options of waiting for an event.
  *
  * @since 0.1.0
@@ -96,9 +104,15 @@ export type SendResult =
 export interface Service {
   /** See the accessor `sendEvent`. */
   readonly sendEvent: {
-    <A, I>(topic: Topic.Topic<A, I>, payload: A, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
+    <Sent>(
+      topic: Topic.Typed<Sent, unknown>,
+      payload: NoInfer<Sent>,
+      options?: SendOptions
+    ): Effect.Effect<EventAccepted, SendError>
     (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError>
   }
+  /** See the accessor `sendEncoded`. */
+  readonly sendEncoded: (event: EncodedEvent, options?: SendEncodedOptions) => Effect.Effect<EventAccepted, SendError>
   /** See the accessor `getEvent`. */
   readonly getEvent: (eventId: string, options?: ReadOptions) => Effect.Effect<EventStatus, ReadError>
   /** See the accessor `awaitEvent`. */

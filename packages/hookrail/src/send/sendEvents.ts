@@ -94,6 +94,8 @@ class Flow<E> {
   /** Events that were read from the stream, and how many of them were started or queued. */
   private events: ReadonlyArray<Ready> = []
   private begun = 0
+  private isBeginning = false
+  private beginAgain = false
   /** The error that ends the stream of results: no send starts after it. */
   private failure: Exit.Exit<Result, SendError> | undefined
   /** How the stream of events ended. */
@@ -157,16 +159,26 @@ class Flow<E> {
     return this.failure === undefined && this.sendings.size < this.limit
   }
 
+  /** In a loop, not recursively: a send may end at once, make room for the next one, and have more events read. */
   private beginMore(): void {
-    const { events, source } = this
-    while (this.begun < events.length && this.hasRoom) {
-      const event = events[this.begun++]!
-      const sending = this.sendings.add(event, event.orderingKey)
-      if (sending !== undefined) this.begin(sending)
+    this.beginAgain = true
+    if (this.isBeginning) return
+    this.isBeginning = true
+    while (this.beginAgain) {
+      this.beginAgain = false
+      while (this.begun < this.events.length && this.hasRoom) {
+        const event = this.events[this.begun++]!
+        const sending = this.sendings.add(event, event.orderingKey)
+        if (sending !== undefined) this.begin(sending)
+      }
+      // An event whose key is held has its result as soon as it is added.
+      this.deliver()
+      const { source } = this
+      if (source === undefined || this.begun < this.events.length || !this.hasRoom) continue
+      this.source = undefined
+      source(Effect.void)
     }
-    if (source === undefined || this.begun < events.length || !this.hasRoom) return
-    this.source = undefined
-    source(Effect.void)
+    this.isBeginning = false
   }
 
   private begin(sending: Sending): void {

@@ -13,8 +13,8 @@ import { uuid } from "../wire/bytes.js"
 import { addHeaders } from "../wire/headers.js"
 import type { EventAccepted } from "../wire/model.js"
 import { tracedKey } from "../wire/traceparent.js"
-import { encodePayload, encodeTyped, invalidArgument, isTyped, keyOf, Topics, traceOf } from "./encode.js"
-import type { SendOptions } from "./model.js"
+import { encodedFault, encodePayload, encodeTyped, invalidArgument, isTyped, keyOf, Topics, traceOf } from "./encode.js"
+import type { EncodedEvent, SendEncodedOptions, SendOptions } from "./model.js"
 import { SendOperation } from "./operations.js"
 
 const json = "application/json"
@@ -67,6 +67,19 @@ export class Sender {
         (json) => this.encode(clock, topic.name, json, options, observer, ambient)
       )
       : this.encode(clock, topic, payload, options, observer, ambient)
+  }
+
+  /** The call that sends an event whose bytes and key are fixed. */
+  prepareEncoded(
+    clock: Clock,
+    event: EncodedEvent,
+    options: SendEncodedOptions,
+    observer?: CallObserver
+  ): Effect.Effect<EventAccepted, CallError> {
+    const fault = encodedFault(event)
+    if (fault !== undefined) return Effect.fail(fault)
+    const { body, idempotencyKey, orderingKey, topic } = event
+    return this.call(clock, topic, body, idempotencyKey, { ...options, orderingKey }, observer)
   }
 
   private encode(

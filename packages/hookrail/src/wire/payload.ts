@@ -118,7 +118,7 @@ export const unusableText = (text: string): string | undefined => {
 }
 
 /** A key as a step of a path: `.name` for an identifier, else `["any text"]`. */
-const step = (key: string): string => {
+export const step = (key: string): string => {
   if (/^[A-Za-z_$][\w$]{0,63}$/.test(key)) return `.${key}`
   return `[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}...` : key)}]`
 }
@@ -242,6 +242,15 @@ const stringify = (payload: unknown): string => {
   // characters, which are fine: only a walk can tell.
   if (text.includes("\\u")) copyOf(JSON.parse(text), "", "$", new Set())
   return text
+}
+
+/** A payload as JSON, or why it is refused. Never throws, whatever the payload does. */
+export const jsonText = (payload: unknown): string | Refused => {
+  try {
+    return stringify(payload)
+  } catch (thrown) {
+    return refusalOf(thrown)
+  }
 }
 
 /** A topic as it appears in the body of its events. */

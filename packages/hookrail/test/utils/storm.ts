@@ -70,7 +70,7 @@ export const storm = (
         }).pipe(
           Effect.zipRight(Clock.currentTimeMillis),
           Effect.map((now) => answer(limiter(now) ? 202 : refusal)),
-          Effect.zipLeft(travel)
+          Effect.tap(travel)
         )
     }
     const client = yield* HookrailClient.make({

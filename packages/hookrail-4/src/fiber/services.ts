@@ -1,0 +1,25 @@
+/** The services that each call reads from its fiber. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { nativeTracer } from "effect/Tracer"
+
+/** The spans of the default tracer go nowhere, so none are created. */
+const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
+  cache.tracer !== undefined && cache.tracer !== nativeTracer
+
+/** Chooses between two effects: with a tracer, or without one. Spans are expensive. */
+export const ifTraced = <A, E, R, A2, E2, R2>(
+  traced: () => Effect.Effect<A, E, R>,
+  untraced: () => Effect.Effect<A2, E2, R2>
+): Effect.Effect<A | A2, E | E2, R | R2> =>
+  Effect.withFiber<A | A2, E | E2, R | R2>((fiber) => isTraced(fiber) ? traced() : untraced())
+
+/** Reads the clock alone: the facade then contains no tracer. */
+export const withOnlyClock = <A, E, R>(body: (clock: Clock.Clock) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => body(fiber.getRef(Clock.Clock)))
+
+/** Reads the clock, and whether there is a tracer, in one step. */
+export const withClock = <A, E, R>(
+  body: (clock: Clock.Clock, isTraced: boolean) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => body(fiber.getRef(Clock.Clock), isTraced(fiber)))

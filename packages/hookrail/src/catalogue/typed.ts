@@ -1,0 +1,28 @@
+/** A definition as the effects that a `Topic` has. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { decoded, encoded, Fits, type Misfit, type Verdict } from "./check.js"
+import type { EventDefinition } from "./model.js"
+
+export class Typed {
+  readonly "~hookrail/Topic" = "~hookrail/Topic"
+
+  constructor(readonly name: string, readonly definition: EventDefinition) {}
+
+  // Properties: handlers are given `decode` alone.
+  readonly encode = (payload: unknown) => effectOf(() => encoded(this.definition, payload))
+  readonly decode = (payload: unknown) => effectOf(() => decoded(this.definition, payload))
+}
+
+/** As a rule it is known at once: then the effect is an `Exit`, which needs no fiber. */
+const effectOf = (check: () => Verdict | Promise<Verdict>): Effect.Effect<unknown, Misfit> => {
+  try {
+    const verdict = check()
+    return "then" in verdict ? Effect.flatMap(Effect.promise(() => verdict), exitOf) : exitOf(verdict)
+  } catch (thrown) {
+    return Exit.die(thrown)
+  }
+}
+
+const exitOf = (verdict: Verdict): Exit.Exit<unknown, Misfit> =>
+  verdict instanceof Fits ? Exit.succeed(verdict.value) : Exit.fail(verdict)

@@ -1,0 +1,21 @@
+/** A property whose body is an effect, with the arbitraries of fast-check: those of `it.effect.prop` depend on Effect. */
+import { it } from "@effect/vitest"
+import { Effect, FastCheck as fc, Logger, type Scope, TestContext } from "effect"
+
+export const effectProperty = <A>(
+  name: string,
+  arbitrary: fc.Arbitrary<A>,
+  body: (value: A) => Effect.Effect<void, unknown, Scope.Scope>,
+  parameters: fc.Parameters<[A]>
+): void =>
+  it(name, () =>
+    fc.assert(
+      fc.asyncProperty(arbitrary, (value) =>
+        Effect.runPromise(
+          body(value).pipe(
+            Effect.scoped,
+            Effect.provide([TestContext.TestContext, Logger.remove(Logger.defaultLogger)])
+          )
+        )),
+      parameters
+    ))

@@ -1,0 +1,761 @@
+/** What a rename cannot say: for each module, the text of the Effect 3 line and what stands there in Effect 4. */
+const source = {
+  "src/Delivery.ts": [
+    [
+      `// The key by its own type: as any text, it becomes an index signature in the encoded form, which the other fields
+// contradict.
+const optionalAs = <S extends Schema.Schema.All, const Key extends string>(schema: S, key: Key) =>
+  Schema.optional(schema).pipe(Schema.fromKey(key))
+
+const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: S, key: Key) =>
+  Schema.propertySignature(schema).pipe(Schema.fromKey(key))
+
+`,
+      ""
+    ],
+    [
+      `  attemptNo: renamed(Schema.Number, "attempt_no"),
+  claimVersion: renamed(Schema.Number, "claim_version"),
+  status: Schema.String as Schema.Schema<AttemptStatus, string>,
+  httpStatus: optionalAs(Schema.Number, "http_status"),
+  errorClass: optionalAs(Schema.String, "error_class"),
+  latencyMs: renamed(Schema.Number, "latency_ms")
+})`,
+      `  attemptNo: Schema.Number,
+  claimVersion: Schema.Number,
+  status: Schema.String as Schema.Codec<AttemptStatus, string>,
+  httpStatus: Schema.optional(Schema.Number),
+  errorClass: Schema.optional(Schema.String),
+  latencyMs: Schema.Number
+}).pipe(Schema.encodeKeys({
+  attemptNo: "attempt_no",
+  claimVersion: "claim_version",
+  httpStatus: "http_status",
+  errorClass: "error_class",
+  latencyMs: "latency_ms"
+}))`
+    ],
+    [
+      `  deliveryId: renamed(Schema.String, "delivery_id"),`,
+      `  deliveryId: Schema.String,`
+    ],
+    [
+      `  attemptsTruncated: Schema.optionalWith(Schema.Boolean, { default: () => false }).pipe(
+    Schema.fromKey("attempts_truncated")
+  ),
+  attempts: Schema.Array(AttemptSchema)
+})`,
+      `  attemptsTruncated: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+  attempts: Schema.Array(AttemptSchema)
+}).pipe(Schema.encodeKeys({ deliveryId: "delivery_id", attemptsTruncated: "attempts_truncated" }))`
+    ]
+  ],
+  "src/Event.ts": [
+    [
+      `const emptyIfNull = <A, I>(items: Schema.Schema<A, I>) =>
+  Schema.transform(Schema.NullOr(Schema.Array(items)), Schema.Array(Schema.typeSchema(items)), {
+    strict: true,
+    decode: (array) => array ?? [],
+    encode: (array) => array
+  })`,
+      `const emptyIfNull = <A, I>(items: Schema.Codec<A, I>) =>
+  Schema.NullOr(Schema.Array(items)).pipe(
+    Schema.decodeTo(
+      Schema.Array(Schema.toType(items)),
+      SchemaTransformation.transform({ decode: (array) => array ?? [], encode: (array) => array })
+    )
+  )`
+    ],
+    [
+      `  eventId: Schema.propertySignature(Schema.NonEmptyString).pipe(Schema.fromKey("event_id")),
+  deliveryIds: Schema.propertySignature(emptyIfNull(Schema.String)).pipe(Schema.fromKey("delivery_ids"))
+})`,
+      `  eventId: Schema.NonEmptyString,
+  deliveryIds: emptyIfNull(Schema.String)
+}).pipe(Schema.encodeKeys({ eventId: "event_id", deliveryIds: "delivery_ids" }))`
+    ],
+    [
+      `  eventId: Schema.propertySignature(Schema.NonEmptyString).pipe(Schema.fromKey("event_id")),
+  topic: Schema.String,
+  deliveries: emptyIfNull(DeliverySchema)
+})`,
+      `  eventId: Schema.NonEmptyString,
+  topic: Schema.String,
+  deliveries: emptyIfNull(DeliverySchema)
+}).pipe(Schema.encodeKeys({ eventId: "event_id" }))`
+    ],
+    [
+      `import * as Schema from "effect/Schema"\n`,
+      `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`
+    ]
+  ],
+  "src/RetryPolicy.ts": [
+    [
+      `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
+    Effect.map(
+      next(policy, error, state, onDelay),
+      // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
+      ([state, delay]) =>
+        delay === undefined
+          ? [state, Duration.zero, ScheduleDecision.done] as const
+          : [
+            state,
+            Duration.millis(delay),
+            ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
+          ] as const
+    ))
+`,
+      `  Schedule.fromStep(Effect.sync(() => {
+    let progress: Progress = { retries: 0, start }
+    // The time of a schedule is that of the wall clock, which may be set.
+    return (_wall: number, error: HookrailError) =>
+      Effect.flatMap(next(policy, error, progress, onDelay), ([state, delay]) => {
+        progress = state
+        if (delay === undefined) return Cause.done(Duration.zero)
+        const wait = Duration.millis(delay)
+        return Effect.succeed<[Duration.Duration, Duration.Duration]>([wait, wait])
+      })
+  }))
+`
+    ],
+    [
+      `  self: Schedule.Schedule<Out, In, R>
+): Schedule.Schedule<Out, In, R> =>
+  Schedule.identity<In>().pipe(
+    Schedule.intersect(self),
+    Schedule.modifyDelay(([error], delay) =>
+      Duration.max(delay, Duration.min(longestFloor, retryAfterOf(error) ?? Duration.zero))
+    ),
+    Schedule.map(([, out]) => out)
+  )`,
+      `  self: Schedule.Schedule<Out, In, never, R>
+): Schedule.Schedule<Out, In, never, R> =>
+  Schedule.modifyDelay(self, ({ duration, input }) =>
+    Effect.succeed(Duration.max(duration, Duration.min(longestFloor, retryAfterOf(input) ?? Duration.zero))))`
+    ]
+  ],
+  "src/SendGate.ts": [
+    [`Metric.tagged(gauge, "requests", requests)`, `Metric.withAttributes(gauge, { requests })`],
+    [
+      `      Metric.set(state, states.indexOf(stats.state)),
+      Metric.set(inFlight, stats.inFlight),
+      Metric.set(waiting, stats.waiting),
+      Metric.set(rate, stats.rate)`,
+      `      Metric.update(state, states.indexOf(stats.state)),
+      Metric.update(inFlight, stats.inFlight),
+      Metric.update(waiting, stats.waiting),
+      Metric.update(rate, stats.rate)`
+    ]
+  ],
+  "src/SignatureVerifier.ts": [
+    [`Effect.makeSemaphore(1)`, `Semaphore.make(1)`],
+    [
+      `import * as Redacted from "effect/Redacted"\n`,
+      `import * as Fiber from "effect/Fiber"\nimport * as Redacted from "effect/Redacted"\nimport * as Semaphore from "effect/Semaphore"\n`
+    ],
+    [
+      `const serviceOf = (source: Source,`,
+      `/** Lets the caller go when it is interrupted, while the effect ends in a fiber of its own. */
+const disconnected = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(Effect.interruptible(effect)), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Effect.sync(() => fiber.interruptUnsafe())))
+  )
+
+const serviceOf = (source: Source,`
+    ],
+    [
+      `        Effect.disconnect,
+        Effect.timeoutFail({
+          duration: readTimeout,
+          onTimeout: () => new HookrailConfigError({ option: "secrets", reason: \`not read within \${readTimeout}\` })
+        })`,
+      `        disconnected,
+        Effect.timeoutOrElse({
+          duration: readTimeout,
+          orElse: () =>
+            Effect.fail(new HookrailConfigError({ option: "secrets", reason: \`not read within \${readTimeout}\` }))
+        })`
+    ],
+    [
+      `Effect.dieMessage(\`check the clock: \${error.message}\`)`,
+      `Effect.die(new Error(\`check the clock: \${error.message}\`))`
+    ],
+    [
+      `Config.array(Config.redacted(), "HOOKRAIL_WEBHOOK_SECRETS")`,
+      `Config.map(
+ *     Config.String("HOOKRAIL_WEBHOOK_SECRETS"),
+ *     (text) => text.split(",").map((secret) => Redacted.make(secret))
+ *   )`
+    ],
+    [` * import { Config } from "effect"\n`, ` * import { Config, Redacted } from "effect"\n`],
+    [`Effect.dieMessage("inspection has refused it")`, `Effect.die(new Error("inspection has refused it"))`],
+    [`import type { ConfigError } from "effect/ConfigError"\n`, ""],
+    [`HookrailConfigError | ConfigError>`, `HookrailConfigError | Config.ConfigError>`]
+  ],
+  "src/Topic.ts": [
+    [
+      `import * as ParseResult from "effect/ParseResult"\nimport type * as Schema from "effect/Schema"\n`,
+      `import type * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\n`
+    ],
+    [
+      `  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
+  return Either.match(decoded as Either.Either<A, ParseResult.ParseIssue>, {
+    onLeft: (issue) => Effect.fail(faultOf(issue)),
+    onRight: Effect.succeed
+  })`,
+      `  return Exit.isExit(decoded) && Exit.isSuccess(decoded) ? decoded as Exit.Exit<A> : Effect.mapError(decoded, faultOf)`
+    ],
+    [
+      `  const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
+  const path = first?.path.map((key) => typeof key === "number" ? \`[\${key}]\` : \`.\${String(key)}\`).join("") ?? ""
+  const message = first?.message ?? "it does not fit the topic's Schema"
+  const end = message.indexOf(", actual ")
+  return { path: \`$\${path}\`, reason: end < 0 ? message : message.slice(0, end) }
+}`,
+      `  const first = format(issue).issues[0]
+  const keys = first?.path?.map((segment) => typeof segment === "object" ? segment.key : segment) ?? []
+  const path = keys.map((key) => typeof key === "number" ? \`[\${key}]\` : \`.\${String(key)}\`).join("")
+  return { path: \`$\${path}\`, reason: first?.message ?? "it does not fit the topic's Schema" }
+}
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()`
+    ]
+  ],
+  "src/Webhooks.ts": [
+    [
+      ` * import { HttpRouter } from "@effect/platform"
+ * import { Webhooks } from "hookrail"
+ *
+ * const router = HttpRouter.empty.pipe(HttpRouter.post("/webhooks", Webhooks.toHttpApp))`,
+      ` * import { HttpRouter } from "effect/http"
+ * import { Webhooks } from "hookrail"
+ *
+ * const server = HttpRouter.serve(HttpRouter.add("POST", "/webhooks", Webhooks.toHttpApp))`
+    ],
+    [
+      `An \`HttpApp\` of \`@effect/platform\`, to mount in an \`HttpRouter\` or to serve alone.`,
+      `A handler for \`effect/http\`, to mount in an \`HttpRouter\` or to serve alone.`
+    ],
+    [
+      `  return Effect.interruptible(drain).pipe(
+    Effect.timeoutTo({
+      duration: \`\${seconds} seconds\`,
+      onSuccess: () => Effect.void,
+      onTimeout: () => Effect.logWarning(\`webhook handlers still running \${seconds} seconds after the shutdown began\`)
+    }),
+    Effect.flatten
+  )`,
+      `  return Effect.timeoutOrElse(Effect.interruptible(drain), {
+    duration: \`\${seconds} seconds\`,
+    orElse: () => Effect.logWarning(\`webhook handlers still running \${seconds} seconds after the shutdown began\`)
+  })`
+    ]
+  ],
+  "src/transport/failure.ts": [
+    [
+      `Effect.timeoutFail({
+ *         duration: request.timeout,
+ *         onTimeout: () => Transport.timeoutError("response", request.timeout)
+ *       })`,
+      `Effect.timeoutOrElse({
+ *         duration: request.timeout,
+ *         orElse: () => Effect.fail(Transport.timeoutError("response", request.timeout))
+ *       })`
+    ]
+  ],
+  "src/call/calls.ts": [
+    [
+      `      Either.match(Cause.failureOrCause(cause), {
+        onLeft: (failure) => {
+          const error = this.errorOf(call, failure)
+          return error._tag === "GateTimeoutError"
+            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            : this.retried(call, error)
+        },
+        onRight: Effect.failCause
+      }))`,
+      `      Result.match(Cause.findError(cause), {
+        onSuccess: (failure) => {
+          const error = this.errorOf(call, failure)
+          return error._tag === "GateTimeoutError"
+            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            : this.retried(call, error)
+        },
+        onFailure: Effect.failCause
+      }))`
+    ],
+    [
+      `    return Effect.flatMap(Schedule.driver(schedule), (driver) => {
+      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
+        Effect.matchEffect(driver.next(error), {`,
+      `    return Effect.flatMap(Schedule.toStepWithSleep(schedule), (step) => {
+      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
+        Effect.matchEffect(step(error), {`
+    ]
+  ],
+  "src/fiber/tracing.ts": [
+    [
+      `import { currentTracerTimingEnabled } from "effect/FiberRef"`,
+      `import { TracerTimingEnabled } from "effect/References"`
+    ],
+    [`fiber.getFiberRef(currentTracerTimingEnabled)`, `fiber.getRef(TracerTimingEnabled)`],
+    // A date, as the start of the span.
+    [`clock.unsafeCurrentTimeNanos()`, `clock.currentTimeNanosUnsafe()`],
+    [`Effect.withParentSpan(rest, span)`, `Effect.withParentSpan(rest, span, { captureStackTrace: false })`]
+  ],
+  "src/gate/lane.ts": [
+    [
+      `Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber)))`,
+      `Effect.flatMap(
+        Effect.forkChild(timer),
+        (fiber) => Effect.ensuring(Deferred.await(woken), Effect.sync(() => fiber.interruptUnsafe()))
+      )`
+    ]
+  ],
+  "src/receive/note.ts": [
+    [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
+    [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
+  ],
+  "src/send/calls.ts": [
+    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
+    [`Runtime<never>`, `Context.Context<never>`],
+    [`defaultRuntime`, `Context.empty()`]
+  ],
+  "src/send/reader.ts": [
+    [
+      `Effect.timeoutFail({ duration: limit, onTimeout: timedOut })`,
+      `Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut()) })`
+    ],
+    [
+      `Schedule.modifyDelay((_, delay) => Duration.min(delay, "5 seconds"))`,
+      `Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, longestPause)))`
+    ],
+    [`const pollSchedule =`, `const longestPause = Duration.seconds(5)\n\nconst pollSchedule =`]
+  ],
+  "src/receive/receive.ts": [
+    [
+      `{ _tag: "SpanLink", span: Tracer.externalSpan({ traceId, spanId, sampled }), attributes: {} }`,
+      `{ span: Tracer.externalSpan({ traceId, spanId, sampled }), attributes: {} }`
+    ],
+    [
+      `class Metrics {
+  private readonly outcomes = new Map<Outcome, ReadonlyArray<MetricLabel.MetricLabel>>()
+  private readonly secrets: Array<ReadonlyArray<MetricLabel.MetricLabel>> = []
+
+  constructor(private readonly labels: ReadonlyArray<MetricLabel.MetricLabel>) {}
+
+  count(outcome: Outcome): void {
+    let labels = this.outcomes.get(outcome)
+    if (labels === undefined) {
+      labels = [...this.labels, MetricLabel.make("outcome", outcome)]
+      this.outcomes.set(outcome, labels)
+    }
+    received.unsafeUpdate(1, labels)
+  }
+
+  used({ secretIndex, signedAtSeconds }: VerifiedWebhook): void {
+    const labels = this.secrets[secretIndex] ??= [...this.labels, MetricLabel.make("secret", String(secretIndex))]
+    secretLastUsed.unsafeUpdate(signedAtSeconds, labels)
+  }
+}`,
+      `class Metrics {
+  private readonly outcomes = new Map<Outcome, Metric.Metric<number, unknown>>()
+  private readonly secrets: Array<Metric.Metric<number, unknown>> = []
+
+  constructor(private readonly context: Context.Context<never>) {}
+
+  count(outcome: Outcome): void {
+    let metric = this.outcomes.get(outcome)
+    if (metric === undefined) {
+      metric = Metric.withAttributes(received, { outcome })
+      this.outcomes.set(outcome, metric)
+    }
+    metric.updateUnsafe(1, this.context)
+  }
+
+  used({ secretIndex, signedAtSeconds }: VerifiedWebhook): void {
+    const metric = this.secrets[secretIndex] ??= Metric.withAttributes(secretLastUsed, { secret: String(secretIndex) })
+    metric.updateUnsafe(signedAtSeconds, this.context)
+  }
+}`
+    ],
+    [
+      `  private groundOn({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<never>): Ground {
+    return Ground.make(Context.merge(this.context, context), { fiberRefs, runtimeFlags })
+  }`,
+      `  private groundOn(context: Context.Context<never>): Ground {
+    return new Ground(Context.merge(this.context, context))
+  }`
+    ],
+    [`this.metricsOf(ground.labels)`, `this.metricsOf(ground)`],
+    [
+      `  private metricsOf(labels: ReadonlyArray<MetricLabel.MetricLabel>): Metrics {
+    if (this.metrics?.[0] !== labels) this.metrics = [labels, new Metrics(labels)]`,
+      `  private metricsOf({ context, labels }: Ground): Metrics {
+    if (this.metrics?.[0] !== labels) this.metrics = [labels, new Metrics(context)]`
+    ],
+    [`readonly [ReadonlyArray<MetricLabel.MetricLabel>, Metrics]`, `readonly [Metric.Metric.AttributeSet, Metrics]`],
+    [`import * as MetricLabel from "effect/MetricLabel"\n`, ""]
+  ],
+  "src/send/metrics.ts": [
+    [
+      `const duration = Metric.histogram(
+  "hookrail.send.duration",
+  MetricBoundaries.fromIterable([
+    5,
+    10,
+    25,
+    50,
+    75,
+    100,
+    250,
+    500,
+    750,
+    1000,
+    2500,
+    5000,
+    7500,
+    10_000,
+    30_000,
+    60_000
+  ]),
+  "How long sends take, with all attempts and pauses, in milliseconds"
+)
+
+`,
+      `const duration = Metric.histogram("hookrail.send.duration", {
+  boundaries: [
+    5,
+    10,
+    25,
+    50,
+    75,
+    100,
+    250,
+    500,
+    750,
+    1000,
+    2500,
+    5000,
+    7500,
+    10_000,
+    30_000,
+    60_000
+  ],
+  description: "How long sends take, with all attempts and pauses, in milliseconds"
+})
+
+`
+    ],
+    [
+      `type Labels = ReadonlyArray<MetricLabel.MetricLabel>
+
+export class SendMetrics implements CallMetrics {
+  private readonly results = new Map<string, Labels>()
+  private readonly outcomes = new Map<string, Labels>()
+
+  constructor(private readonly labels: Labels) {}
+
+  attempted(call: Watched, outcome: string): void {
+    if (call.kind !== "send") return
+    let labels = this.outcomes.get(outcome)
+    if (labels === undefined) {
+      labels = [...this.labels, MetricLabel.make("outcome", outcome)]
+      this.outcomes.set(outcome, labels)
+    }
+    attempts.unsafeUpdate(1, labels)
+  }
+
+  ended(call: Watched, result: string, outcome: string): void {
+    if (call.kind !== "send") return
+    // No new text for the usual case.
+    const key = result === outcome ? result : \`\${result} \${outcome}\`
+    let labels = this.results.get(key)
+    if (labels === undefined) {
+      labels = [...this.labels, MetricLabel.make("result", result), MetricLabel.make("outcome", outcome)]
+      this.results.set(key, labels)
+    }
+    sends.unsafeUpdate(1, labels)
+    duration.unsafeUpdate(monotonicNow(call.clock) - call.start, labels)
+  }
+
+`,
+      `class Measured {
+  constructor(readonly sends: Metric.Metric<number, unknown>, readonly duration: Metric.Metric<number, unknown>) {}
+}
+
+export class SendMetrics implements CallMetrics {
+  private readonly results = new Map<string, Measured>()
+  private readonly outcomes = new Map<string, Metric.Metric<number, unknown>>()
+
+  constructor(private readonly context: Context.Context<never>) {}
+
+  attempted(call: Watched, outcome: string): void {
+    if (call.kind !== "send") return
+    let metric = this.outcomes.get(outcome)
+    if (metric === undefined) {
+      metric = Metric.withAttributes(attempts, { outcome })
+      this.outcomes.set(outcome, metric)
+    }
+    metric.updateUnsafe(1, this.context)
+  }
+
+  ended(call: Watched, result: string, outcome: string): void {
+    if (call.kind !== "send") return
+    const key = result === outcome ? result : \`\${result} \${outcome}\`
+    let metrics = this.results.get(key)
+    if (metrics === undefined) {
+      metrics = new Measured(
+        Metric.withAttributes(sends, { result, outcome }),
+        Metric.withAttributes(duration, { result, outcome })
+      )
+      this.results.set(key, metrics)
+    }
+    metrics.sends.updateUnsafe(1, this.context)
+    metrics.duration.updateUnsafe(monotonicNow(call.clock) - call.start, this.context)
+  }
+
+`
+    ],
+    [
+      `import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
+`,
+      ``
+    ],
+    [
+      `import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+`,
+      `import type * as Context from "effect/Context"
+`
+    ],
+    [
+      `new SendMetrics(FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMetricLabels))`,
+      `new SendMetrics(runtime)`
+    ]
+  ],
+  "src/send/sendEvents.ts": [
+    [`import * as Channel from "effect/Channel"\nimport * as Chunk from "effect/Chunk"\n`, ""],
+    [`import * as Option from "effect/Option"\n`, `import * as Pull from "effect/Pull"\n`],
+    [
+      `const readyAll = (inputs: Chunk.Chunk<EventInput>): Effect.Effect<ReadonlyArray<Ready>> =>
+  Effect.suspend(() => {
+    const events = Chunk.toReadonlyArray(inputs).map(ready)`,
+      `const readyAll = (inputs: ReadonlyArray<EventInput>): Effect.Effect<ReadonlyArray<Ready>> =>
+  Effect.suspend(() => {
+    const events = inputs.map(ready)`
+    ],
+    [`Wake<Chunk.Chunk<Result> | undefined, E | SendError>`, `Wake<Results | undefined, E | SendError>`],
+    [`type Wake<A`, `type Results = NonEmptyReadonlyArray<Result>\ntype Wake<A`],
+    [`import * as Effect from`, `import type { NonEmptyReadonlyArray } from "effect/Array"\nimport * as Effect from`],
+    [
+      `pull: Effect.Effect<Chunk.Chunk<EventInput>, Option.Option<E>, R>`,
+      `pull: Pull.Pull<ReadonlyArray<EventInput>, E, void, R>`
+    ],
+    [
+      `          this.end = Option.match(Cause.flipCauseOption(cause), {
+            onNone: () => Effect.succeed(undefined),
+            onSome: Effect.failCause
+          })`,
+      `          this.end = Pull.isDoneCause(cause)
+            ? Effect.succeed(undefined)
+            : Effect.failCause(cause as Cause.Cause<E>)`
+    ],
+    [
+      `  readonly results: Channel.Channel<Chunk.Chunk<Result>, unknown, E | SendError, unknown, void> = Channel.flatMap(
+    Channel.fromEffect(Effect.async<Chunk.Chunk<Result> | undefined, E | SendError>((resume) => {
+      this.reader = resume
+      this.deliver()
+    })),
+    (results) => results === undefined ? Channel.void : Channel.flatMap(Channel.write(results), () => this.results)
+  )`,
+      `  readonly results: Pull.Pull<Results, E | SendError> = Effect.flatMap(
+    Effect.callback<Results | undefined, E | SendError>((resume) => {
+      this.reader = resume
+      this.deliver()
+    }),
+    (results) => results === undefined ? Cause.done() : Effect.succeed(results)
+  )`
+    ],
+    [
+      `Effect.interruptible(this.work(sending)), { immediate: false })`,
+      `Effect.interruptible(this.work(sending)))`
+    ],
+    [
+      `Effect.Effect<Chunk.Chunk<Result> | undefined, E | SendError>`,
+      `Effect.Effect<Results | undefined, E | SendError>`
+    ],
+    [`Effect.succeed(Chunk.unsafeFromArray(results))`, `Effect.succeed(results as unknown as Results)`],
+    [`Stream.fromChannel(flow.results)`, `Stream.fromPull(Effect.succeed(flow.results))`]
+  ],
+  "src/ways/runtime.ts": [
+    [`Context.getOption(runtime.context, tag)`, `Context.getOption(runtime, tag)`],
+    [`  const { runtimeEffect } = runtime\n`, `  const { contextEffect } = runtime\n`],
+    [`runtime.runtime().then(`, `runtime.context().then(`],
+    [`runtime.runtimeEffect === runtimeEffect`, `runtime.contextEffect === contextEffect`],
+    [`a different \`runtimeEffect\``, `a different \`contextEffect\``]
+  ],
+  "src/transport/httpClient.ts": [
+    [
+      `import type { HttpClientError } from "@effect/platform/HttpClientError"`,
+      `import type { HttpClientError } from "effect/http/HttpClientError"`
+    ],
+    [
+      `  error.reason === "InvalidUrl"
+    ? new TransportError({ reason: "connection", phase: "connect", description: "invalid URL" })
+    : connectionError(error.cause, error._tag === "ResponseError" ? { phase: "body" } : undefined)`,
+      `  error.reason._tag === "InvalidUrlError"
+    ? new TransportError({ reason: "connection", phase: "connect", description: "invalid URL" })
+    : connectionError(error.reason.cause, error.response === undefined ? undefined : { phase: "body" })`
+    ],
+    [`import * as Option from "effect/Option"\n`, `import { getOrUndefined } from "effect/Option"\n`],
+    [`Option.getOrUndefined(init)`, `getOrUndefined(init)`],
+    [`error.reason === "EmptyBody"`, `error.reason._tag === "EmptyBodyError"`],
+    [
+      `Effect.locallyWith(exchange, Headers.currentRedactedNames, (names) => [...names, "authorization"])`,
+      `Effect.updateService(exchange, Headers.CurrentRedactedNames, (names) => [...names, "authorization"])`
+    ],
+    [
+      `Effect.locally(exchange, HttpClient.currentTracerDisabledWhen, constTrue)`,
+      `Effect.provideService(exchange, HttpClient.TracerDisabledWhen, constTrue)`
+    ],
+    [
+      `Effect.async((resume) => fiber.addObserver(resume))`,
+      `Effect.callback((resume) => void fiber.addObserver(resume))`
+    ],
+    [
+      `error._tag === "ResponseError" && error.reason === "StatusCode"
+        ? Effect.succeed(error.response)`,
+      `error.reason._tag === "StatusCodeError"
+        ? Effect.succeed(error.reason.response)`
+    ]
+  ]
+}
+
+const inTests = {
+  "test/encode.test.ts": [
+    [
+      `Schema.Struct({ customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key")) })`,
+      `Schema.Struct({ customer: Schema.String }).pipe(Schema.encodeKeys({ customer: "ordering_key" }))`
+    ]
+  ],
+  "test/sendEvents.test.ts": [
+    [
+      `      customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key"))
+    })`,
+      `      customer: Schema.String
+    }).pipe(Schema.encodeKeys({ customer: "ordering_key" }))`
+    ],
+    [
+      `Schema.transformOrFail(Schema.Unknown, Schema.Unknown, {
+        decode: (value) => Effect.succeed(value),
+        encode: () => Effect.delay(Effect.die(new Error("encode")), "1 second")
+      })`,
+      `Schema.Unknown.pipe(Schema.decodeTo(Schema.Unknown, {
+        decode: SchemaGetter.passthrough(),
+        encode: SchemaGetter.transformEffect(() => Effect.delay(Effect.die(new Error("encode")), "1 second"))
+      }))`
+    ],
+    [
+      `import * as Schema from "effect/Schema"\n`,
+      `import * as Schema from "effect/Schema"\nimport * as SchemaGetter from "effect/SchemaGetter"\n`
+    ]
+  ],
+  "test/interruption.test.ts": [
+    [
+      `import { Effect, Exit, Fiber, FiberId, Layer, Schema, TestClock } from "effect"`,
+      `import { Effect, Exit, Fiber, Layer, Schema, SchemaGetter, TestClock } from "effect"`
+    ],
+    [
+      `Schema.transformOrFail(Schema.String, Schema.Unknown, {
+          decode: () => Effect.never,
+          encode: () => Effect.never
+        })`,
+      `Schema.String.pipe(Schema.decodeTo(Schema.Unknown, {
+          decode: SchemaGetter.transformEffect(() => Effect.never),
+          encode: SchemaGetter.transformEffect(() => Effect.never)
+        }))`
+    ]
+  ],
+  "test/HookrailClient.test.ts": [
+    [
+      `Logger.add(Logger.make(({ message }) => void logs.push(message)))`,
+      `Logger.layer([Logger.make(({ message }) => void logs.push(message))], { mergeWithExisting: true })`
+    ]
+  ],
+  "test/SignatureVerifier.test.ts": [
+    [
+      `Config.array(Config.redacted(), "SECRETS")`,
+      `Config.map(Config.String("SECRETS"), (text) => text.split(",").map((secret) => Redacted.make(secret.trim())))`
+    ]
+  ],
+  "test/rotation.test.ts": [
+    [
+      `Config.array(Config.redacted(), "SECRETS")`,
+      `Config.map(Config.String("SECRETS"), (text) => text.split(",").map((secret) => Redacted.make(secret.trim())))`
+    ]
+  ],
+  "test/options.test.ts": [
+    [
+      `      assert.deepInclude(Exit.isFailure(exit) && exit.cause, { _tag: "Fail" })
+      const error = Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error as object : {}`,
+      `      assert.isTrue(Exit.isFailure(exit) && Cause.hasFails(exit.cause))
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) as object : {}`
+    ]
+  ],
+  "test/Webhooks.test.ts": [
+    [
+      `  Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ logLevel, message }) => void lines.push(\`\${logLevel.label} \${String(message)}\`))
+  )`,
+      `  Logger.layer([Logger.make(({ logLevel, message }) => void lines.push(\`\${logLevel.label} \${String(message)}\`))])`
+    ],
+    [
+      `Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(() => {
+          throw new Error("disk full")
+        })
+      )`,
+      `Logger.layer([Logger.make(() => {
+        throw new Error("disk full")
+      })])`
+    ],
+    [
+      `Logger.make(({ annotations, cause, logLevel, message }) => {
+      const notes = JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))`,
+      `Logger.make(({ cause, fiber, logLevel, message }) => {
+      const notes = JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))`
+    ]
+  ],
+  "test/gate.test.ts": [
+    [
+      `Logger.make(({ annotations, logLevel, message }) => {`,
+      `Logger.make(({ fiber, logLevel, message }) => {
+      const annotations = fiber.getRef(References.CurrentLogAnnotations)`
+    ],
+    [`HashMap.unsafeGet(annotations, "hookrail.gate.state")`, `annotations["hookrail.gate.state"]`],
+    [
+      `        pairs.find(({ metricKey }) =>
+          metricKey.name === \`hookrail.gate.\${name}\` && metricKey.tags.some(({ value }) =>
+            value === requests
+          )
+        )?.metricState)`,
+      `        pairs.find(({ attributes, id }) => id === \`hookrail.gate.\${name}\` && attributes?.["requests"] === requests)?.state)`
+    ]
+  ],
+  "test/calls.test.ts": [
+    [
+      `Logger.make(({ annotations, cause, message }) =>
+        seen.push(message, Cause.pretty(cause), annotations)`,
+      `Logger.make(({ cause, fiber, message }) =>
+        seen.push(message, Cause.pretty(cause), fiber.getRef(References.CurrentLogAnnotations))`
+    ]
+  ]
+}
+
+/** By package. */
+export const edits = { hookrail: { ...source, ...inTests } }

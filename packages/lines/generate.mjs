@@ -1,0 +1,69 @@
+/**
+ * Makes the packages for Effect 4 from those for Effect 3: `node generate.mjs`.
+ *
+ * Files that are not made, but written by hand, are those that the `.gitignore` of a package excepts with `!`.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { edits } from "./edits.mjs"
+import { lines, notYet, onlyOnce, skipped } from "./lines.mjs"
+import { translate } from "./translate.mjs"
+
+const packages = fileURLToPath(new URL("..", import.meta.url))
+
+const folders = ["src", "test"]
+
+const filesIn = (folder) => {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((it) => it.isFile())
+      .map((it) => join(it.parentPath, it.name).slice(folder.length + 1).replaceAll("\\", "/"))
+  } catch {
+    return []
+  }
+}
+
+/** Applies the edits of a file: a text that is gone is an error, because the two lines would differ without notice. */
+const edited = (name, path, text) =>
+  (edits[name]?.[path] ?? []).reduce((text, [before, after]) => {
+    if (!text.includes(before)) throw new Error(`packages/${name}/${path} has changed: edits.mjs looks for\n${before}`)
+    return text.replace(before, () => after)
+  }, text)
+
+/** Marks tests that are left out. */
+const withoutSkipped = (name, path, text) =>
+  (skipped[name]?.[path] ?? []).reduce((text, title) => {
+    const before = new RegExp(
+      `(\\bit(?:\\.effect|\\.live)?)(\\(["\`](?:\\$\\{[^}]*\\} )?${title.replace(/[^\w ]/g, "\\$&")})`
+    )
+    if (!before.test(text)) throw new Error(`packages/${name}/${path} has no test "${title}" any more: see lines.mjs`)
+    return text.replace(before, "$1.skip$2")
+  }, text)
+
+for (const [name, twin] of Object.entries(lines)) {
+  const own = new Set(
+    readFileSync(join(packages, twin, ".gitignore"), "utf8").match(/(?<=^!\/).*[^/]$/gm) ?? []
+  )
+  for (const path of Object.keys(edits[name] ?? {})) {
+    if (own.has(path)) throw new Error(`packages/${twin}/${path} is written by hand, and has edits as well`)
+  }
+  const left = [...onlyOnce[name] ?? [], ...Object.keys(notYet[name] ?? {})]
+  for (const path of left) {
+    if (!existsSync(join(packages, name, path))) throw new Error(`packages/${name}/${path} is gone: see lines.mjs`)
+  }
+  for (const folder of folders) {
+    const [from, to] = [join(packages, name, folder), join(packages, twin, folder)]
+    const files = new Set(filesIn(from).filter((file) => !left.includes(`${folder}/${file}`)))
+    for (const file of filesIn(to)) {
+      if (!files.has(file) && !own.has(`${folder}/${file}`)) rmSync(join(to, file))
+    }
+    for (const file of files) {
+      const path = `${folder}/${file}`
+      if (own.has(path)) continue
+      mkdirSync(dirname(join(to, file)), { recursive: true })
+      const text = translate(edited(name, path, readFileSync(join(from, file), "utf8")))
+      writeFileSync(join(to, file), withoutSkipped(name, path, text))
+    }
+  }
+}

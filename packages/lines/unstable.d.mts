@@ -1,0 +1,1 @@
+export declare const unstable: Readonly<Record<string, string>>
