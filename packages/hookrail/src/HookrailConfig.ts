@@ -189,7 +189,7 @@ export const makeFrom = (
     if (!dangerouslyAllowBrowser && isBrowser(globalThis as Surroundings)) {
       return yield* fail(
         "dangerouslyAllowBrowser",
-        "this is a browser, where everybody can read the API key: send from your server, or pass true if the key may be public"
+        "everybody can read the API key in a browser: send from your server, or pass true if the key may be public"
       )
     }
     const apiKey = yield* apiKeyOf(options, environment)

@@ -141,7 +141,7 @@ describe("a browser", () => {
         define("process", { ...process, versions: {} })
         const error = Effect.runSync(Effect.flip(make({})))
         strictEqual(error.option, "dangerouslyAllowBrowser")
-        assert.match(error.message, /everybody can read the API key/)
+        assert.match(error.message, /everybody can read the API key in a browser/)
         assert(Effect.runSync(make({ dangerouslyAllowBrowser: true })))
       } finally {
         define("process", process)

@@ -41,7 +41,7 @@ describe("options", () => {
     type Retry = HookrailConfig.Retry
     type Input = Duration.Input
     expect<RetryPolicy.Options>().type.toBe<Plain.RetryOptions<Input>>()
-    expect<Omit<HookrailConfig.Options, "apiKey">>().type.toBe<
+    expect<Omit<HookrailConfig.Options, "apiKey" | "propagateTrace">>().type.toBe<
       Omit<Plain.ClientOptions<string, Input, Retry>, "apiKey">
     >()
     expect<Event.ReadOptions>().type.toBe<Plain.ReadOptions<Input, Retry>>()
@@ -51,7 +51,20 @@ describe("options", () => {
   })
 
   test("of this package are the same, with what JavaScript has", () => {
-    expect<keyof Facade.HookrailOptions>().type.toBe<keyof HookrailConfig.Options | "log" | "onRetry" | "transport">()
+    expect<keyof Facade.HookrailOptions>().type.toBe<
+      | Exclude<keyof HookrailConfig.Options, "propagateTrace">
+      | "fetch"
+      | "log"
+      | "onRetry"
+      | "traceparent"
+      | "transport"
+    >()
+    expect<NonNullable<Facade.HookrailOptions["fetch"]>>().type.toBe<
+      (url: string, init: RequestInit) => Promise<Response>
+    >()
+    expect<Facade.HookrailOptions>().type.not.toBeAssignableFrom<{ appInfo: { version: string } }>()
+    expect<Facade.SendOptions>().type.toBeAssignableFrom<{ headers: { a: string }; traceparent: string }>()
+    expect<Facade.SendOptions>().type.not.toBeAssignableFrom<{ headers: { a: number } }>()
     expect<keyof Facade.RetryOptions>().type.toBe<keyof RetryPolicy.Options>()
     expect<keyof Facade.ReadOptions>().type.toBe<keyof Event.ReadOptions | "signal">()
     expect<keyof Facade.SendOptions>().type.toBe<

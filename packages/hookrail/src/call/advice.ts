@@ -1,5 +1,5 @@
 /** What an error advises where its kind is not enough: about the base URL, and about answers that are not Hookrail's. */
-import { excerpt, redact } from "../wire/redact.js"
+import { excerpt, redact, type Secrets } from "../wire/redact.js"
 import { shorten } from "../wire/shorten.js"
 
 /** Where the requests go, as a message may show it. */
@@ -31,12 +31,12 @@ export const foreignAnswer = (status: number, body: string, address: Address): s
 }
 
 /** Why a redirect is an error, and what to do about it. */
-export const redirected = (location: string | undefined, apiKey: string): string => {
+export const redirected = (location: string | undefined, secrets: Secrets): string => {
   if (location === undefined) return "A redirect is never followed"
   // Without user name, password and query, which may hold credentials.
   const to = location.replace(/[?#].*/s, "").replace(/\/\/.*@/, "//")
   const [, base] = /^(.*)\/v1\/events(\/[^/]*)?$/.exec(to) ?? []
-  return `A redirect to ${excerpt(to, apiKey)} is never followed${
-    base ? `: set the base URL to ${excerpt(base, apiKey)}` : ""
+  return `A redirect to ${excerpt(to, secrets)} is never followed${
+    base ? `: set the base URL to ${excerpt(base, secrets)}` : ""
   }`
 }

@@ -33,6 +33,7 @@ import type { TransportError } from "../transport/error.js"
 import type { TransportRequest, TransportResponse } from "../transport/model.js"
 import type { Service as TransportService } from "../transport/service.js"
 import type { Outcome } from "../wire/model.js"
+import type { Secrets } from "../wire/redact.js"
 import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { CallMetrics } from "./metrics.js"
@@ -53,6 +54,7 @@ export type CallError =
 export interface CallOptions {
   readonly timeout?: Duration.DurationInput | undefined
   readonly retry?: Retry | undefined
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** Is told which call an effect makes, to report its state later. */
@@ -91,7 +93,9 @@ class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
     readonly retry: HookrailConfig["retry"],
     /** The start of the call, on the monotonic clock. */
     readonly start: number,
-    readonly clock: Clock.Clock
+    readonly clock: Clock.Clock,
+    /** Those that the program has added. */
+    readonly headers: CallOptions["headers"]
   ) {
     super()
     this.deadline = RetryPolicy.isRetryPolicy(retry) ? start + retry.maxElapsed : Infinity
@@ -221,11 +225,12 @@ export class Calls {
     const request = new Request(method, config.origin, path, headers, body, responseTimeout, timeout)
     const start = monotonicNow(clock)
     if (options.retry === undefined) {
-      return this.observed(new Call(this, operation, request, config.retry, start, clock), observer)
+      return this.observed(new Call(this, operation, request, config.retry, start, clock, options.headers), observer)
     }
     return Effect.matchEffect(resolveRetry(options.retry), {
       onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) => this.observed(new Call(this, operation, request, retry, start, clock), observer)
+      onSuccess: (retry) =>
+        this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
     })
   }
 
@@ -258,6 +263,12 @@ export class Calls {
 
   private failed(call: Call<unknown>, error: AttemptError | UnmatchedEventError): Effect.Effect<void> {
     return this.metrics === undefined ? Effect.void : this.metrics.failed(call, error)
+  }
+
+  /** What no error may show, even if an answer quotes it. Short values are no secrets, and would spoil the text. */
+  private secretsOf({ headers }: Call<unknown>): Secrets {
+    const values = Object.values(headers ?? {}).filter((value) => value?.[7]) as Array<string>
+    return [...values.sort((a, b) => b.length - a.length), this.apiKey]
   }
 
   private attempted(call: Call<unknown>, outcome: Outcome, isAccepted = false): void {
@@ -312,25 +323,25 @@ export class Calls {
   ): AttemptError | UnmatchedEventError | GateTimeoutError {
     if (failure._tag !== "TransportError") return failure
     this.attempted(call, failure.phase === "connect" ? "not-sent" : "unknown")
-    return errorOfTransport(failure, call.context(), this.apiKey)
+    return errorOfTransport(failure, call.context(), this.secretsOf(call))
   }
 
   private classify<A>(call: Call<A>, response: TransportResponse): Effect.Effect<A, AttemptFailure> {
-    const { apiKey } = this
     const { operation } = call
     const { status } = response
     if (status >= 200 && status < 300) {
       const result = response.truncated ? undefined : operation.read(response)
       // With a result, too: an interrupt may still come before it, and the event is stored.
       this.attempted(call, "unknown", result !== undefined)
-      return result ?? Effect.fail(unexpectedBody(response, call.context(), apiKey))
+      return result ?? Effect.fail(unexpectedBody(response, call.context(), this.secretsOf(call)))
     }
-    const problem = problemOf(response, apiKey)
+    const secrets = this.secretsOf(call)
+    const problem = problemOf(response, secrets)
     this.attempted(call, outcomeOf(status))
     const context = isConclusive(status, problem) ? call.context("refused") : call.context()
     const answered = Effect.map(
       Clock.currentTimeMillis,
-      (now) => errorOfResponse(response, problem, context, apiKey, now)
+      (now) => errorOfResponse(response, problem, context, secrets, now)
     )
     if (!this.config.probeOutages || !operation.isMasked(status)) return Effect.flip(answered)
     return Effect.flatMap(this.databaseIsDown(call), (down) =>

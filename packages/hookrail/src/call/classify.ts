@@ -2,7 +2,7 @@
 import type { TransportResponse } from "../transport/model.js"
 import { problemBody } from "../wire/decode.js"
 import type { Outcome, Problem } from "../wire/model.js"
-import { redact } from "../wire/redact.js"
+import { redact, type Secrets } from "../wire/redact.js"
 
 /** The tags of errors that stand for a response. */
 export type AnswerTag =
@@ -51,5 +51,5 @@ export const isPassing = (status: number): boolean => status === 408 || status =
 export const isRedirect = (status: number): boolean => status >= 300 && status < 400
 
 /** The problem document of a response, without secrets. */
-export const problemOf = (response: TransportResponse, apiKey: string): Problem | undefined =>
-  response.body === "" ? undefined : problemBody(response.body, (text) => redact(text, apiKey))
+export const problemOf = (response: TransportResponse, secrets: Secrets): Problem | undefined =>
+  response.body === "" ? undefined : problemBody(response.body, (text) => redact(text, secrets))

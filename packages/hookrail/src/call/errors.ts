@@ -17,7 +17,7 @@ import {
 import type { TransportError } from "../transport/error.js"
 import type { TransportResponse } from "../transport/model.js"
 import type { Outcome, Problem } from "../wire/model.js"
-import { excerpt, redact } from "../wire/redact.js"
+import { excerpt, redact, type Secrets } from "../wire/redact.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
 import { type Address, foreignAnswer, redirected, whichBaseUrl } from "./advice.js"
 import { isPassing, isRedirect, tagOfStatus } from "./classify.js"
@@ -64,7 +64,7 @@ export const errorOfResponse = (
   response: TransportResponse,
   problem: Problem | undefined,
   context: CallContext,
-  apiKey: string,
+  secrets: Secrets,
   now: number
 ): AttemptError => {
   const { status } = response
@@ -73,7 +73,7 @@ export const errorOfResponse = (
     ...context,
     status,
     problem,
-    ...(problem === undefined ? foreignFields(response, context, apiKey) : {})
+    ...(problem === undefined ? foreignFields(response, context, secrets) : {})
   }
   switch (tag) {
     case "RateLimitError":
@@ -84,9 +84,9 @@ export const errorOfResponse = (
       return new UnexpectedResponseError({
         ...fields,
         reason: isRedirect(status)
-          ? redirected(response.header("location"), apiKey)
+          ? redirected(response.header("location"), secrets)
           : "Hookrail does not give this answer",
-        body: excerpt(response.body, apiKey),
+        body: excerpt(response.body, secrets),
         retryable: isPassing(status),
         retryAfter: retryAfterOf(response, now)
       })
@@ -99,8 +99,8 @@ export const errorOfResponse = (
  * What an answer that is not Hookrail's says, and what that means. One that is not whole may have been Hookrail's, and a
  * redirect speaks for itself.
  */
-const foreignFields = ({ body, status, truncated }: TransportResponse, { address }: CallContext, apiKey: string) => ({
-  body: excerpt(body, apiKey),
+const foreignFields = ({ body, status, truncated }: TransportResponse, { address }: CallContext, secrets: Secrets) => ({
+  body: excerpt(body, secrets),
   hint: truncated || isRedirect(status) ? undefined : foreignAnswer(status, body, address)
 })
 
@@ -113,25 +113,25 @@ const retryAfterOf = (response: TransportResponse, now: number): Duration.Durati
 export const unexpectedBody = (
   response: TransportResponse,
   context: CallContext,
-  apiKey: string
+  secrets: Secrets
 ): UnexpectedResponseError =>
   new UnexpectedResponseError({
     ...context,
     status: response.status,
     reason: response.truncated ? "The body is too long" : "The body is not the promised JSON",
-    ...foreignFields(response, context, apiKey),
+    ...foreignFields(response, context, secrets),
     retryable: true
   })
 
 /** The error for an exchange without a response. */
-export const errorOfTransport = (error: TransportError, context: CallContext, apiKey: string): RetryableError => {
+export const errorOfTransport = (error: TransportError, context: CallContext, secrets: Secrets): RetryableError => {
   const fields = { ...context, phase: error.phase, hint: whichBaseUrl(context.address) }
   return error.reason === "timeout"
     ? new HookrailTimeoutError({ ...fields, limit: Duration.millis(error.limit ?? 0) })
     : new HookrailConnectionError({
       ...fields,
       code: error.code,
-      reason: redact(error.description, apiKey),
+      reason: redact(error.description, secrets),
       cause: error.cause
     })
 }

@@ -24,4 +24,4 @@ export const appInfo = (value: unknown): string | Reason => {
   }`
 }
 
-const invalid = new Reason("must be like { name: \"orders\", version: \"1.2\", url: \"https://...\" }, without blanks")
+const invalid = new Reason("must be like { name: \"orders\" }, without blanks")

@@ -15,7 +15,7 @@ const owned: Readonly<Record<string, string>> = {
 }
 
 /** Headers that are about the connection, not about the request (RFC 9110, section 7.6.1), and `expect`, which fetch refuses. */
-const hopByHop = /^(proxy-.*|connection|expect|http2-settings|keep-alive|te|trailer|transfer-encoding|upgrade)$/
+const hopByHop = /^(proxy-.*|connection|expect|keep-alive|te|trailer|transfer-encoding|upgrade)$/
 
 /**
  * Copies the headers of a call, with names in lower case, onto those of the client. Returns why they are invalid, without any
@@ -28,7 +28,7 @@ export const addHeaders = (target: Record<string, string>, given: unknown): stri
     if (value === undefined) continue
     const key = name.toLowerCase()
     const option = Object.hasOwn(owned, key) ? owned[key] : undefined
-    const reason = !/^[!#$%&'*+\-.^_`|~\w]{1,256}$/.test(key) || key === "__proto__"
+    const reason = !/^(?!__)[!#$%&'*+\-.^`|~\w]{1,256}$/.test(key)
       ? "is not the name of a header"
       : option !== undefined
       ? `is written by the client${option && `: use the option ${option}`}`

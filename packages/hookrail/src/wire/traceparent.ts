@@ -8,29 +8,26 @@
 /** The member of the payload. */
 export const traceMember = "hookrail_traceparent"
 
-const form = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+const form = "00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 
-const prefix = "traceparent."
+const whole = new RegExp(`^${form}$`)
 
-const length = 55
+const inKey = new RegExp(`^traceparent\\.(${form})\\.`)
 
 /** Whether a value is a `traceparent` of W3C Trace Context, version 00. */
-export const isTraceparent = (value: unknown): value is string => typeof value === "string" && form.test(value)
+export const isTraceparent = (value: unknown): value is string => typeof value === "string" && whole.test(value)
 
 export const traceparentOf = (traceId: string, spanId: string, isSampled: boolean): string | undefined => {
   const text = `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`
-  return form.test(text) ? text : undefined
+  return whole.test(text) ? text : undefined
 }
 
 /** A new idempotency key that contains a trace. */
-export const tracedKey = (traceparent: string, random: string): string => `${prefix}${traceparent}.${random}`
+export const tracedKey = (traceparent: string, random: string): string => `traceparent.${traceparent}.${random}`
 
 /** The trace in an idempotency key. */
-export const traceparentIn = (key: unknown): string | undefined => {
-  if (typeof key !== "string" || !key.startsWith(prefix) || key[prefix.length + length] !== ".") return undefined
-  const text = key.slice(prefix.length, prefix.length + length)
-  return form.test(text) ? text : undefined
-}
+export const traceparentIn = (key: unknown): string | undefined =>
+  typeof key === "string" ? inKey.exec(key)?.[1] : undefined
 
 /** Adds the member to the text of an object. A payload that is none, or has the name in it, stays as it is. */
 export const withTrace = (payload: string, traceparent: string): string =>
