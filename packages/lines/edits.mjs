@@ -598,6 +598,11 @@ import * as FiberRefs from "effect/FiberRefs"
     [`a different \`runtimeEffect\``, `a different \`contextEffect\``]
   ],
   "src/transport/httpClient.ts": [
+    // A fiber of Effect 4 does not inherit the region it is forked in.
+    [
+      `Effect.forkDaemon(exchange(request, limits))`,
+      `Effect.forkDetach(exchange(request, limits), { uninterruptible: true })`
+    ],
     [
       `import type { HttpClientError } from "@effect/platform/HttpClientError"`,
       `import type { HttpClientError } from "effect/http/HttpClientError"`
