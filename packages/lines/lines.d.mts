@@ -1,0 +1,1 @@
+export declare const lines: Readonly<Record<string, string>>
