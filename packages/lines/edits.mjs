@@ -640,6 +640,34 @@ import * as FiberRefs from "effect/FiberRefs"
 }
 
 const inTests = {
+  "test/firstAttempt.test.ts": [
+    [
+      `      context: (f) => f(),
+      span: (name, parent, context, links, startTime, kind) => {`,
+      `      span: ({ annotations, kind, links, name, parent, startTime }) => {`
+    ],
+    [`          context,\n`, `          annotations,\n`]
+  ],
+  "test/attempts.test.ts": [[`Either.isLeft(result) ? result.left`, `Either.isLeft(result) ? result.failure`]],
+  "test/transport.test.ts": [
+    [
+      `Effect.fail(new HttpClientError.RequestError({ request, reason, cause }))`,
+      `Effect.fail(
+      new HttpClientError.HttpClientError({
+        reason: new HttpClientError[\`\${reason}Error\`]({ request, cause })
+      })
+    )`
+    ],
+    [
+      `Effect.fail(new HttpClientError.ResponseError({ request, response, reason }))`,
+      `Effect.fail(
+            new HttpClientError.HttpClientError({
+              reason: new HttpClientError[\`\${reason}Error\`]({ request, response })
+            })
+          )`
+    ],
+    [`exit._tag === "Failure" && Cause.isDie(exit.cause)`, `exit._tag === "Failure" && Cause.hasDies(exit.cause)`]
+  ],
   "test/encode.test.ts": [
     [
       `Schema.Struct({ customer: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("ordering_key")) })`,
@@ -691,12 +719,47 @@ const inTests = {
     ]
   ],
   "test/SignatureVerifier.test.ts": [
+    [`{ _op: "MissingData" }`, `{ _tag: "ConfigError" }`],
+    [`ConfigProvider.fromMap(new Map(env))`, `ConfigProvider.fromUnknown(Object.fromEntries(env))`],
     [
       `Config.array(Config.redacted(), "SECRETS")`,
       `Config.map(Config.String("SECRETS"), (text) => text.split(",").map((secret) => Redacted.make(secret.trim())))`
     ]
   ],
   "test/rotation.test.ts": [
+    [
+      `  const providerOf = (values: ReadonlyMap<string, string>) => {
+    const { patch } = ConfigProvider.fromMap(new Map()).flattened
+    return ConfigProvider.fromFlat(ConfigProvider.makeFlat({
+      load: (path, config, split) => ConfigProvider.fromMap(new Map(values)).flattened.load(path, config, split),
+      enumerateChildren: (path) => ConfigProvider.fromMap(new Map(values)).flattened.enumerateChildren(path),
+      patch
+    }))
+  }`,
+      `  const providerOf = (values: ReadonlyMap<string, string>) =>
+    ConfigProvider.make((path) => ConfigProvider.fromUnknown(Object.fromEntries(values)).load(path))`
+    ],
+    [
+      `      const verifier = yield* Effect.withConfigProvider(
+        SignatureVerifier.make({ secrets: Config.redacted("SECRET") }),
+        providerOf(secrets)
+      )`,
+      `      const verifier = yield* Effect.provideService(
+        SignatureVerifier.make({ secrets: Config.redacted("SECRET") }),
+        ConfigProvider.ConfigProvider,
+        providerOf(secrets)
+      )`
+    ],
+    [
+      `        ConfigProvider.fromMap(
+          new Map([["SECRET", Redacted.value(old)], ["SECRETS", \`\${Redacted.value(fresh)},\${Redacted.value(old)}\`]])
+        )`,
+      `        ConfigProvider.fromUnknown({
+          SECRET: Redacted.value(old),
+          SECRETS: \`\${Redacted.value(fresh)},\${Redacted.value(old)}\`
+        })`
+    ],
+    [`"_op" in error && error._op === "MissingData"`, `error._tag === "ConfigError"`],
     [
       `Config.array(Config.redacted(), "SECRETS")`,
       `Config.map(Config.String("SECRETS"), (text) => text.split(",").map((secret) => Redacted.make(secret.trim())))`
@@ -753,6 +816,12 @@ const inTests = {
     ]
   ],
   "test/calls.test.ts": [
+    [
+      `        context: (f) => f(),
+        span: (name, parent, context, links, startTime, kind) => {`,
+      `        span: ({ annotations, kind, links, name, parent, startTime }) => {`
+    ],
+    [`            context,\n`, `            annotations,\n`],
     [
       `Logger.make(({ annotations, cause, message }) =>
         seen.push(message, Cause.pretty(cause), annotations)`,
