@@ -650,6 +650,13 @@ const inTests = {
   ],
   "test/attempts.test.ts": [[`Either.isLeft(result) ? result.left`, `Either.isLeft(result) ? result.failure`]],
   "test/transport.test.ts": [
+    // The text of a response is its bytes, decoded.
+    [`const text = vi.spyOn(web, "text")\n`, `const text = vi.spyOn(web, "arrayBuffer")\n`],
+    [
+      `vi.spyOn(web, "text").mockResolvedValue(text)`,
+      `vi.spyOn(web, "arrayBuffer").mockResolvedValue(bytes(text).buffer as ArrayBuffer)`
+    ],
+    [`vi.spyOn(web, "text").mockRejectedValue(`, `vi.spyOn(web, "arrayBuffer").mockRejectedValue(`],
     [
       `Effect.fail(new HttpClientError.RequestError({ request, reason, cause }))`,
       `Effect.fail(
@@ -697,6 +704,18 @@ const inTests = {
     ]
   ],
   "test/interruption.test.ts": [
+    [
+      `      // The fiber finds both at once, and does not go on with the answer.
+      answered()
+      fiber.unsafeInterruptAsFork(FiberId.none)
+      strictEqual(Exit.isInterrupted(yield* Fiber.await(fiber)), true)
+      deepStrictEqual(told.map(({ outcome }) => outcome), ["unknown"])`,
+      `      // A fiber of Effect 4 goes on at once with what it waited for: the interruption comes too late.
+      answered()
+      fiber.interruptUnsafe()
+      strictEqual(Exit.isSuccess(yield* Fiber.await(fiber)), true)
+      deepStrictEqual(told, [])`
+    ],
     [
       `import { Effect, Exit, Fiber, FiberId, Layer, Schema, TestClock } from "effect"`,
       `import { Effect, Exit, Fiber, Layer, Schema, SchemaGetter, TestClock } from "effect"`
@@ -799,7 +818,46 @@ const inTests = {
       const notes = JSON.stringify(fiber.getRef(References.CurrentLogAnnotations))`
     ]
   ],
+  "test/gateSteps.test.ts": [
+    [`[null, null]`, `[undefined, undefined]`],
+    [
+      `      yield* TestClock.adjust(1)
+      for (const fiber of hasty)`,
+      `      // Who is next goes on before the answer of the probe: it looks again after the shortest pause, and a second later.
+      yield* TestClock.adjust(101)
+      for (const fiber of hasty)`
+    ]
+  ],
   "test/gate.test.ts": [
+    [
+      `        // Runs in the same breath as the release: the waiter is called, but has not run yet.`,
+      `        // Runs in the same breath as the release: but a fiber of Effect 4 that is called goes on at once.`
+    ],
+    [
+      `      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(waiter)))
+      assert.isFalse(ran)
+      strictEqual(yield* Fiber.join(last), "ok")`,
+      `      assert.isTrue(Exit.isSuccess(yield* Fiber.await(waiter)))
+      assert.isTrue(ran)
+      strictEqual(yield* Fiber.join(last), "ok")`
+    ],
+    [
+      `      yield* TestClock.adjust(6_000)
+      yield* Fiber.join(probe)
+      // The next turn is at 10 seconds. It learns that before its time is up.`,
+      `      // Who is next goes on before the answer of the probe: it looks again after the shortest pause, and a second later.
+      yield* TestClock.adjust(6_100)
+      yield* Fiber.join(probe)
+      // The next turn is at 10 seconds.`
+    ],
+    [
+      `Effect.withClock(Effect.either(through(gate, Effect.sync(() => (ran = true, "ok")))), interrupting)`,
+      `Effect.provideService(
+          Effect.either(through(gate, Effect.sync(() => (ran = true, "ok")))),
+          Clock.Clock,
+          interrupting
+        )`
+    ],
     [
       `Logger.make(({ annotations, logLevel, message }) => {`,
       `Logger.make(({ fiber, logLevel, message }) => {
