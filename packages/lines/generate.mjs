@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
-import { lines, notYet, onlyOnce, skipped } from "./lines.mjs"
+import { lines, onlyOnce, skipped } from "./lines.mjs"
 import { translate } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
@@ -48,7 +48,7 @@ for (const [name, twin] of Object.entries(lines)) {
   for (const path of Object.keys(edits[name] ?? {})) {
     if (own.has(path)) throw new Error(`packages/${twin}/${path} is written by hand, and has edits as well`)
   }
-  const left = [...onlyOnce[name] ?? [], ...Object.keys(notYet[name] ?? {})]
+  const left = onlyOnce[name] ?? []
   for (const path of left) {
     if (!existsSync(join(packages, name, path))) throw new Error(`packages/${name}/${path} is gone: see lines.mjs`)
   }
