@@ -910,5 +910,26 @@ const inTests = {
   ]
 }
 
+const inTypeTests = {
+  "dtslint/RetryPolicy.tst.ts": [
+    [
+      `const overRetryable = Schedule.recurWhile<HookrailError.RetryableError>(({ _tag }) => _tag === "ServerError")
+const overAny = Schedule.recurWhile<HookrailError.HookrailError>(({ _tag }) => _tag === "ServerError")`,
+      `const over = <Error extends HookrailError.HookrailError>() =>
+  Schedule.identity<Error>().pipe(Schedule.while(({ input }) => input._tag === "ServerError"))
+const overRetryable = over<HookrailError.RetryableError>()
+const overAny = over<HookrailError.HookrailError>()`
+    ],
+    [
+      `Schedule.recurWhile((n: number) => n > 1)`,
+      `Schedule.identity<number>()`
+    ],
+    [
+      `Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(5))`,
+      `Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(5)])`
+    ]
+  ]
+}
+
 /** By package. */
-export const edits = { hookrail: { ...source, ...inTests } }
+export const edits = { hookrail: { ...source, ...inTests, ...inTypeTests } }

@@ -12,7 +12,7 @@ import { translate } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
 
-const folders = ["src", "test"]
+const folders = ["src", "test", "dtslint"]
 
 const filesIn = (folder) => {
   try {

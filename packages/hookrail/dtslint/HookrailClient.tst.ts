@@ -1,7 +1,7 @@
 import type { ConfigError, Effect, Layer } from "effect"
 import { Schema } from "effect"
-import { type Event, HookrailClient, HookrailError, Topic, type Transport } from "hookrail"
 import { expect, test } from "tstyche"
+import { type Event, HookrailClient, HookrailError, Topic, type Transport } from "../src/index.js"
 
 type Client = HookrailClient.HookrailClient
 

@@ -1,6 +1,6 @@
 import { Schedule } from "effect"
-import { HookrailClient, type HookrailError, RetryPolicy } from "hookrail"
 import { expect, test } from "tstyche"
+import { HookrailClient, type HookrailError, RetryPolicy } from "../src/index.js"
 
 const overRetryable = Schedule.recurWhile<HookrailError.RetryableError>(({ _tag }) => _tag === "ServerError")
 const overAny = Schedule.recurWhile<HookrailError.HookrailError>(({ _tag }) => _tag === "ServerError")

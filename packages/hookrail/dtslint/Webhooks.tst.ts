@@ -1,6 +1,6 @@
 import { Context, type Effect, type Layer, type ManagedRuntime, type Runtime, Schema } from "effect"
-import { type DeliveryLog, type HookrailError, type SignatureVerifier, Topic, Webhooks } from "hookrail"
 import { describe, expect, test } from "tstyche"
+import { type DeliveryLog, type HookrailError, type SignatureVerifier, Topic, Webhooks } from "../src/index.js"
 
 class Database extends Context.Tag("Database")<Database, { readonly url: string }>() {}
 class Mailer extends Context.Tag("Mailer")<Mailer, { readonly from: string }>() {}
