@@ -113,9 +113,11 @@ const results = await runAll(checks)
 
 // Alone, as they look at sockets and time. Some need the builds, none the other checks: they run whatever came before.
 const show = (text) => process.stdout.write(text)
-const tests = await run(stage(".", "test:unit"), show)
-const testsOnEffect4 = await run(stage("packages/hookrail-4", "test:unit"), show)
-results.push(tests, testsOnEffect4)
+const suites = []
+for (const folder of [".", "packages/hookrail-4", "packages/node-4"]) {
+  suites.push(await run(stage(folder, "test:unit"), show))
+}
+results.push(...suites)
 
 const width = Math.max(...results.map(({ name }) => name.length))
 console.log(`\n${"stage".padEnd(width)}  seconds`)
@@ -132,7 +134,7 @@ const countsOf = ({ output }) => {
 
 // One line closes the whole run; a check that did not pass counts as one more failure. So does a run of tests that broke down
 // without a failed test.
-const counts = [tests, testsOnEffect4].map((run) => ({ run, counts: countsOf(run) }))
+const counts = suites.map((run) => ({ run, counts: countsOf(run) }))
 const [passed, failed, skipped] = [0, 1, 2].map((n) => counts.reduce((sum, { counts }) => sum + counts[n], 0))
 const missed = results.filter(({ result }) => result !== "passed").length
 const counted = counts.filter(({ counts, run }) => run.result === "failed" && counts[1] > 0).length

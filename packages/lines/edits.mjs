@@ -931,5 +931,39 @@ const overAny = over<HookrailError.HookrailError>()`
   ]
 }
 
+const inTestsOfNode = {
+  "test/proxy.test.ts": [
+    // Providers of Effect 4 take an empty variable for one that is not set, unless they are told otherwise.
+    [
+      `  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))`,
+      `  Effect.provideService(
+    ConfigProvider.ConfigProvider,
+    ConfigProvider.fromUnknown(variables, { preserveEmptyStrings: true })
+  )`
+    ]
+  ],
+  "test/transports.test.ts": [
+    [
+      `transportSuite("layerHttpClient over undici",`,
+      `// Effect 4 brings an undici that needs a newer Node.
+if (Number.parseInt(process.versions.node) >= 22) transportSuite("layerHttpClient over undici",`
+    ],
+    [`...Array(3).fill("http.client POST")`, `...Array(3).fill("POST")`],
+    // Spans of Effect 4 have headers only if they are asked for.
+    [
+      `        Effect.withSpan("caller"),
+`,
+      `        Effect.withSpan("caller"),
+        Effect.provideService(HttpClient.TracerHeaderFilter, () => true),
+`
+    ]
+  ],
+  "test/transportSuite.ts": [
+    [`Cause.pretty(Cause.fail(error), { renderErrorCause: true })`, `Cause.pretty(Cause.fail(error))`],
+    [`result.right.body`, `result.success.body`],
+    [`success.right.body`, `success.success.body`]
+  ]
+}
+
 /** By package. */
-export const edits = { hookrail: { ...source, ...inTests, ...inTypeTests } }
+export const edits = { hookrail: { ...source, ...inTests, ...inTypeTests }, node: inTestsOfNode }

@@ -3,7 +3,7 @@
  *
  * Files that are not made, but written by hand, are those that the `.gitignore` of a package excepts with `!`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
@@ -62,6 +62,10 @@ for (const [name, twin] of Object.entries(lines)) {
       const path = `${folder}/${file}`
       if (own.has(path)) continue
       mkdirSync(dirname(join(to, file)), { recursive: true })
+      if (!/\.m?ts$/.test(file)) {
+        copyFileSync(join(from, file), join(to, file))
+        continue
+      }
       const text = translate(edited(name, path, readFileSync(join(from, file), "utf8")))
       writeFileSync(join(to, file), withoutSkipped(name, path, text))
     }

@@ -62,5 +62,6 @@ export const members = {
   HashMap: { unsafeGet: "getUnsafe" },
   Schema: { Date: "DateFromString", DateFromSelf: "Date" },
   Scope: { extend: "provide" },
+  NodeHttpClient: { layer: "layerNodeHttp" },
   Stream: { provideSomeLayer: "provide", unwrapScoped: "unwrap" }
 }

@@ -83,6 +83,16 @@ const rules = [
   [/\bCause\.isEmpty\((\w+)\)/g, "$1.reasons.length === 0"],
   [/\bCause\.pretty\(([\w.]+), \{ renderErrorCause: true \}\)/g, "Cause.pretty($1)"],
   [/\bMetric\.tagged\((\w+), "(\w+)", (\w+)\)/g, "Metric.withAttributes($1, { $2: $3 })"],
+  [
+    /\bEffect\.withConfigProvider\(\n(\s*)([^\n]*),\n\s*(ConfigProvider\.[^\n]*)\n/g,
+    "Effect.provideService(\n$1$2,\n$1ConfigProvider.ConfigProvider,\n$1$3\n"
+  ],
+  // Tests have a scope in any case.
+  [/\bit\.scoped\(/g, "it.effect("],
+  [/\bit\.scopedLive\(/g, "it.live("],
+  [/(?<=\bconst \w+ = yield\* )Fiber\.interrupt\((\w+)\)/g, "Effect.andThen(Fiber.interrupt($1), Fiber.await($1))"],
+  [/\bFiber\.join\(Fiber\.all\(((?:[^()]|\([^()]*\))*)\)\)/g, "Fiber.joinAll($1)"],
+  [/\bResult\.isLeft\((\w+)\)(.*?)\b\1\.left\b/g, "Result.isFailure($1)$2$1.failure"],
   [/\bResult\.isLeft\(/g, "Result.isFailure("],
   [/\bResult\.isRight\(/g, "Result.isSuccess("],
   [/\bResult\.left\(/g, "Result.fail("],
