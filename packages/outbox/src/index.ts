@@ -71,5 +71,7 @@ export {
   type SchemaStatus,
   schemaStatus
 } from "./operate/migrate.js"
+export type { ParkReason, Relay, RelayClient, RelayLog, RelayOptions, RelayStats } from "./relay/model.js"
+export { startRelay } from "./relay/relay.js"
 export type { Dialect, Row, Statement, Value } from "./sql/dialect.js"
 export type { NamesOptions } from "./sql/names.js"

@@ -1,0 +1,56 @@
+/** Records what the server has accepted, many at a time. */
+import type { Counts } from "./counts.js"
+import type { Database } from "./database.js"
+import type { Store } from "./store.js"
+import type { Ending } from "./waiting.js"
+
+/** How long the first one of a batch waits for others. */
+const delayMs = 5
+const maxRows = 500
+
+export class Acks {
+  private pending: Array<number> = []
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private flushing: Promise<void> | undefined
+
+  constructor(
+    private readonly store: Store,
+    private readonly database: Database,
+    private readonly counts: Counts,
+    private readonly ending: Ending
+  ) {}
+
+  get size(): number {
+    return this.pending.length
+  }
+
+  add(seq: number): void {
+    this.pending.push(seq)
+    if (this.flushing !== undefined) return
+    if (this.pending.length >= maxRows) void this.flush()
+    else this.timer ??= setTimeout(() => void this.flush(), delayMs)
+  }
+
+  /** Resolves when all that was added is recorded, or at the end. One statement runs at a time. */
+  flush(): Promise<void> {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    return this.flushing ??= this.flushAll().finally(() => {
+      this.flushing = undefined
+    })
+  }
+
+  private async flushAll(): Promise<void> {
+    while (this.pending.length > 0 && !this.ending.isOver) {
+      const seqs = this.pending.slice(0, maxRows)
+      const done = await this.database.run(this.ending, async () => {
+        await this.store.ack(seqs)
+        return true
+      })
+      if (done !== true) return
+      this.pending.splice(0, seqs.length)
+      this.counts.acks++
+      this.counts.acked += seqs.length
+    }
+  }
+}

@@ -1,0 +1,514 @@
+/**
+ * Sends what is in the outbox.
+ *
+ * A relay claims events in batches. The events of one ordering key are a lane: they are sent one after the other, and the lane
+ * stops at the first one that fails. Lanes run next to each other. What was accepted is deleted in batches; a crash before that
+ * only sends it again, in order, and the server knows it by its key.
+ */
+import { uuid } from "hookrail/wire/bytes"
+import { RowError, SchemaError } from "../errors.js"
+import { requireSchema } from "../operate/migrate.js"
+import { Acks } from "./acks.js"
+import { Counts } from "./counts.js"
+import { Database } from "./database.js"
+import type { ParkReason, Relay, RelayClient, RelayOptions, RelayStats } from "./model.js"
+import { type Settings, settingsOf } from "./options.js"
+import { type Stopped, Store, type Taken } from "./store.js"
+import { shortText, type Verdict, verdictOf } from "./verdict.js"
+import { Ending, Signal } from "./waiting.js"
+
+/** After so many refusals for overload in a row, without an acceptance, the gate closes for all relays. */
+const refusalsToClose = 8
+const minClosureMs = 1_000
+const maxClosureMs = 30_000
+
+const pauses = {
+  configuration:
+    "The server refuses everything, or the client is closed: check the key and the base URL. This relay pauses.",
+  connection: "The server cannot be reached. This relay pauses.",
+  overload: "The server takes nothing now. All relays of the destination pause."
+}
+
+/** What is not the relay's own: replaced in tests. */
+export interface Surroundings {
+  readonly random: () => number
+  /** Milliseconds, on a clock that only goes forward. */
+  readonly monotonic: () => number
+}
+
+const platform: Surroundings = { random: Math.random, monotonic: () => performance.now() }
+
+/** Events of one ordering key, or one event without a key. */
+class Lane {
+  /** The next one to send. */
+  next = 0
+  readonly controller = new AbortController()
+
+  constructor(readonly owner: string, readonly events: ReadonlyArray<Taken>, readonly deadline: number) {}
+
+  rest(): ReadonlyArray<number> {
+    return this.events.slice(this.next).map(({ seq }) => seq)
+  }
+}
+
+export class Running implements Relay {
+  private readonly store: Store
+  private readonly database: Database
+  private readonly acks: Acks
+  private readonly counts = new Counts()
+  /** No more claims. */
+  private readonly stopping = new Ending()
+  /** No more statements. */
+  private readonly ending = new Ending()
+  private readonly work = new Signal()
+  private readonly room = new Signal()
+  private readonly queue: Array<Lane> = []
+  private readonly active = new Set<Lane>()
+  private readonly idle: Array<() => void> = []
+  private readonly id: string
+  private claimNumber = 0
+  private afterKey = ""
+  private afterSeq = 0
+  private state: RelayStats["state"] = "running"
+  private refusals = 0
+  private closures = 0
+  /** By the monotonic clock. */
+  private closedUntil = 0
+  private isProbing = false
+  private looping: Promise<void> = Promise.resolve()
+  private drained: Promise<boolean> | undefined
+
+  constructor(
+    options: Pick<RelayOptions, "executor">,
+    private readonly client: RelayClient,
+    private readonly settings: Settings,
+    private readonly surroundings: Surroundings
+  ) {
+    this.store = new Store(options.executor, settings)
+    this.database = new Database(this.counts, settings.onLog, surroundings.random)
+    this.acks = new Acks(this.store, this.database, this.counts, this.ending)
+    // Owners must differ between processes, and between the claims of one: a lease that ended and was taken again is another.
+    this.id = uuid()
+    this.stopping.onEnd(() => {
+      this.work.notify()
+      this.room.notify()
+    })
+  }
+
+  start(): void {
+    this.looping = this.loop()
+  }
+
+  wake(): void {
+    this.work.notify()
+  }
+
+  stats(): RelayStats {
+    return this.counts.snapshot({
+      state: this.state,
+      inFlight: this.active.size,
+      queued: this.queue.reduce((sum, { events }) => sum + events.length, 0),
+      gateClosedMs: Math.max(0, Math.round(this.closedUntil - this.surroundings.monotonic()))
+    })
+  }
+
+  drain({ timeoutMs = 10_000 }: { readonly timeoutMs?: number | undefined } = {}): Promise<boolean> {
+    return this.drained ??= this.drainOnce(timeoutMs)
+  }
+
+  private async drainOnce(timeoutMs: number): Promise<boolean> {
+    this.state = "draining"
+    this.stopping.end()
+    const abort = setTimeout(() => {
+      for (const { controller } of this.active) controller.abort()
+    }, timeoutMs)
+    // Whoever aborts still wants to record it.
+    const end = setTimeout(() => this.ending.end(), timeoutMs + Math.max(1_000, timeoutMs / 10))
+    const over = new Promise<void>((resolve) => this.ending.onEnd(resolve))
+    const finish = async (): Promise<void> => {
+      await this.looping
+      await this.giveBackQueue()
+      while (this.active.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
+      await this.acks.flush()
+    }
+    // A statement that never ends must not keep the program alive.
+    await Promise.race([finish(), over])
+    const isComplete = !this.ending.isOver && this.acks.size === 0
+    clearTimeout(abort)
+    clearTimeout(end)
+    this.ending.end()
+    this.state = "stopped"
+    return isComplete
+  }
+
+  private async loop(): Promise<void> {
+    const { pollMaxMs, pollMinMs } = this.settings
+    let wait = pollMinMs
+    while (!this.stopping.isOver) {
+      await this.untilRoom()
+      const remaining = this.closedUntil - this.surroundings.monotonic()
+      if (remaining > 0) {
+        await this.stopping.sleep(Math.min(remaining, 1_000) + this.surroundings.random() * 20)
+        continue
+      }
+      // What happens from now on may be missed by the claim.
+      this.work.clear()
+      const result = await this.claim()
+      if (this.stopping.isOver || result === "more") continue
+      if (result === "some") {
+        wait = pollMinMs
+        continue
+      }
+      if (await this.lookAtGate()) continue
+      await this.work.wait(wait)
+      wait = Math.min(2 * wait, pollMaxMs)
+    }
+  }
+
+  /** While enough is taken there is no claim: a lease should be used, not waited for. */
+  private async untilRoom(): Promise<void> {
+    // A probe is alone.
+    while (!this.stopping.isOver && (this.isFull() || (this.isProbing && this.active.size + this.queue.length > 0))) {
+      await this.room.wait(1_000)
+    }
+  }
+
+  private isFull(): boolean {
+    return this.queue.length > this.settings.concurrency / 2
+  }
+
+  /** `some`: events were taken; `more`: none, but not all keys were looked at; `none`. */
+  private async claim(): Promise<"some" | "more" | "none"> {
+    const { batch, leaseMs, run } = this.settings
+    const size = this.isProbing ? { lanes: 1, run: 1 } : { lanes: batch, run }
+    const owner = `${this.id}-${(++this.claimNumber).toString(36)}`
+    const { afterKey } = this
+    // Now and then from the start: events that failed, or were committed late, must not wait for the end of the backlog.
+    const afterSeq = this.claimNumber % 16 === 0 ? 0 : this.afterSeq
+    let before = 0
+    // One that failed may have taken events all the same: they come back when their lease ends.
+    const claimed = await this.database.run(this.stopping, () => {
+      before = this.surroundings.monotonic()
+      return this.store.claim(owner, afterKey, afterSeq, size)
+    })
+    if (claimed === undefined) return "none"
+    const { lost, nextKey, nextSeq, taken } = claimed
+    this.afterKey = nextKey ?? ""
+    this.afterSeq = nextSeq === undefined ? 0 : Math.max(this.afterSeq, nextSeq)
+    this.counts.claims++
+    this.counts.claimed += taken.length
+    if (lost > 0) {
+      this.settings.onLog({
+        level: "error",
+        message:
+          "Rows of the outbox cannot be read, not even their numbers. They are looked at again when the lease ends.",
+        fields: { rows: lost }
+      })
+    }
+    if (taken.length === 0) {
+      this.counts.emptyClaims++
+      return afterKey !== "" || afterSeq !== 0 || nextKey !== undefined ? "more" : "none"
+    }
+    for (const events of lanesOf(taken)) this.queue.push(new Lane(owner, events, before + leaseMs))
+    this.pump()
+    return "some"
+  }
+
+  /** Whether the gate is closed. Only asked when nothing could be taken: a claim takes nothing while it is closed. */
+  private async lookAtGate(): Promise<boolean> {
+    const millis = await this.database.run(this.stopping, () => this.store.gateClosedFor())
+    if (millis === undefined || millis === 0) return false
+    this.pause(millis)
+    return true
+  }
+
+  private pause(millis: number): void {
+    this.isProbing = true
+    // Not all relays at the same moment.
+    const until = this.surroundings.monotonic() + millis + this.surroundings.random() * Math.min(millis / 10, 1_000)
+    this.closedUntil = Math.max(this.closedUntil, until)
+  }
+
+  private get isClosed(): boolean {
+    return this.closedUntil > this.surroundings.monotonic()
+  }
+
+  private pump(): void {
+    if (this.stopping.isOver) return
+    while (this.active.size < this.settings.concurrency) {
+      const lane = this.queue.shift()
+      if (lane === undefined) break
+      this.active.add(lane)
+      void this.runLane(lane).finally(() => this.laneEnded(lane))
+    }
+    if (!this.isFull()) this.room.notify()
+  }
+
+  private laneEnded(lane: Lane): void {
+    this.active.delete(lane)
+    this.pump()
+    if (this.active.size === 0) {
+      for (const resolve of this.idle.splice(0)) resolve()
+      this.room.notify()
+    }
+  }
+
+  /** Sends the events of a lane in order. Never rejects. */
+  private async runLane(lane: Lane): Promise<void> {
+    const { monotonic } = this.surroundings
+    const timer = setTimeout(() => lane.controller.abort(), Math.max(0, lane.deadline - monotonic()))
+    try {
+      while (lane.next < lane.events.length) {
+        const hasTime = lane.deadline - monotonic() > this.settings.sendTimeoutMs
+        if (this.stopping.isOver || this.isClosed || !hasTime) return await this.giveBack(lane)
+        if (!await this.send(lane, lane.events[lane.next++]!)) return
+      }
+    } catch (error) {
+      // A defect, such as of `onLog`. The lease ends by itself.
+      this.counts.databaseError ??= `a lane failed: ${String(Object(error).name)}`
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Whether the lane may go on. */
+  private async send(lane: Lane, taken: Taken): Promise<boolean> {
+    const { event } = taken
+    if (event instanceof RowError) return await this.giveUp(lane, taken, "row_invalid", event.message)
+    const { ambiguousForMs } = taken
+    if (ambiguousForMs !== undefined && ambiguousForMs > this.settings.ambiguousWindowMs) {
+      return await this.giveUp(
+        lane,
+        taken,
+        "idempotency_window",
+        "It may have been accepted, too long ago for the server to know it again. Look there before it is sent again."
+      )
+    }
+    const { monotonic } = this.surroundings
+    const start = monotonic()
+    let verdict: Verdict
+    try {
+      const { replayed } = await this.client.sendEncoded(event, {
+        retry: false,
+        timeout: this.settings.sendTimeoutMs,
+        signal: lane.controller.signal
+      })
+      this.accepted(taken, replayed, monotonic() - start)
+      return true
+    } catch (error) {
+      verdict = verdictOf(error)
+    }
+    switch (verdict.kind) {
+      case "accepted":
+        this.accepted(taken, false, monotonic() - start)
+        return true
+      case "interrupted":
+        lane.next--
+        // A client that was closed refuses all of them at once.
+        if (!this.stopping.isOver) await this.observe(verdict)
+        await this.giveBack(lane)
+        return false
+      case "refused":
+        return await this.giveUp(lane, taken, "refused", verdict.text, verdict)
+      case "again":
+        return await this.failed(lane, taken, verdict)
+    }
+  }
+
+  private accepted(taken: Taken, replayed: boolean, tookMs: number): void {
+    this.counts.accepted++
+    if (replayed) this.counts.replayed++
+    this.counts.tookMs(taken.ageMs + tookMs)
+    this.acks.add(taken.seq)
+    this.refusals = 0
+    this.closures = 0
+    this.isProbing = false
+  }
+
+  private async failed(lane: Lane, taken: Taken, verdict: Verdict): Promise<boolean> {
+    const { backoffBaseMs, backoffCapMs, maxAttempts } = this.settings
+    await this.observe(verdict)
+    if (taken.attempts >= maxAttempts) {
+      return await this.giveUp(lane, taken, "attempts_exhausted", verdict.text, verdict)
+    }
+    this.counts.failed++
+    const ceiling = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(taken.attempts - 1, 30))
+    // Not at once, however small the random number: that would be a spin.
+    const jitter = Math.max(this.surroundings.random() * ceiling, Math.min(100, backoffBaseMs))
+    this.log(taken, "warn", "An attempt failed. It is tried again.", verdict.text, verdict.status)
+    await this.record(lane, {
+      seq: taken.seq,
+      delayMs: Math.round((verdict.retryAfterMs ?? 0) + jitter),
+      isAmbiguous: verdict.isAmbiguous,
+      status: verdict.status,
+      text: verdict.text,
+      reason: undefined
+    })
+    return false
+  }
+
+  /**
+   * Pauses if the server seems to take nothing. Overload is told to all relays of the destination; a missing connection or a wrong
+   * key may be the fault of this program alone.
+   */
+  private async observe({ concerns, retryAfterMs = 0, status, text }: Verdict): Promise<void> {
+    if (concerns === "event") return
+    this.refusals++
+    const isEnough = concerns === "configuration" || this.isProbing || this.refusals >= refusalsToClose
+    // Others in flight fail for the same reason: they close it once.
+    if (!isEnough || this.isClosed) return
+    const own = Math.min(maxClosureMs, minClosureMs * 2 ** Math.min(this.closures++, 10))
+    const millis = Math.round(Math.max(own, Math.min(retryAfterMs, maxClosureMs)))
+    this.pause(millis)
+    this.settings.onLog({
+      level: concerns === "configuration" ? "error" : "warn",
+      message: pauses[concerns],
+      fields: { millis, ...(status === undefined ? {} : { status }), reason: text }
+    })
+    if (concerns === "overload") await this.database.run(this.ending, () => this.store.closeGate(millis, text))
+    await this.giveBackQueue()
+  }
+
+  /** Parks or buries an event. Whether the lane may go on. */
+  private async giveUp(
+    lane: Lane,
+    taken: Taken,
+    reason: ParkReason,
+    text: string,
+    verdict?: Verdict
+  ): Promise<boolean> {
+    const stopped: Stopped = {
+      seq: taken.seq,
+      delayMs: 0,
+      isAmbiguous: verdict?.isAmbiguous ?? false,
+      status: verdict?.status,
+      text: shortText(text),
+      reason
+    }
+    const { skips } = this.settings
+    this.log(
+      taken,
+      "error",
+      skips
+        ? "An event was moved to the dead letters."
+        : taken.orderingKey === undefined
+        ? "An event is parked until somebody decides."
+        : "An event is parked until somebody decides, and blocks its ordering key.",
+      text,
+      verdict?.status,
+      reason
+    )
+    if (!skips) {
+      if (await this.record(lane, stopped)) this.counts.parked++
+      return false
+    }
+    const isOurs = await this.database.run(this.ending, () => this.store.bury(lane.owner, stopped))
+    if (isOurs === true) {
+      this.counts.dead++
+      return true
+    }
+    // Another relay has it, and with it its lane.
+    this.counts.fenced++
+    return false
+  }
+
+  /** Writes what stops a lane, and gives the rest back. Whether the event was still ours. */
+  private async record(lane: Lane, stopped: Stopped): Promise<boolean> {
+    const rest = lane.rest()
+    const written = await this.database.run(this.ending, () => this.store.stop(lane.owner, stopped, rest))
+    if (written === 0) this.counts.fenced++
+    else this.counts.released += rest.length
+    return written !== undefined && written > 0
+  }
+
+  private async giveBack(lane: Lane): Promise<void> {
+    const rest = lane.rest()
+    lane.next = lane.events.length
+    if (rest.length === 0) return
+    const written = await this.database.run(this.ending, () => this.store.stop(lane.owner, undefined, rest))
+    this.counts.released += written ?? 0
+  }
+
+  private async giveBackQueue(): Promise<void> {
+    const owners = new Map<string, Array<number>>()
+    for (const lane of this.queue.splice(0)) {
+      const seqs = owners.get(lane.owner)
+      if (seqs === undefined) owners.set(lane.owner, [...lane.rest()])
+      else seqs.push(...lane.rest())
+    }
+    for (const [owner, seqs] of owners) {
+      const written = await this.database.run(this.ending, () => this.store.stop(owner, undefined, seqs))
+      this.counts.released += written ?? 0
+    }
+  }
+
+  private log(
+    { event, orderingKey, seq }: Taken,
+    level: "warn" | "error",
+    message: string,
+    error: string,
+    status?: number,
+    reason?: string
+  ): void {
+    this.settings.onLog({
+      level,
+      message,
+      fields: {
+        seq,
+        ...(event instanceof RowError ? {} : { idempotencyKey: event.idempotencyKey, topic: event.topic }),
+        ...(orderingKey === undefined ? {} : { orderingKey }),
+        ...(status === undefined ? {} : { status }),
+        ...(reason === undefined ? {} : { reason }),
+        error
+      }
+    })
+  }
+}
+
+/** By ordering key, in order; events without one are alone. */
+const lanesOf = (taken: ReadonlyArray<Taken>): ReadonlyArray<ReadonlyArray<Taken>> => {
+  const lanes: Array<Array<Taken>> = []
+  const keys = new Map<string, Array<Taken>>()
+  for (const event of taken) {
+    const lane = event.orderingKey === undefined ? undefined : keys.get(event.orderingKey)
+    if (lane !== undefined) {
+      lane.push(event)
+      continue
+    }
+    const made = [event]
+    lanes.push(made)
+    if (event.orderingKey !== undefined) keys.set(event.orderingKey, made)
+  }
+  return lanes
+}
+
+export const startRelayWith = async (options: RelayOptions, surroundings: Surroundings): Promise<Running> => {
+  const settings = settingsOf(options)
+  try {
+    await requireSchema(options.executor, options)
+  } catch (error) {
+    // A database that is away comes back; tables do not appear by themselves.
+    if (error instanceof SchemaError) throw error
+  }
+  const relay = new Running(options, options.client, settings, surroundings)
+  relay.start()
+  return relay
+}
+
+/**
+ * Starts to send what is in the outbox, until `drain`. Several relays may run at the same time, in any number of processes.
+ *
+ * Rejects with `OutboxConfigError` or `SchemaError`. A database that cannot be reached is waited for.
+ *
+ * @example
+ * import { fromPg, startRelay } from "@hookrail/outbox"
+ * import { Hookrail } from "@hookrail/promise"
+ * import { Pool } from "pg"
+ *
+ * const relay = await startRelay({ executor: fromPg(new Pool(), { prepare: true }), client: new Hookrail() })
+ * process.once("SIGTERM", () => void relay.drain())
+ *
+ * @since 0.1.0
+ * @category relay
+ */
+export const startRelay = (options: RelayOptions): Promise<Relay> => startRelayWith(options, platform)
