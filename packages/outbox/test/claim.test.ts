@@ -61,7 +61,9 @@ for (const [name, open] of engines) {
       const { executor } = await filled(open, [])
       const keys = Array.from({ length: 30 }, (_, n) => String.fromCharCode(65 + n))
       await put(executor, keys.map((key) => `${key}1`))
-      for (const key of keys.slice(0, 29)) await set(executor, `${key}1`, `available_at = ${inMillis(executor, 60_000)}`)
+      for (const key of keys.slice(0, 29)) {
+        await set(executor, `${key}1`, `available_at = ${inMillis(executor, 60_000)}`)
+      }
       const store = storeOf(executor)
       let after: string | undefined = ""
       let found: ReadonlyArray<string> = []

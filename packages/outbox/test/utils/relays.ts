@@ -44,7 +44,11 @@ export const event = (idempotencyKey: string, orderingKey?: string): OutboxEvent
 /** `a1` has the ordering key `a`; `u1` has none. */
 export const eventOf = (name: string): OutboxEvent => event(name, name.startsWith("u") ? undefined : name.slice(0, 1))
 
-export const put = async (executor: Executor, names: ReadonlyArray<string>, options?: EnqueueOptions): Promise<void> => {
+export const put = async (
+  executor: Executor,
+  names: ReadonlyArray<string>,
+  options?: EnqueueOptions
+): Promise<void> => {
   // In the order of the names, not of their keys.
   for (const name of names) {
     await enqueueMany({ ...executor, inTransaction: () => undefined }, [eventOf(name)], options)
