@@ -11,7 +11,8 @@ const maxRows = 500
 export class Acks {
   private pending: Array<number> = []
   private timer: ReturnType<typeof setTimeout> | undefined
-  private flushing: Promise<void> | undefined
+  private isFlushing = false
+  private flushed: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly store: Store,
@@ -26,7 +27,7 @@ export class Acks {
 
   add(seq: number): void {
     this.pending.push(seq)
-    if (this.flushing !== undefined) return
+    if (this.isFlushing) return
     if (this.pending.length >= maxRows) void this.flush()
     else this.timer ??= setTimeout(() => void this.flush(), delayMs)
   }
@@ -35,22 +36,26 @@ export class Acks {
   flush(): Promise<void> {
     clearTimeout(this.timer)
     this.timer = undefined
-    return this.flushing ??= this.flushAll().finally(() => {
-      this.flushing = undefined
-    })
+    if (!this.isFlushing) {
+      this.isFlushing = true
+      this.flushed = this.flushAll()
+    }
+    return this.flushed
   }
 
   private async flushAll(): Promise<void> {
     while (this.pending.length > 0 && !this.ending.isOver) {
       const seqs = this.pending.slice(0, maxRows)
-      const done = await this.database.run(this.ending, async () => {
+      const isDone = await this.database.run(this.ending, async () => {
         await this.store.ack(seqs)
         return true
       })
-      if (done !== true) return
+      if (isDone !== true) break
       this.pending.splice(0, seqs.length)
       this.counts.acks++
       this.counts.acked += seqs.length
     }
+    // In the same turn in which nothing was pending: what is added later starts another one.
+    this.isFlushing = false
   }
 }

@@ -30,7 +30,7 @@ let count = 0
 /** Of 20 keys, some much more often than others; one in five has none. */
 const nextOrder = (): { readonly id: string; readonly key: string | undefined; readonly event: OutboxEvent } => {
   const id = `${process.pid}-${Date.now()}-${++count}`
-  const key = Math.random() < 0.2 ? undefined : `k${Math.floor(20 * Math.random() ** 3)}`
+  const key = Math.random() < 0.2 ? undefined : `k${Math.floor(20 * Math.random() ** 2)}`
   return {
     id,
     key,
@@ -53,7 +53,7 @@ const writeInPostgres = async (): Promise<never> => {
         await enqueue(fromPg(client), event)
         await client.query(insertOrder, [id, key ?? ""])
         await client.query(Math.random() < 0.25 ? "rollback" : "commit")
-        await pause(Math.random() * 6)
+        await pause(Math.random() * 12)
       }
     } catch {
       // The database is away, or the transaction failed: whatever happened, it happened as a whole.
@@ -76,7 +76,7 @@ const writeInSqlite = async (): Promise<never> => {
     } catch {
       if (db.inTransaction) db.exec("rollback")
     }
-    await pause(Math.random() * 6)
+    await pause(Math.random() * 12)
   }
 }
 
