@@ -317,13 +317,21 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
     [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
   ],
-  "src/admin/client.ts": [
+  "src/admin/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
     [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`],
+    [`defaultRuntime`, `Context.empty()`]
+  ],
+  "src/admin/client.ts": [
     [`import * as Chunk from "effect/Chunk"\n`, ""],
-    [`Stream.paginateChunkEffect(undefined as string | undefined, `, `Stream.paginate(undefined as string | undefined, `],
-    [`const rows = Chunk.unsafeFromArray(items)`, `const rows = items`]
+    [
+      `Stream.paginateChunkEffect(undefined as string | undefined, `,
+      `Stream.paginate(undefined as string | undefined, `
+    ],
+    [
+      `[Chunk.unsafeFromArray(items), Option.fromNullable(nextCursor)] as const`,
+      `[items, Option.fromNullishOr(nextCursor)] as const`
+    ]
   ],
   "src/send/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
