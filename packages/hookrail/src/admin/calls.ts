@@ -68,10 +68,12 @@ export class AdminClient {
   private readonly authorization: string
   private role: string | undefined
 
-  private readonly config: HookrailConfig
+  readonly config: HookrailConfig
+  readonly transport: Transport
 
   constructor({ config, onRetry, runtime, transport }: Dependencies) {
     this.config = config
+    this.transport = transport
     const token = Redacted.value(config.apiKey)
     const gate = Gate.make({ ...defaults, maxInFlight: config.maxInFlight }, loggedBy(runtime ?? defaultRuntime))
     this.authorization = `Bearer ${token}`
