@@ -31,10 +31,10 @@ import { addHeaders } from "../wire/headers.js"
 import * as lost from "./lost.js"
 import type * as Model from "./model.js"
 import { AdminCall, type Parts, type Shared } from "./operation.js"
-import { Cursors } from "./pages.js"
-import * as routes from "./routes.js"
-import { Refused, type Spec } from "./routes.js"
 import { type CallOptions, type CreateOptions, observing } from "./service.js"
+import { Cursors } from "./wire/pages.js"
+import * as routes from "./wire/routes.js"
+import { Refused, type Spec } from "./wire/routes.js"
 
 export interface Dependencies {
   readonly config: HookrailConfig

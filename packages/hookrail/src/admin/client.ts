@@ -9,9 +9,9 @@ import { AdminClient, type Dependencies, listed, refusal } from "./calls.js"
 import * as compound from "./compound.js"
 import type * as Model from "./model.js"
 import * as receiver from "./receiver.js"
-import * as routes from "./routes.js"
-import { Refused, type Spec } from "./routes.js"
 import { type CallOptions, observing, type Service } from "./service.js"
+import * as routes from "./wire/routes.js"
+import { Refused, type Spec } from "./wire/routes.js"
 
 /** Reads a list page by page. */
 const list = <Filter extends object, A>(

@@ -18,9 +18,9 @@ import {
 import { type AdminClient, listed, refusal } from "./calls.js"
 import { changesOf, isSameUrl } from "./counts.js"
 import type * as Model from "./model.js"
-import * as routes from "./routes.js"
-import { Refused, shownUrl } from "./routes.js"
 import type { CallOptions, CreateOptions, observing, ReplayFailure, ReplayOptions } from "./service.js"
+import * as routes from "./wire/routes.js"
+import { Refused, shownUrl } from "./wire/routes.js"
 
 // ---------------------------------------------------------------------------------------------------------------
 // ensuring a subscription

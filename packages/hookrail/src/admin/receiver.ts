@@ -17,9 +17,9 @@ import { uuid } from "../wire/bytes.js"
 import { type AdminClient, refusal } from "./calls.js"
 import { judged } from "./counts.js"
 import type * as Model from "./model.js"
-import * as routes from "./routes.js"
-import { Refused, shownUrl } from "./routes.js"
 import type { CheckReceiverOptions, RotateOptions } from "./service.js"
+import * as routes from "./wire/routes.js"
+import { Refused, shownUrl } from "./wire/routes.js"
 
 type Secret = Redacted.Redacted<string>
 
