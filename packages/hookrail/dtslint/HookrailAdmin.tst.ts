@@ -1,7 +1,6 @@
 import type { Effect, Redacted, Stream } from "effect"
-import type { HookrailError, Transport } from "hookrail"
-import { HookrailAdmin } from "hookrail"
 import { describe, expect, test } from "tstyche"
+import { HookrailAdmin, type HookrailError, type Transport } from "../src/index.js"
 
 type Admin = HookrailAdmin.HookrailAdmin
 
@@ -102,11 +101,11 @@ describe("HookrailAdmin", () => {
   })
 
   test("secrets are redacted", () => {
-    expect<Effect.Effect.Success<ReturnType<typeof HookrailAdmin.endpoints.create>>["secret"]>().type.toBe<
-      Redacted.Redacted<string>
+    expect(HookrailAdmin.endpoints.create({ url: "https://a.example.com" })).type.toBe<
+      Effect.Effect<HookrailAdmin.CreatedEndpoint<Redacted.Redacted<string>>, HookrailError.AdminError, Admin>
     >()
-    expect<Effect.Effect.Success<ReturnType<typeof HookrailAdmin.tokens.create>>["token"]>().type.toBe<
-      Redacted.Redacted<string>
+    expect(HookrailAdmin.tokens.create({ role: "viewer", label: "l" })).type.toBe<
+      Effect.Effect<HookrailAdmin.CreatedToken<Redacted.Redacted<string>>, HookrailError.AdminError, Admin>
     >()
     expect<NonNullable<Parameters<typeof HookrailAdmin.layer>[0]>>().type.not.toBeAssignableFrom<
       { adminToken: "hkadm_1" }
