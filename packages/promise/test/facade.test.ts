@@ -545,6 +545,8 @@ describe("the bundle", () => {
       ["index", 48, ["undici/*"]],
       ["web", 43, []],
       ["webhooks", 41, []],
+      ["admin", 103, []],
+      ["admin-web", 49, []],
       // Every entry loads it.
       ["errors", 2, []]
     ] as const
