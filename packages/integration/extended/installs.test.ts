@@ -165,7 +165,8 @@ describe("installed in an empty folder", () => {
     const [command, ...before] = managers[manager]!
     for (const add of adds) {
       const { stderr, stdout } = await exec(command!, [...before, ...add], folder, env, 240_000)
-      assert.notMatch(`${stdout}${stderr}`, /peer|ERESOLVE|incorrectly met|unmet/i)
+      const output = `${stdout}${stderr}`
+      assert.notMatch(output, /peer|ERESOLVE|incorrectly met|unmet/i, output)
     }
 
     const modules = join(folder, "node_modules")
