@@ -4,6 +4,7 @@ import { manualClock, realClock } from "./base/clock.js"
 import { credential, ulid } from "./base/ids.js"
 import { seededRandom, systemRandom } from "./base/random.js"
 import { urlAllowed } from "./base/urlPolicy.js"
+import { listenForPage } from "./control/listener.js"
 import type { Core } from "./core.js"
 import { Sender } from "./delivery/attempt.js"
 import { Dispatcher, type Surroundings } from "./delivery/dispatcher.js"
@@ -42,6 +43,13 @@ export interface Emulator extends AsyncDisposable {
   readonly url: string
   /** Base URL of the admin API; empty if it is switched off. */
   readonly adminUrl: string
+  /**
+   * The page for a browser, with its token behind the `#`; empty unless the option `page` is on. Without that part, it is the
+   * base of the page's calls.
+   */
+  readonly pageUrl: string
+  /** The token of the page's calls, for `Authorization: Bearer`; empty unless the option `page` is on. */
+  readonly pageToken: string
   /** The first producer key. */
   readonly apiKey: string
   /** The environment token of the admin API (protocol section 3). */
@@ -196,6 +204,15 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     throw error
   })
 
+  const { page } = settings
+  const pageSide = page === undefined
+    ? undefined
+    : await listenForPage(page, async (port) => (await import("./control/app.js")).pageHandler(page, port))
+      .catch(async (error: unknown) => {
+        await Promise.all([producerSide.close(), adminSide?.close()])
+        throw error
+      })
+
   const settle = async (): Promise<void> => {
     while (dispatcher.busy) await dispatcher.changed()
   }
@@ -204,12 +221,14 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     closing ??= (async () => {
       dispatcher.close()
       sender.close()
-      await Promise.all([producerSide.close(), adminSide?.close()])
+      await Promise.all([producerSide.close(), adminSide?.close(), pageSide?.close()])
     })()
 
   return {
     url: producerSide.url,
     adminUrl: adminSide?.url ?? "",
+    pageUrl: pageSide === undefined ? "" : `${pageSide.url}/#token=${page?.token}`,
+    pageToken: page?.token ?? "",
     apiKey: apiKeys[0] ?? "",
     adminToken,
     addApiKey,
