@@ -762,6 +762,23 @@ const inTests = {
     ]
   ],
   "test/rotation.test.ts": [
+    // The default provider of Effect 4 reads the environment once.
+    [
+      `it.effect("is a way of giving the secrets, and is read again from the environment", () =>`,
+      `it.effect("is read again from the environment, with a provider that does so", () =>`
+    ],
+    [
+      `      const verifier = yield* SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") })
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`,
+      `      const verifier = yield* Effect.provideService(
+        SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") }),
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.make((path) => ConfigProvider.fromEnv().load(path))
+      )
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`
+    ],
     [
       `  const providerOf = (values: ReadonlyMap<string, string>) => {
     const { patch } = ConfigProvider.fromMap(new Map()).flattened
