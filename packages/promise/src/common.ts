@@ -30,6 +30,7 @@ export type {
   AwaitOptions,
   CloseOptions,
   Delivery,
+  Dispatcher,
   Duration,
   EncodedEvent,
   EventAccepted,
