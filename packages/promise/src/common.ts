@@ -35,6 +35,7 @@ export type {
   AwaitOptions,
   CloseOptions,
   Delivery,
+  Dispatcher,
   Duration,
   EncodedEvent,
   EventAccepted,
