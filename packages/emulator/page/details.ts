@@ -1,4 +1,5 @@
 import { h, type JSX } from "preact"
+import { useLayoutEffect, useRef } from "preact/hooks"
 import type { AttemptView, DeliveryView, EventView, SignatureView } from "../src/control/views.js"
 import { bytes, clock, failure, plural, span } from "./format.js"
 import type { Model } from "./model.js"
@@ -27,11 +28,15 @@ const Signature = ({ signature }: { readonly signature: SignatureView }): JSX.El
       { class: "verdict" },
       icon(good ? "succeeded" : "dead_lettered"),
       h(
-        "strong",
+        "span",
         null,
-        good ? "Signature genuine" : rotatedSince ? "Signed with an earlier secret" : "Signature does not match"
-      ),
-      h("span", { class: "dim" }, good ? ", checked with the endpoint's secret" : `: ${reason}`)
+        h(
+          "strong",
+          null,
+          good ? "Signature genuine" : rotatedSince ? "Signed with an earlier secret" : "Signature does not match"
+        ),
+        h("span", { class: "dim" }, good ? ", recomputed with the endpoint's secret" : `: ${reason}`)
+      )
     ),
     good || advice === null
       ? null
@@ -45,8 +50,10 @@ const Signature = ({ signature }: { readonly signature: SignatureView }): JSX.El
     h(
       "dl",
       { class: "headers" },
-      h("div", null, h("dt", null, "sent"), h("dd", null, sent)),
-      h("div", null, h("dt", null, "recomputed"), h("dd", null, recomputed ?? "not possible")),
+      h("div", null, h("dt", null, sent === recomputed ? "sent = recomputed" : "sent"), h("dd", null, sent)),
+      sent === recomputed
+        ? null
+        : h("div", null, h("dt", null, "recomputed"), h("dd", null, recomputed ?? "not possible")),
       signedAtSeconds === null
         ? null
         : h(
@@ -89,6 +96,13 @@ const Attempt = ({ actions, attempt, delivery, eventAt, open }: AttemptProps): J
         h("span", { class: `result is-${look}` }, result),
         h("span", { class: "dim" }, span(latencyMs)),
         fault === null ? null : h("span", { class: "tag" }, `fault: ${fault}`),
+        signature === null
+          ? null
+          : h(
+            "span",
+            { class: `tag ${signature.verdict === "genuine" ? "good" : "bad"}` },
+            signature.verdict === "genuine" ? "signature genuine" : signature.mistake ?? signature.verdict
+          ),
         h("span", { class: "grow" }),
         h("span", { class: "dim" }, attempt.at === eventAt ? "at once" : `after ${span(attempt.at - eventAt)}`)
       ),
@@ -228,7 +242,8 @@ const Delivery = ({ actions, delivery, event, model }: DeliveryProps): JSX.Eleme
           attempt,
           delivery,
           eventAt: event.at,
-          open: index === attempts.length - 1 && attempts.length < 4,
+          // What went well needs no reading.
+          open: index === attempts.length - 1 && attempt.status !== "success",
           actions
         })
       ),
@@ -274,6 +289,10 @@ interface DetailsProps {
 
 /** An event with everything that is known about it. */
 export const Details = ({ actions, model }: DetailsProps): JSX.Element => {
+  const own = useRef<HTMLElement>(null)
+  useLayoutEffect(() => {
+    if (own.current !== null) own.current.scrollTop = 0
+  }, [model.selectedId])
   const { detail: event, detailError } = model
   const back = h(
     Button,
@@ -302,7 +321,7 @@ export const Details = ({ actions, model }: DetailsProps): JSX.Element => {
   const { deliveryViews, sent } = event
   return h(
     "section",
-    { class: "details", "aria-labelledby": "event-topic", id: "details", tabIndex: -1 },
+    { ref: own, class: "details", "aria-labelledby": "event-topic", id: "details", tabIndex: -1 },
     h(
       "header",
       { class: "head" },

@@ -17,9 +17,13 @@ interface FieldProps {
   readonly list?: string
   readonly type?: string
   readonly placeholder?: string
+  /** Whether the focus is here first. */
+  readonly first?: boolean
 }
 
-const Field = ({ hint, label, list, name, onInput, placeholder, type = "text", value }: FieldProps): JSX.Element =>
+const Field = (
+  { first, hint, label, list, name, onInput, placeholder, type = "text", value }: FieldProps
+): JSX.Element =>
   h(
     "label",
     { class: "field" },
@@ -32,6 +36,7 @@ const Field = ({ hint, label, list, name, onInput, placeholder, type = "text", v
       placeholder,
       autocomplete: "off",
       spellcheck: false,
+      autofocus: first,
       onInput: (event: TargetedEvent<HTMLInputElement>) => onInput(event.currentTarget.value)
     }),
     hint === undefined ? null : h("small", null, hint)
@@ -45,9 +50,10 @@ interface TextProps {
   readonly onSubmit: () => void
   readonly hint?: ComponentChildren
   readonly bad?: boolean
+  readonly first?: boolean
 }
 
-const TextField = ({ bad, hint, label, onInput, onSubmit, rows, value }: TextProps): JSX.Element =>
+const TextField = ({ bad, first, hint, label, onInput, onSubmit, rows, value }: TextProps): JSX.Element =>
   h(
     "label",
     { class: "field" },
@@ -56,6 +62,7 @@ const TextField = ({ bad, hint, label, onInput, onSubmit, rows, value }: TextPro
       rows,
       value,
       spellcheck: false,
+      autofocus: first,
       "aria-invalid": bad === true ? "true" : undefined,
       onInput: (event: TargetedEvent<HTMLTextAreaElement>) => onInput(event.currentTarget.value),
       onKeyDown: (event: KeyboardEvent) => {
@@ -132,7 +139,14 @@ export const SendDialog = ({ close, from, model, onSent }: SendProps): JSX.Eleme
     { title: from === undefined ? "Send an event" : "Edit and resend", onClose: close, wide: true },
     form(
       submit,
-      h(Field, { label: "Topic", name: "topic", value: topic, onInput: setTopic, list: "topics" }),
+      h(Field, {
+        label: "Topic",
+        name: "topic",
+        value: topic,
+        onInput: setTopic,
+        list: "topics",
+        first: from === undefined
+      }),
       h("datalist", { id: "topics" }, topics.map((one) => h("option", { key: one, value: one }))),
       h(TextField, {
         label: "Payload",
@@ -141,6 +155,7 @@ export const SendDialog = ({ close, from, model, onSent }: SendProps): JSX.Eleme
         onInput: setPayload,
         onSubmit: submit,
         bad: fault !== undefined,
+        first: from !== undefined,
         hint: fault ?? "JSON; it is sent exactly as it stands here."
       }),
       h(
@@ -236,6 +251,7 @@ export const FailDialog = ({ act, close, model }: DialogContext): JSX.Element =>
           "select",
           {
             value: String(choice),
+            autofocus: true,
             onChange: (event: TargetedEvent<HTMLSelectElement>) => setChoice(Number(event.currentTarget.value))
           },
           failures.map(({ label }, index) => h("option", { key: label, value: String(index) }, label))
@@ -437,7 +453,7 @@ export const CompareDialog = ({ attempt, close, delivery }: CompareProps): JSX.E
     ),
     form(
       submit,
-      h(TextField, { label: "Body", value: body, rows: 8, onInput: setBody, onSubmit: submit }),
+      h(TextField, { label: "Body", value: body, rows: 8, first: true, onInput: setBody, onSubmit: submit }),
       h(Field, {
         label: "Secret",
         name: "secret",

@@ -158,7 +158,7 @@ export const Filters = ({ model }: { readonly model: Model }): JSX.Element => {
   const count = (states: ReadonlyArray<string>): number => {
     if (state === undefined) return 0
     if (states.length === 0) return state.events
-    const counts: Readonly<Record<string, number>> = { ...state.deliveries, unrouted: state.unrouted }
+    const counts: Readonly<Record<string, number>> = state.eventsBy
     return states.reduce((sum, one) => sum + (counts[one] ?? 0), 0)
   }
   const chosen = search.states.join()

@@ -241,10 +241,14 @@ const App = ({ model }: { readonly model: Model }): JSX.Element => {
     chosen()
   }
 
+  // By the latest render: an effect of each would run later, and lose a key pressed meanwhile.
+  const latest = useRef(onKey)
+  latest.current = onKey
   useEffect(() => {
-    document.addEventListener("keydown", onKey)
-    return () => document.removeEventListener("keydown", onKey)
-  })
+    const listen = (event: KeyboardEvent): void => latest.current(event)
+    document.addEventListener("keydown", listen)
+    return () => document.removeEventListener("keydown", listen)
+  }, [])
 
   if (model.connection === "denied") {
     return h(
