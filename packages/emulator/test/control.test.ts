@@ -48,10 +48,10 @@ describe("events", () => {
     const { delivered, deliveryViews, sent, topic } = await it.event(id)
     assert.strictEqual(topic, "orders.créé")
     assert.deepStrictEqual(sent?.body, { bytes: Buffer.byteLength(body), text: body })
-    assert.deepStrictEqual(sent.payload, { bytes: 25, text: "{\"b\":1.50,\"a\":\"é\",\"b\":2}" })
-    assert.strictEqual(sent.idempotencyKey, "k1")
-    assert.strictEqual(sent.headers["x-extra"], "1")
-    assert.strictEqual(sent.headers["authorization"], "[hidden]")
+    assert.deepStrictEqual(sent?.payload, { bytes: 25, text: "{\"b\":1.50,\"a\":\"é\",\"b\":2}" })
+    assert.strictEqual(sent?.idempotencyKey, "k1")
+    assert.strictEqual(sent?.headers["x-extra"], "1")
+    assert.strictEqual(sent?.headers["authorization"], "[hidden]")
     const got = receiver.received[0]!
     assert.deepStrictEqual(delivered, { bytes: Buffer.byteLength(got.body), text: got.body })
     const { attempts, state, url } = deliveryViews[0]!
@@ -61,7 +61,7 @@ describe("events", () => {
     for (const [name, value] of Object.entries(requestHeaders ?? {})) {
       assert.strictEqual(got.headers[name.toLowerCase()], value, name)
     }
-    assert.deepInclude(response?.headers, ["x-seen", "yes"])
+    assert.deepInclude(response!.headers, ["x-seen", "yes"])
     assert.strictEqual(signature?.sent, got.headers["hookrail-signature"])
     assert.strictEqual(signature?.recomputed, signature?.sent)
     assert.deepStrictEqual([signature?.verdict, signature?.rotatedSince], ["genuine", false])
@@ -140,7 +140,7 @@ describe("events", () => {
     assert.strictEqual(await count("state=succeeded"), 0)
     assert.strictEqual(await count(`q=${encodeURIComponent("nÄME-7")}`), 1)
     assert.strictEqual(await count("q=orders%20nonesuch"), 0)
-    assert.strictEqual(await count(`q=orders%20${encodeURIComponent("näme-1")}`), 8)
+    assert.strictEqual(await count(`q=orders%20${encodeURIComponent("näme-1")}`), 9)
     assert.strictEqual(await count(`q=${all[3]!.id.toLowerCase()}`), 1)
     const deliveries: Array<string> = []
     cursor = ""

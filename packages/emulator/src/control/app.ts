@@ -61,6 +61,7 @@ const routesOf = (
     ["POST /api/deliveries/{id}/retry-now", call(calls.retryNow)],
     ["POST /api/endpoints/{id}/rotate-secret", call(calls.rotate)],
     ["POST /api/endpoints/{id}/reveal-secret", call(calls.reveal)],
+    ["POST /api/reveal-api-key", call(calls.revealApiKey)],
     ["POST /api/subscriptions", call(calls.subscribe, 201)],
     ["PATCH /api/subscriptions/{id}", call(calls.patchSubscription)],
     ["DELETE /api/subscriptions/{id}", call(calls.removeSubscription, 204)],

@@ -93,6 +93,9 @@ export const reveal = ({ params, parts }: Call): unknown => ({
   secret: found(parts.core.store.endpoints.get(params["id"] ?? ""), "endpoint").secret
 })
 
+/** `POST /api/reveal-api-key`: the first producer key. */
+export const revealApiKey = ({ parts }: Call): unknown => ({ apiKey: parts.controls.apiKey })
+
 /** `GET /api/faults`. */
 export const listFaults = ({ parts }: Call): unknown => ({ items: parts.core.faults.list() })
 

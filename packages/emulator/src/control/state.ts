@@ -40,8 +40,8 @@ export interface State {
   readonly firstOrdinal: number
   /** Deliveries by state. */
   readonly deliveries: Readonly<Record<DeliveryState, number>>
-  /** Events that no subscription took. */
-  readonly unrouted: number
+  /** Events with a delivery in each state, and those that no subscription took. */
+  readonly eventsBy: Readonly<Record<DeliveryState | "unrouted", number>>
   readonly endpoints: ReadonlyArray<EndpointState>
   readonly subscriptions: ReadonlyArray<SubscriptionState>
   readonly faults: ReadonlyArray<ActiveFault>
@@ -50,26 +50,34 @@ export interface State {
 /** Most endpoints and subscriptions that are listed, the newest. */
 const maxListed = 1000
 
+const none: Readonly<Record<DeliveryState, number>> = {
+  pending: 0,
+  in_flight: 0,
+  retry_scheduled: 0,
+  succeeded: 0,
+  dead_lettered: 0,
+  cancelled: 0,
+  skipped: 0
+}
+
 /** Takes stock. */
 export const stateOf = (parts: Parts, run: string): State => {
   const { core, controls, manual } = parts
   const { dispatcher, faults, store, surroundings } = core
-  const deliveries: Record<DeliveryState, number> = {
-    pending: 0,
-    in_flight: 0,
-    retry_scheduled: 0,
-    succeeded: 0,
-    dead_lettered: 0,
-    cancelled: 0,
-    skipped: 0
-  }
+  const deliveries: Record<DeliveryState, number> = { ...none }
   let next = Infinity
   for (const delivery of store.deliveries.values()) {
     deliveries[delivery.state]++
     if (delivery.dueAt !== undefined && delivery.dueAt < next) next = delivery.dueAt
   }
-  let unrouted = 0
-  for (const event of store.events.values()) if (event.deliveries.length === 0) unrouted++
+  const eventsBy = { ...none, unrouted: 0 }
+  for (const { deliveries } of store.events.values()) {
+    if (deliveries.length === 0) eventsBy.unrouted++
+    for (const [index, { state }] of deliveries.entries()) {
+      // Once for each state.
+      if (deliveries.findIndex((one) => one.state === state) === index) eventsBy[state]++
+    }
+  }
   const first = store.events.values().next()
   return {
     run,
@@ -85,7 +93,7 @@ export const stateOf = (parts: Parts, run: string): State => {
     events: store.events.size,
     firstOrdinal: first.done === true ? 0 : first.value.ordinal,
     deliveries,
-    unrouted,
+    eventsBy,
     endpoints: [...store.endpoints.values()].slice(-maxListed).map(({ deletedAt, description, id, url }) => ({
       id,
       url,

@@ -42,6 +42,8 @@ export interface EventSummary {
   readonly id: string
   /** Its place among all events, from 1. */
   readonly ordinal: number
+  /** When it last changed, as a revision of the emulator: of two views of an event, the greater one is newer. */
+  readonly revision: number
   readonly topic: string
   readonly at: number
   readonly orderingKey: string | null
@@ -83,6 +85,7 @@ export const deliverySummary = (parts: Parts, delivery: Delivery): DeliverySumma
 export const eventSummary = (parts: Parts, event: StoredEvent): EventSummary => ({
   id: event.id,
   ordinal: event.ordinal,
+  revision: event.revision,
   topic: event.topic,
   at: event.createdAt,
   orderingKey: event.orderingKey === "" ? null : event.orderingKey,

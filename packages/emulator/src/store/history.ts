@@ -1,5 +1,4 @@
 import type { AttemptStatus } from "../model.js"
-import type { Delivery, StoredEvent } from "./store.js"
 
 /** An event's request as the producer sent it. */
 export interface SentRequest {
@@ -39,6 +38,10 @@ export interface KeptAttempt {
   readonly response: ReceivedResponse | undefined
 }
 
+/** An event or a delivery of the store, by its identity: this module is below the store. */
+type Event = { readonly deliveries: ReadonlyArray<object> }
+type Delivery = object
+
 /** What an entry takes besides its bodies, roughly. */
 const overhead = 1024
 
@@ -52,7 +55,7 @@ interface Entry {
  * are dropped. Exists only where there is a page.
  */
 export class History {
-  private readonly requests = new Map<StoredEvent, SentRequest>()
+  private readonly requests = new Map<Event, SentRequest>()
   private readonly attempts = new Map<Delivery, Map<number, KeptAttempt>>()
   private entries: Array<Entry> = []
   private first = 0
@@ -61,7 +64,7 @@ export class History {
   constructor(private readonly limit: number) {}
 
   /** Keeps the request of an event. */
-  sent(event: StoredEvent, request: SentRequest): void {
+  sent(event: Event, request: SentRequest): void {
     this.requests.set(event, request)
     this.add({ bytes: request.body.length + overhead, drop: () => this.requests.delete(event) })
   }
@@ -82,7 +85,7 @@ export class History {
   }
 
   /** The request of an event, unless it was dropped. */
-  requestOf(event: StoredEvent): SentRequest | undefined {
+  requestOf(event: Event): SentRequest | undefined {
     return this.requests.get(event)
   }
 
@@ -92,7 +95,7 @@ export class History {
   }
 
   /** Forgets an event that the store has forgotten. Its bytes count until its turn comes. */
-  forget(event: StoredEvent): void {
+  forget(event: Event): void {
     this.requests.delete(event)
     for (const delivery of event.deliveries) this.attempts.delete(delivery)
   }
