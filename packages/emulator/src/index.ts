@@ -45,4 +45,10 @@ export type {
   EndpointOptions,
   SubscribeOptions
 } from "./options/options.js"
-export { type SignedWebhook, signWebhook, type SignWebhookOptions } from "./signWebhook.js"
+export {
+  type AnyPayloads,
+  type SignedWebhook,
+  signWebhook,
+  type SignWebhookOptions,
+  type WebhookCatalogue
+} from "./signWebhook.js"

@@ -26,6 +26,7 @@ export {
 } from "./errors.js"
 export type { Argument, Outcome, Problem, RetryableError } from "./errors.js"
 export type {
+  AnyEvents,
   Attempt,
   AwaitOptions,
   CloseOptions,
