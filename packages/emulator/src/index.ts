@@ -46,4 +46,10 @@ export type {
   PageOptions,
   SubscribeOptions
 } from "./options/options.js"
-export { type SignedWebhook, signWebhook, type SignWebhookOptions } from "./signWebhook.js"
+export {
+  type AnyPayloads,
+  type SignedWebhook,
+  signWebhook,
+  type SignWebhookOptions,
+  type WebhookCatalogue
+} from "./signWebhook.js"

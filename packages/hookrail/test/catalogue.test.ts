@@ -206,7 +206,10 @@ describe("topics for programs without Effect code", () => {
 it.effect("topics of a catalogue that defineEvents has made", () =>
   Effect.gen(function*() {
     const definitions = new Map([["orders.created", Order]])
-    const catalogue = { "~hookrail/EventCatalogue": { definitions, encode: () => undefined, decode: () => undefined } }
+    const unused = () => undefined
+    const catalogue = {
+      "~hookrail/EventCatalogue": { definitions, encode: unused, decode: unused, unknown: () => "" }
+    }
     const made: object = Topic.fromEvents(catalogue)
     assert.deepStrictEqual(Object.keys(made), ["orders.created"])
     const created = (made as { readonly "orders.created": Topic.Typed<unknown, unknown> })["orders.created"]

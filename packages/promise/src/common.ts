@@ -32,6 +32,7 @@ export {
 } from "./errors.js"
 export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, RetryableError, Role } from "./errors.js"
 export type {
+  AnyEvents,
   Attempt,
   AwaitOptions,
   CloseOptions,

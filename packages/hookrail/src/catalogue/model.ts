@@ -115,6 +115,8 @@ export interface Catalogue<out Sent extends object = object, out Received extend
     readonly encode: (topic: string, payload: unknown) => Verdict | Promise<Verdict> | undefined
     /** What a handler gets. Throws or rejects if the schema does. `undefined`: there is no such topic. */
     readonly decode: (topic: string, json: unknown) => Verdict | Promise<Verdict> | undefined
+    /** What to say of a topic that is not there. */
+    readonly unknown: (topic: string) => string
     /** Never set: it only carries the types. */
     readonly types?: { readonly sent: Sent; readonly received: Received } | undefined
   }
