@@ -560,4 +560,7 @@ export const startRelayWith = async (options: RelayOptions, surroundings: Surrou
  * @since 0.1.0
  * @category relay
  */
-export const startRelay = (options: RelayOptions): Promise<Relay> => startRelayWith(options, platform)
+export const startRelay = async (options: RelayOptions): Promise<Relay> => {
+  const relay = await startRelayWith(options, platform)
+  return { wake: () => relay.wake(), stats: () => relay.stats(), drain: (how) => relay.drain(how) }
+}
