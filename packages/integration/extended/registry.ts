@@ -47,6 +47,7 @@ export const startRegistry = async (tarballs: ReadonlyArray<string>, directory: 
     readonly name: string
     readonly versions: Record<string, unknown>
     readonly "dist-tags": Record<string, string>
+    readonly time: Record<string, string>
   }>()
 
   const server = createServer((request, response) => {
@@ -67,8 +68,10 @@ export const startRegistry = async (tarballs: ReadonlyArray<string>, directory: 
     const path = `/${name}/-/${name.replace(/.*\//, "")}-${version}.tgz`
     files.set(path, bytes)
     const hash = (algorithm: string) => createHash(algorithm).update(bytes)
-    const document = documents.get(name) ?? { name, versions: {}, "dist-tags": {} }
+    const document = documents.get(name) ?? { name, versions: {}, "dist-tags": {}, time: {} }
     documents.set(name, document)
+    // Yarn waits for some days before it takes a new version.
+    document.time[version] = "2020-01-01T00:00:00.000Z"
     document["dist-tags"][manifest.publishConfig?.tag ?? "latest"] = version
     document.versions[version] = {
       ...manifest,
