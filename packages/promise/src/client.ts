@@ -207,8 +207,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       try {
         if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
         checkNames(given, ofTransport)
-        const { apiKey, events, fetch, log, onRetry: listener, traceparent, transport: transportOptions, ...options } =
-          given
+        const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
           throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
