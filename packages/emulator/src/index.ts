@@ -47,7 +47,8 @@ export type {
   SubscribeOptions
 } from "./options/options.js"
 export {
-  type AnyPayloads,
+  type SignatureOptions,
+  type SignCatalogueWebhookOptions,
   type SignedWebhook,
   signWebhook,
   type SignWebhookOptions,

@@ -18,23 +18,33 @@ export interface WebhookCatalogue<out Sent extends object> {
 
 type Checked = { readonly value: unknown } | { readonly path: string; readonly reason: string }
 
-/** The payloads if there is no catalogue: any topic, any payload. */
-export interface AnyPayloads {
-  readonly [topic: string]: unknown
+/** Options of `signWebhook`. */
+export interface SignWebhookOptions extends SignatureOptions {
+  readonly events?: undefined
+  readonly topic: string
+  /** Anything that `JSON.stringify` accepts. It is rendered as Hookrail's database does (protocol section 4.2). */
+  readonly payload: unknown
 }
 
-/** Options of `signWebhook`. */
-export interface SignWebhookOptions<Sent extends object = AnyPayloads, Topic extends keyof Sent = keyof Sent> {
-  /** The endpoint's secret, its `whsec_` included. */
-  readonly secret: string
+/** Options of `signWebhook` with a catalogue. `Sent`: the payloads of its senders, by topic. */
+export interface SignCatalogueWebhookOptions<
+  Sent extends object,
+  Topic extends keyof Sent & string = keyof Sent & string
+> extends SignatureOptions {
   /**
-   * The catalogue of the sender, from `defineEvents` of `@hookrail/promise/events`. The payload is then checked and encoded as the
+   * The catalogue of the sender, from `defineEvents` of `@hookrail/promise/events`. The payload is checked and encoded as the
    * sender's client does it.
    */
-  readonly events?: WebhookCatalogue<Sent> | undefined
-  readonly topic: Topic & string
-  /** Anything that `JSON.stringify` accepts. It is rendered as Hookrail's database does (protocol section 4.2). */
-  readonly payload: Sent[NoInfer<Topic>]
+  readonly events: WebhookCatalogue<Sent>
+  readonly topic: Topic
+  /** As a sender gives it. */
+  readonly payload: NoInfer<Sent[Topic]>
+}
+
+/** What is around a payload. */
+export interface SignatureOptions {
+  /** The endpoint's secret, its `whsec_` included. */
+  readonly secret: string
   /** Default: a new one. */
   readonly eventId?: string | undefined
   /** Reuse one to simulate a retry or duplicate. Default: a new one. */
@@ -56,7 +66,14 @@ export interface SignedWebhook {
   readonly toIncomingMessage: (path?: string) => IncomingMessage
 }
 
-const webhookOptions = object<SignWebhookOptions>({
+/** The options, whatever their types. */
+interface Given extends SignatureOptions {
+  readonly events?: WebhookCatalogue<object> | undefined
+  readonly topic: string
+  readonly payload: unknown
+}
+
+const webhookOptions = object<Given>({
   secret,
   events: optional((value, at) => {
     if (typeof value === "object" && value !== null && "~hookrail/EventCatalogue" in value) return
@@ -74,7 +91,7 @@ const webhookOptions = object<SignWebhookOptions>({
 })
 
 /** What is sent for a payload. */
-const sentOf = ({ events, payload, topic }: SignWebhookOptions): unknown => {
+const sentOf = ({ events, payload, topic }: Given): unknown => {
   if (events === undefined) return payload
   const catalogue = events["~hookrail/EventCatalogue"]
   const checked = catalogue.encode(topic, payload)
@@ -104,11 +121,12 @@ const sentOf = ({ events, payload, topic }: SignWebhookOptions): unknown => {
  *
  * @since 0.1.0
  */
-export const signWebhook = <Sent extends object = AnyPayloads, const Topic extends keyof Sent = keyof Sent>(
-  options: SignWebhookOptions<Sent, Topic>
-): SignedWebhook => signed(options as unknown as SignWebhookOptions)
-
-const signed = (options: SignWebhookOptions): SignedWebhook => {
+export const signWebhook: {
+  <Sent extends object, const Topic extends keyof Sent & string>(
+    options: SignCatalogueWebhookOptions<Sent, Topic>
+  ): SignedWebhook
+  (options: SignWebhookOptions): SignedWebhook
+} = (options: Given): SignedWebhook => {
   checked(webhookOptions, options, "", (message) => new TypeError(message))
   const text = JSON.stringify(sentOf(options)) as string | undefined
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")

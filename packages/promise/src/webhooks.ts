@@ -132,7 +132,8 @@ type PatternsOf<Topic extends string> = Topic extends `${infer Head}.${infer Tai
   : never
 
 /** The topics that a topic or pattern matches. */
-type Matching<Topic extends string, Pattern> = Pattern extends "*" ? Topic
+type Matching<Topic extends string, Pattern> = string extends Topic ? string
+  : Pattern extends "*" ? Topic
   : Pattern extends `${infer Head}.*` ? Extract<Topic, `${Head}.${string}`>
   : Extract<Topic, Pattern>
 

@@ -93,12 +93,35 @@ const threw = (what: "encode" | "schema", thrown: unknown): Misfit => {
 /** The error of a library says where the payload does not fit. */
 const unencoded = (thrown: unknown, payload: unknown): Misfit => {
   try {
-    const issues = (thrown as { readonly issues?: unknown } | null | undefined)?.issues
+    const { issue, issues } = thrown as { readonly issue?: unknown; readonly issues?: unknown }
     if (Array.isArray(issues) && issues.length > 0) return misfit(issues, payload)
+    if (typeof issue === "object" && issue !== null) return misfit([leafOf(issue)], payload)
   } catch {
     // It is no error of a library.
   }
   return threw("encode", thrown)
+}
+
+/** A node in the errors of Effect's Schema. */
+interface Node {
+  readonly _tag?: string
+  readonly path?: PropertyKey | ReadonlyArray<PropertyKey>
+  readonly issue?: Node
+  readonly issues?: Node | ReadonlyArray<Node>
+}
+
+/** The first issue in an error of Effect's Schema, which both lines have as a tree. */
+const leafOf = (tree: object): StandardIssue => {
+  const path: Array<PropertyKey> = []
+  let node: Node = tree
+  let inner: Node | undefined = node
+  // A tree of Effect is not that deep: this one may be anybody's.
+  for (let depth = 0; inner !== undefined && depth < 1_000; depth++) {
+    node = inner
+    inner = node.issue ?? [node.issues].flat()[0]
+    if (node.path !== undefined) path.push(...[node.path].flat())
+  }
+  return { message: String(node._tag).startsWith("Missing") ? "is missing" : "", path }
 }
 
 const misfit = (issues: ReadonlyArray<StandardIssue>, json: unknown, input?: unknown): Misfit => {
