@@ -378,11 +378,12 @@ export const Details = ({ actions, model }: DetailsProps): JSX.Element => {
       sent === null
         ? null
         : h(Bytes, {
-          title: "Sent by the producer",
+          title: "As sent",
+          label: "Sent by the producer",
           view: sent.body,
           ...("text" in sent.payload ? { part: sent.payload.text } : {})
         }),
-      h(Bytes, { title: "Delivered to receivers", view: event.delivered })
+      h(Bytes, { title: "As delivered", label: "Delivered to receivers", view: event.delivered })
     ),
     h("p", { class: "note" }, comparison(event)),
     sent === null ? null : [
