@@ -999,6 +999,10 @@ const inTestsOfNode = {
   )`
     ]
   ],
+  "test/admin.test.ts": [
+    // Effect 4 brings an undici that needs a newer Node.
+    [`NodeHttpClient.layerUndici`, `NodeHttpClient.layer`]
+  ],
   "test/transports.test.ts": [
     [
       `transportSuite("layerHttpClient over undici",`,
