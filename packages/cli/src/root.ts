@@ -1,0 +1,191 @@
+/** The command line: all commands with their flags and arguments. What a command does is loaded when it runs. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Context, Run } from "./base/context.js"
+import { type Format, Output, type Streams } from "./base/output.js"
+import { Settings } from "./base/settings.js"
+
+// What all commands have ------------------------------------------------------------------------------------------
+
+const FormatFlag = GlobalFlag.Setting("format")({
+  flag: Flag.Literals("format", ["text", "json"]).pipe(
+    Flag.withDefault("text" as Format),
+    Flag.withDescription("text for people, json for programs: one line for each object")
+  )
+})
+
+const ProfileFlag = GlobalFlag.Setting("profile")({
+  flag: Flag.String("profile").pipe(
+    Flag.optional,
+    Flag.withMetavar("<name>"),
+    Flag.withDescription("Keys and URLs of a profile in ~/.config/hookrail/config.json")
+  )
+})
+
+const EnvFileFlag = GlobalFlag.Setting("env-file")({
+  flag: Flag.String("env-file").pipe(
+    Flag.optional,
+    Flag.withMetavar("<file>"),
+    Flag.withDescription("Keys and URLs of a file such as .env; \"dev\" writes them there")
+  )
+})
+
+const globals = [FormatFlag, ProfileFlag, EnvFileFlag] as const
+
+/** What a run of the program gives to its commands. */
+export interface Surroundings {
+  readonly streams: Streams
+  readonly signal: AbortSignal
+  readonly version: string
+  /** Told as soon as the format is known, for errors. */
+  readonly onOutput: (out: Output) => void
+  readonly onExit: (code: number) => void
+}
+
+// Helpers ---------------------------------------------------------------------------------------------------------
+
+const maybe = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
+  flag.pipe(Flag.optional, Flag.map(Option.getOrUndefined))
+
+const text = (name: string, metavar: string, description: string) =>
+  maybe(Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description)))
+
+const texts = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.atLeast(0))
+
+const whole = (name: string, description: string) =>
+  maybe(Flag.Int(name).pipe(Flag.withMetavar("<number>"), Flag.withDescription(description)))
+
+const yes = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDefault(false), Flag.withDescription(description), Flag.withoutNegation)
+
+const argument = (name: string, description: string) =>
+  Argument.String(name).pipe(Argument.withDescription(description))
+
+const optionalArgument = (name: string, description: string) =>
+  argument(name, description).pipe(Argument.optional, Argument.map(Option.getOrUndefined))
+
+type Example = readonly [command: string, description: string]
+
+/** All commands of a surroundings. */
+export const rootOf = (surroundings: Surroundings) => {
+  const { onExit, onOutput, signal, streams, version } = surroundings
+
+  const define = <const Name extends string, const Config extends Command.Command.Config>(
+    name: Name,
+    config: Config,
+    description: string,
+    examples: ReadonlyArray<Example>,
+    load: (envFile: string | undefined) => Promise<Run<Command.Command.Config.Infer<Config>>>
+  ) =>
+    Command.make(name, config, (input) =>
+      Effect.gen(function*() {
+        const out = new Output(yield* FormatFlag, streams)
+        onOutput(out)
+        const envFile = Option.getOrUndefined(yield* EnvFileFlag)
+        const profile = Option.getOrUndefined(yield* ProfileFlag)
+        const settings = new Settings({ env: streams.env, profile, envFile })
+        const context: Context = { out, settings, signal, env: streams.env, version }
+        const code = yield* Effect.promise(() => load(envFile).then((run) => run(input, context)))
+        onExit(code ?? 0)
+      })).pipe(
+        Command.withDescription(description),
+        Command.withShortDescription(description.split(/[.:;] /)[0]!),
+        Command.withExamples(examples.map(([command, description]) => ({ command, description })))
+      )
+
+  const sending = {
+    topic: argument("topic", "Such as orders.created"),
+    set: texts("set", "<name=value>", "Set a place of the payload: customer.name=x, items[0].price=4; JSON or text"),
+    setString: texts("set-string", "<name=value>", "The same, always as text"),
+    from: text("from", "<file>", "Take the payload from a JSON file; - is the standard input"),
+    catalog: text("catalog", "<module>", "Check the payload against the topics that a module exports"),
+    key: text("key", "<text>", "The idempotency key; default a new one"),
+    orderingKey: text("ordering-key", "<text>", "Events with the same one are delivered in order"),
+    wait: yes("wait", "Wait until the event is delivered"),
+    timeout: Flag.String("timeout").pipe(
+      Flag.withDefault("60s"),
+      Flag.withMetavar("<duration>"),
+      Flag.withDescription("How long to wait at most")
+    )
+  }
+
+  const dev = define(
+    "dev",
+    {
+      forward: texts("forward", "<url>", "Where webhooks go, such as http://localhost:3000/webhooks; or topic=url"),
+      topic: texts("topic", "<pattern>", "Which topics, such as orders.*; default all"),
+      port: whole("port", "Where to listen; default 8080 or a free one"),
+      adminPort: whole("admin-port", "Where the admin API listens; default 8082 or a free one"),
+      printSecret: yes("print-secret", "Print the signing secret, and end")
+    },
+    "Run a Hookrail server on this machine that forwards webhooks to your receiver, and watch it.",
+    [
+      [
+        "hookrail dev --forward http://localhost:3000/webhooks --env-file .env",
+        "Forward, and give your program its keys"
+      ],
+      ["hookrail dev --forward \"orders.*=3000/orders\" --forward \"users.*=4000/users\"", "Two receivers"],
+      ["export HOOKRAIL_WEBHOOK_SECRET=$(hookrail dev --print-secret)", "The secret, which stays the same"]
+    ],
+    async (envFile) => {
+      const { dev } = await import("./commands/dev.js")
+      return (input, context) => dev({ ...input, envFile }, context)
+    }
+  )
+
+  const trigger = define(
+    "trigger",
+    { ...sending, dryRun: yes("dry-run", "Print the payload instead of sending it") },
+    "Send a test event: an example of the topic with your values.",
+    [
+      ["hookrail trigger orders.created --set order_id=o_9 --set customer.name=Ada", "A payload from the command line"],
+      [
+        "hookrail trigger orders.created --from order.json --set amount=0 --wait",
+        "From a file, with a change; wait for it"
+      ],
+      ["hookrail trigger orders.created --catalog ./topics.js", "An example that the topic's schema describes"]
+    ],
+    () => import("./commands/event.js").then(({ trigger }) => trigger)
+  )
+
+  const send = define(
+    "send",
+    { ...sending, payload: optionalArgument("payload", "JSON") },
+    "Send an event with exactly this payload.",
+    [
+      ["hookrail send orders.created '{\"order_id\":\"o_1\"}'", "A payload as an argument"],
+      ["jq .order shop.json | hookrail send orders.created --from - --key order-o_1", "From a pipe, once only"]
+    ],
+    () => import("./commands/event.js").then(({ sendEvent }) => sendEvent)
+  )
+
+  const status = define(
+    "status",
+    { eventId: argument("event-id", "As \"send\" printed it") },
+    "Show the deliveries of an event and their attempts.",
+    [["hookrail status 01K7Z0000000000000000EVENT", ""]],
+    () => import("./commands/event.js").then(({ status }) => status)
+  )
+
+  const wait = define(
+    "wait",
+    { eventId: argument("event-id", "As \"send\" printed it"), timeout: sending.timeout },
+    "Wait until an event is delivered; the exit code says how it ended.",
+    [["hookrail wait 01K7Z0000000000000000EVENT --timeout 2m", "At most two minutes"]],
+    () => import("./commands/event.js").then(({ wait }) => wait)
+  )
+
+  return Command.make("hookrail").pipe(
+    Command.withDescription("Webhooks on your machine, and a Hookrail server from the terminal."),
+    Command.withSubcommands([
+      { group: "On this machine", commands: [dev, trigger] },
+      { group: "Events", commands: [send, status, wait] }
+    ]),
+    Command.withGlobalFlags(globals)
+  )
+}
