@@ -180,11 +180,69 @@ export const rootOf = (surroundings: Surroundings) => {
     () => import("./commands/event.js").then(({ wait }) => wait)
   )
 
+  const doctor = define(
+    "doctor",
+    {
+      url: optionalArgument("url", "Your receiver, to check that too"),
+      topic: Flag.String("topic").pipe(
+        Flag.withDefault("hookrail.doctor"),
+        Flag.withMetavar("<topic>"),
+        Flag.withDescription("The topic of the webhooks that the receiver gets")
+      )
+    },
+    "Look for what is wrong: the server, the keys, the clock, proxies, and a receiver.",
+    [
+      ["hookrail doctor", "The server and the keys"],
+      [
+        "hookrail doctor https://shop.example.com/webhooks",
+        "Also a receiver: it gets webhooks of the topic hookrail.doctor"
+      ]
+    ],
+    () => import("./commands/doctor.js").then(({ doctor }) => doctor)
+  )
+
+  const verify = define(
+    "verify",
+    {
+      file: optionalArgument(
+        "file",
+        "A captured request: HTTP as text, or JSON with headers and body; default the standard input"
+      ),
+      header: texts("header", "<name: value>", "A header, if the file is the body alone"),
+      tolerance: text("tolerance", "<duration>", "Refuse it if it is older; default any age, as it was captured")
+    },
+    "Verify a captured webhook, and find out why it does not match.",
+    [["hookrail verify request.http", "With the secret of HOOKRAIL_WEBHOOK_SECRET"]],
+    () => import("./commands/webhook.js").then(({ verify }) => verify)
+  )
+
+  const sign = define(
+    "sign",
+    {
+      topic: sending.topic,
+      payload: optionalArgument("payload", "JSON"),
+      from: sending.from,
+      set: sending.set,
+      setString: sending.setString,
+      raw: yes("raw", "Sign the bytes of --from as they are, not as Hookrail would write them"),
+      deliveryId: text("delivery-id", "<id>", "Reuse one, to simulate a retry"),
+      eventId: text("event-id", "<id>", "Reuse one"),
+      to: text("to", "<url>", "Send it there, and show the answer")
+    },
+    "Make a genuine webhook, and print or send it.",
+    [
+      ["hookrail sign orders.created --set order_id=o_1 --to http://localhost:3000/webhooks", "Straight to a receiver"],
+      ["hookrail sign orders.created '{\"order_id\":\"o_1\"}' > request.http", "As text, which \"verify\" reads"]
+    ],
+    () => import("./commands/webhook.js").then(({ sign }) => sign)
+  )
+
   return Command.make("hookrail").pipe(
     Command.withDescription("Webhooks on your machine, and a Hookrail server from the terminal."),
     Command.withSubcommands([
       { group: "On this machine", commands: [dev, trigger] },
-      { group: "Events", commands: [send, status, wait] }
+      { group: "Events", commands: [send, status, wait] },
+      { group: "When something is wrong", commands: [doctor, verify, sign] }
     ]),
     Command.withGlobalFlags(globals)
   )
