@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { Context, Run } from "./base/context.js"
 import { type Format, Output, type Streams } from "./base/output.js"
 import { Settings } from "./base/settings.js"
+import type * as Outbox from "./commands/outbox.js"
 
 // What all commands have ------------------------------------------------------------------------------------------
 
@@ -237,12 +238,95 @@ export const rootOf = (surroundings: Surroundings) => {
     () => import("./commands/webhook.js").then(({ sign }) => sign)
   )
 
+  const names = {
+    schema: text("schema", "<name>", "The schema of the tables"),
+    prefix: text("prefix", "<name>", "What their names begin with; default hookrail_")
+  }
+
+  const open = {
+    database: text(
+      "database",
+      "<url>",
+      "postgres://... or sqlite:<file>; better in HOOKRAIL_DATABASE_URL, which nobody sees"
+    ),
+    destination: text("destination", "<name>", "Whose events; default all, and \"default\" for a decision"),
+    ...names
+  }
+
+  const load = <A>(choose: (module: typeof Outbox) => A): Promise<A> => import("./commands/outbox.js").then(choose)
+
+  const key = argument("key", "The idempotency key of a parked or dead event")
+  const limit = whole("limit", "At most how many; default 100")
+
+  const outbox = Command.make("outbox").pipe(
+    Command.withDescription("Look after the outbox in your own database (@hookrail/outbox)."),
+    Command.withSubcommands([
+      define(
+        "status",
+        open,
+        "Show the version of the tables, how much waits, and for how long.",
+        [],
+        () => load(({ status }) => status)
+      ),
+      define(
+        "migrate",
+        open,
+        "Create the tables, or bring them to the version that is needed.",
+        [],
+        () => load(({ migrateTables }) => migrateTables)
+      ),
+      define(
+        "sql",
+        {
+          dialect: Flag.Literals("dialect", ["postgres", "sqlite"]).pipe(Flag.withDescription("Of which database")),
+          from: whole("from", "The version that the tables have; default 0"),
+          separator: text("separator", "<text>", "What stands between two statements"),
+          ...names
+        },
+        "Print the migrations, for another migration tool.",
+        [["hookrail outbox sql --dialect postgres > migrations/0007_hookrail.sql", ""]],
+        () => load(({ sql }) => sql)
+      ),
+      define(
+        "list",
+        {
+          state: Flag.Literals("state", ["parked", "waiting", "dead"]).pipe(
+            Flag.withDefault("parked" as const),
+            Flag.withDescription("Which events; default those that wait for a decision")
+          ),
+          after: whole("after", "Only those behind this seq"),
+          limit,
+          ...open
+        },
+        "List events, without their payloads.",
+        [],
+        () => load(({ list }) => list)
+      ),
+      define(
+        "blocked",
+        { limit, ...open },
+        "List the ordering keys that a parked event blocks.",
+        [],
+        () => load(({ blocked }) => blocked)
+      ),
+      define("retry", { key, ...open }, "Send a parked or dead event again.", [], () => load(({ retry }) => retry)),
+      define(
+        "discard",
+        { key, ...open },
+        "Delete a parked or dead event: it is never sent.",
+        [],
+        () => load(({ discard }) => discard)
+      )
+    ])
+  )
+
   return Command.make("hookrail").pipe(
     Command.withDescription("Webhooks on your machine, and a Hookrail server from the terminal."),
     Command.withSubcommands([
       { group: "On this machine", commands: [dev, trigger] },
       { group: "Events", commands: [send, status, wait] },
-      { group: "When something is wrong", commands: [doctor, verify, sign] }
+      { group: "When something is wrong", commands: [doctor, verify, sign] },
+      { group: "In your database", commands: [outbox] }
     ]),
     Command.withGlobalFlags(globals)
   )

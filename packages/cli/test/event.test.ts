@@ -146,9 +146,14 @@ describe.concurrent("events", () => {
 })
 
 describe.concurrent("what goes wrong is one line, with an exit code", () => {
-  const cases: ReadonlyArray<
-    readonly [name: string, args: ReadonlyArray<string>, code: number, line: RegExp, env?: object]
-  > = [
+  type Case = readonly [
+    name: string,
+    args: ReadonlyArray<string>,
+    code: number,
+    line: RegExp,
+    env?: Readonly<Record<string, string>>
+  ]
+  const cases: ReadonlyArray<Case> = [
     ["a wrong key", ["send", "t", "1"], 3, /does not accept the key \(from the environment\)/, {
       HOOKRAIL_API_KEY: "hk_x"
     }],
@@ -178,7 +183,7 @@ describe.concurrent("what goes wrong is one line, with an exit code", () => {
     ["a wrong choice", ["send", "t", "1", "--format", "xml"], 2, /Invalid value for flag --format: "xml"/],
     ["no such profile", ["send", "t", "1", "--profile", "x"], 2, /config.json, and so no profile "x"/]
   ]
-  it.each(cases)("%s", async (_, args, code, line, changes = {}) => {
+  it.each(cases.map((one) => [one[0], one] as const))("%s", async (_, [, args, code, line, changes]) => {
     const ended = await home.run(args, { env: { ...env, ...changes } })
     assert.strictEqual(ended.stdout, "")
     assert.match(ended.stderr, line)

@@ -1,6 +1,5 @@
 import { startEmulator } from "@hookrail/emulator"
 import { createWebhookHandler } from "@hookrail/promise/webhooks"
-import { writeFile } from "node:fs/promises"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Home, lines, serve, variablesOf } from "./utils/command.js"
 

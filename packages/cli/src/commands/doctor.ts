@@ -26,6 +26,10 @@ type Report = (check: string, status: Verdict, message: string, advice?: string)
 
 const isAway = (error: unknown): error is NoAnswer => error instanceof NoAnswer
 
+/** In a few words: OpenSSL's are long, and have line ends. */
+const reasonOf = ({ message }: NoAnswer): string =>
+  /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? oneLine(message, 120)
+
 /** What to do about a request that was not answered. */
 const adviceOf = ({ code, message, url }: NoAnswer, what: string): string => {
   if (code === "ECONNREFUSED") return `nothing listens there: start the ${what}, or check host and port`
@@ -116,7 +120,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
     health = await request(`${baseUrl}/healthz`, { signal })
   } catch (error) {
     if (!isAway(error)) throw error
-    report("server", "failed", `${baseUrl} does not answer (${error.message})`, adviceOf(error, "server"))
+    report("server", "failed", `${baseUrl} does not answer (${reasonOf(error)})`, adviceOf(error, "server"))
     return false
   }
   if (health.status >= 300 && health.status < 400) {
@@ -245,7 +249,7 @@ const checkAdmin = async ({ settings, signal }: Context, report: Report): Promis
     } else report("admin", "warning", `${url}/v1/whoami answers ${answer.status}`)
   } catch (error) {
     if (isAway(error)) {
-      report("admin", "failed", `${url} does not answer (${error.message})`, adviceOf(error, "admin API"))
+      report("admin", "failed", `${url} does not answer (${reasonOf(error)})`, adviceOf(error, "admin API"))
     } else if (error instanceof Failure) report("admin", "failed", error.message)
     else throw error
   }
@@ -308,7 +312,7 @@ const checkReceiver = async (
     forged = await post("whsec_a_secret_that_no_receiver_can_have")
   } catch (error) {
     if (!isAway(error)) throw error
-    return report("receiver", "failed", `${url} does not answer (${error.message})`, adviceOf(error, "receiver"))
+    return report("receiver", "failed", `${url} does not answer (${reasonOf(error)})`, adviceOf(error, "receiver"))
   }
   tlsFinding("receiver", forged, report)
   if (forged.status >= 300 && forged.status < 400) {
@@ -405,7 +409,7 @@ export const examine = async (
   } catch (error) {
     context.signal.throwIfAborted()
     if (!isAway(error)) throw error
-    report("server", "failed", `the connection broke (${error.message})`, adviceOf(error, "server"))
+    report("server", "failed", `the connection broke (${reasonOf(error)})`, adviceOf(error, "server"))
   }
   if (input.url === undefined) return
   await checkPolicy(input.url, isLocal(baseUrl), report)
@@ -414,7 +418,7 @@ export const examine = async (
   } catch (error) {
     context.signal.throwIfAborted()
     if (!isAway(error)) throw error
-    report("receiver", "failed", `the connection broke (${error.message})`, adviceOf(error, "receiver"))
+    report("receiver", "failed", `the connection broke (${reasonOf(error)})`, adviceOf(error, "receiver"))
   }
 }
 

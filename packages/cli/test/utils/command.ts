@@ -5,7 +5,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
 export const bin = fileURLToPath(new URL("../../node_modules/.cache/hookrail/hookrail.js", import.meta.url))
@@ -115,10 +114,9 @@ export const variablesOf = (emulator: Awaited<ReturnType<typeof startEmulator>>)
   HOOKRAIL_ADMIN_TOKEN: emulator.adminToken
 })
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- It is whatever the command prints.
 export const lines = (text: string): ReadonlyArray<any> =>
   text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
-
-export { createInterface }
 
 /** A server of the test's own. */
 export const serve = async (handle: (request: IncomingMessage, response: ServerResponse) => void) => {
