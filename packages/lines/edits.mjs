@@ -317,6 +317,22 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
     [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
   ],
+  "src/admin/calls.ts": [
+    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
+    [`Runtime<never>`, `Context.Context<never>`],
+    [`defaultRuntime`, `Context.empty()`]
+  ],
+  "src/admin/client.ts": [
+    [`import * as Chunk from "effect/Chunk"\n`, ""],
+    [
+      `Stream.paginateChunkEffect(undefined as string | undefined, `,
+      `Stream.paginate(undefined as string | undefined, `
+    ],
+    [
+      `[Chunk.unsafeFromArray(items), Option.fromNullable(nextCursor)] as const`,
+      `[items, Option.fromNullishOr(nextCursor)] as const`
+    ]
+  ],
   "src/send/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
     [`Runtime<never>`, `Context.Context<never>`],
