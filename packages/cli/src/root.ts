@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { Context, Run } from "./base/context.js"
 import { type Format, Output, type Streams } from "./base/output.js"
 import { Settings } from "./base/settings.js"
+import type * as Admin from "./commands/admin.js"
 import type * as Outbox from "./commands/outbox.js"
 
 // What all commands have ------------------------------------------------------------------------------------------
@@ -238,6 +239,249 @@ export const rootOf = (surroundings: Surroundings) => {
     () => import("./commands/webhook.js").then(({ sign }) => sign)
   )
 
+  // Administration ------------------------------------------------------------------------------------------------
+
+  const admin = <A>(choose: (module: typeof Admin) => A): Promise<A> => import("./commands/admin.js").then(choose)
+
+  const group = <const Commands extends ReadonlyArray<Command.Command.Any>>(
+    name: string,
+    description: string,
+    commands: Commands
+  ) => Command.make(name).pipe(Command.withDescription(description), Command.withSubcommands(commands))
+
+  const id = argument("id", "Its id")
+  const count = Flag.Int("limit").pipe(
+    Flag.withDefault(50),
+    Flag.withMetavar("<number>"),
+    Flag.withDescription("At most how many")
+  )
+
+  const deliveryFilter = {
+    state: maybe(
+      Flag.Literals("state", [
+        "pending",
+        "in_flight",
+        "retry_scheduled",
+        "succeeded",
+        "dead_lettered",
+        "cancelled",
+        "skipped"
+      ]).pipe(Flag.withDescription("Only those in this state"))
+    ),
+    endpoint: text("endpoint", "<id>", "Only those of this endpoint"),
+    topic: text("topic", "<topic>", "Only those of exactly this topic"),
+    event: text("event", "<id>", "Only those of this event")
+  }
+
+  const deadFilter = {
+    endpoint: text("endpoint", "<id>", "Only those of this endpoint"),
+    since: text("since", "<time>", "Only those that died since, such as 2h or 2026-11-24T08:00:00Z"),
+    until: text("until", "<time>", "Only those that died before"),
+    error: text("error", "<class>", "Only those that ended so, such as http_500 or timeout")
+  }
+
+  const tail = define(
+    "tail",
+    {
+      ...deliveryFilter,
+      interval: Flag.String("interval").pipe(
+        Flag.withDefault("2s"),
+        Flag.withMetavar("<duration>"),
+        Flag.withDescription("How often to ask")
+      ),
+      last: Flag.Int("last").pipe(
+        Flag.withDefault(10),
+        Flag.withMetavar("<number>"),
+        Flag.withDescription("How many to show at the start")
+      )
+    },
+    "Watch the deliveries of a server.",
+    [["hookrail tail --state dead_lettered --format json", "What goes wrong, for a program"]],
+    () => import("./commands/tail.js").then(({ tail }) => tail)
+  )
+
+  const deliveries = group("deliveries", "List and look at deliveries.", [
+    define(
+      "list",
+      { ...deliveryFilter, limit: count },
+      "List deliveries, the newest first.",
+      [],
+      () => admin(({ listDeliveries }) => listDeliveries)
+    ),
+    define("show", { id }, "Show a delivery with its attempts.", [], () => admin(({ showDelivery }) => showDelivery)),
+    define(
+      "blocked",
+      { limit: count },
+      "List the ordering keys that a dead delivery blocks.",
+      [],
+      () => admin(({ listBlockedKeys }) => listBlockedKeys)
+    )
+  ])
+
+  const dlq = group("dlq", "Dead letters: deliveries that the server has given up.", [
+    define(
+      "list",
+      { ...deadFilter, replayed: yes("replayed", "Also those that were replayed"), limit: count },
+      "List dead letters, the newest first.",
+      [["hookrail dlq list --since 2h --error timeout", ""]],
+      () => admin(({ listDead }) => listDead)
+    ),
+    define(
+      "replay",
+      {
+        id: Argument.String("delivery-id").pipe(Argument.withDescription("Those to replay"), Argument.variadic()),
+        all: yes("all", "All that match the filters"),
+        ...deadFilter,
+        rate: Flag.Finite("rate").pipe(
+          Flag.withDefault(5),
+          Flag.withMetavar("<number>"),
+          Flag.withDescription("How many a second")
+        ),
+        limit: whole("limit", "At most how many; default all"),
+        dryRun: yes("dry-run", "Only list them"),
+        yes: yes("yes", "Really, for --all")
+      },
+      "Deliver dead letters again.",
+      [
+        ["hookrail dlq replay --all --since 2h --error timeout --dry-run", "What it would be"],
+        ["hookrail dlq replay --all --since 2h --error timeout --rate 20 --yes", "Do it"]
+      ],
+      () => admin(({ replayDead }) => replayDead)
+    )
+  ])
+
+  const replay = define(
+    "replay",
+    { id: Argument.String("delivery-id").pipe(Argument.withDescription("Dead deliveries"), Argument.atLeast(1)) },
+    "Deliver dead deliveries again, from their first attempt.",
+    [],
+    () => admin(({ replay }) => replay)
+  )
+
+  const skip = define(
+    "skip",
+    { id: argument("delivery-id", "The dead delivery that blocks an ordering key") },
+    "Give up the dead delivery at the head of an ordering key, so that the next one is delivered.",
+    [],
+    () => admin(({ skip }) => skip)
+  )
+
+  const description = text("description", "<text>", "For people")
+
+  const endpoints = group("endpoints", "Where webhooks are delivered to.", [
+    define(
+      "list",
+      { deleted: yes("deleted", "Also deleted ones"), limit: count },
+      "List endpoints.",
+      [],
+      () => admin(({ listEndpoints }) => listEndpoints)
+    ),
+    define("show", { id }, "Show an endpoint.", [], () => admin(({ showEndpoint }) => showEndpoint)),
+    define(
+      "create",
+      {
+        url: argument("url", "A public https URL"),
+        description,
+        topic: texts("topic", "<pattern>", "Subscribe it to a topic, orders.* or *")
+      },
+      "Make an endpoint, and print its secret: it is shown once.",
+      [["hookrail endpoints create https://shop.example.com/webhooks --topic \"orders.*\"", ""]],
+      () => admin(({ createEndpoint }) => createEndpoint)
+    ),
+    define(
+      "update",
+      { id, url: text("url", "<url>", "A new URL"), description },
+      "Change an endpoint, for deliveries that exist too.",
+      [],
+      () => admin(({ updateEndpoint }) => updateEndpoint)
+    ),
+    define(
+      "delete",
+      { id },
+      "Delete an endpoint; its deliveries that wait are cancelled.",
+      [],
+      () => admin(({ deleteEndpoint }) => deleteEndpoint)
+    )
+  ])
+
+  const rotate = define(
+    "rotate",
+    { id: argument("endpoint-id", "The endpoint") },
+    "Give an endpoint a new secret, and print it. The server signs with it at once.",
+    [],
+    () => admin(({ rotate }) => rotate)
+  )
+
+  const delivering = {
+    maxAttempts: whole("max-attempts", "Attempts before a delivery is given up, 1 to 100; default 8"),
+    rate: maybe(
+      Flag.Finite("rate").pipe(Flag.withMetavar("<number>"), Flag.withDescription("Deliveries a second at most"))
+    )
+  }
+
+  const subscriptions = group("subscriptions", "Which topics an endpoint gets.", [
+    define(
+      "list",
+      { endpoint: text("endpoint", "<id>", "Only those of this endpoint"), limit: count },
+      "List subscriptions.",
+      [],
+      () => admin(({ listSubscriptions }) => listSubscriptions)
+    ),
+    define("show", { id }, "Show a subscription.", [], () => admin(({ showSubscription }) => showSubscription)),
+    define(
+      "create",
+      {
+        topic: argument("topic", "A topic, orders.* or *"),
+        endpoint: Flag.String("endpoint").pipe(Flag.withMetavar("<id>"), Flag.withDescription("Where they go")),
+        ordered: yes("ordered", "Events with the same ordering key one after the other; for ever"),
+        ...delivering
+      },
+      "Subscribe an endpoint to a topic.",
+      [],
+      () => admin(({ createSubscription }) => createSubscription)
+    ),
+    define(
+      "update",
+      {
+        id,
+        pause: yes("pause", "New events are not delivered"),
+        resume: yes("resume", "New events are delivered again"),
+        ...delivering
+      },
+      "Change a subscription.",
+      [],
+      () => admin(({ updateSubscription }) => updateSubscription)
+    ),
+    define(
+      "delete",
+      { id },
+      "Delete a subscription; its deliveries that wait are cancelled.",
+      [],
+      () => admin(({ deleteSubscription }) => deleteSubscription)
+    )
+  ])
+
+  const tokens = group("tokens", "Admin tokens.", [
+    define("list", { limit: count }, "List admin tokens.", [], () => admin(({ listTokens }) => listTokens)),
+    define(
+      "create",
+      {
+        role: Argument.Literals("role", ["viewer", "operator", "admin"]).pipe(
+          Argument.withDescription("viewer looks, operator also replays and skips, admin does everything")
+        ),
+        label: argument("label", "What it is for")
+      },
+      "Make an admin token, and print it: it is shown once.",
+      [["hookrail tokens create viewer dashboard", ""]],
+      () => admin(({ createToken }) => createToken)
+    ),
+    define("revoke", { id }, "Revoke an admin token at once.", [], () => admin(({ revokeToken }) => revokeToken))
+  ])
+
+  const whoami = define("whoami", {}, "Show the role of the admin token.", [], () => admin(({ whoami }) => whoami))
+
+  // The outbox ----------------------------------------------------------------------------------------------------
+
   const names = {
     schema: text("schema", "<name>", "The schema of the tables"),
     prefix: text("prefix", "<name>", "What their names begin with; default hookrail_")
@@ -326,6 +570,10 @@ export const rootOf = (surroundings: Surroundings) => {
       { group: "On this machine", commands: [dev, trigger] },
       { group: "Events", commands: [send, status, wait] },
       { group: "When something is wrong", commands: [doctor, verify, sign] },
+      {
+        group: "A server",
+        commands: [tail, deliveries, dlq, replay, skip, endpoints, subscriptions, rotate, tokens, whoami]
+      },
       { group: "In your database", commands: [outbox] }
     ]),
     Command.withGlobalFlags(globals)

@@ -6,6 +6,10 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
+
+// Each of them starts processes, on a machine that may have other work.
+vi.setConfig({ testTimeout: 90_000 })
 
 export const bin = fileURLToPath(new URL("../../node_modules/.cache/hookrail/hookrail.js", import.meta.url))
 
