@@ -564,6 +564,24 @@ export const rootOf = (surroundings: Surroundings) => {
     ])
   )
 
+  const mcp = define(
+    "mcp",
+    {
+      allowWrites: yes("allow-writes", "Also tools that send, replay and skip"),
+      emulator: yes("emulator", "On a server of its own on this machine, instead of the configured one"),
+      forward: texts("forward", "<url>", "With --emulator: where its webhooks go")
+    },
+    "Serve tools for coding agents: the Model Context Protocol on standard input and output.",
+    [
+      [
+        "claude mcp add hookrail -- npx -y @hookrail/cli mcp",
+        "Tools to look, for the server of \"hookrail dev\" or the environment"
+      ],
+      ["hookrail mcp --allow-writes --profile staging", "Also to send and replay"]
+    ],
+    () => import("./commands/mcp.js").then(({ mcp }) => mcp)
+  )
+
   return Command.make("hookrail").pipe(
     Command.withDescription("Webhooks on your machine, and a Hookrail server from the terminal."),
     Command.withSubcommands([
@@ -574,7 +592,8 @@ export const rootOf = (surroundings: Surroundings) => {
         group: "A server",
         commands: [tail, deliveries, dlq, replay, skip, endpoints, subscriptions, rotate, tokens, whoami]
       },
-      { group: "In your database", commands: [outbox] }
+      { group: "In your database", commands: [outbox] },
+      { group: "For coding agents", commands: [mcp] }
     ]),
     Command.withGlobalFlags(globals)
   )
