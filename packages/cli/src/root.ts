@@ -28,8 +28,9 @@ const ProfileFlag = GlobalFlag.Setting("profile")({
   )
 })
 
-const EnvFileFlag = GlobalFlag.Setting("env-file")({
-  flag: Flag.String("env-file").pipe(
+/** Not `--env-file`: Node 20 takes that for itself, wherever it stands, and ends if there is no such file yet. */
+const EnvFileFlag = GlobalFlag.Setting("dotenv")({
+  flag: Flag.String("dotenv").pipe(
     Flag.optional,
     Flag.withMetavar("<file>"),
     Flag.withDescription("Keys and URLs of a file such as .env; \"dev\" writes them there")
@@ -128,7 +129,7 @@ export const rootOf = (surroundings: Surroundings) => {
     "Run a Hookrail server on this machine that forwards webhooks to your receiver, and watch it.",
     [
       [
-        "hookrail dev --forward http://localhost:3000/webhooks --env-file .env",
+        "hookrail dev --forward http://localhost:3000/webhooks --dotenv .env",
         "Forward, and give your program its keys"
       ],
       ["hookrail dev --forward \"orders.*=3000/orders\" --forward \"users.*=4000/users\"", "Two receivers"],

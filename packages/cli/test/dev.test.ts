@@ -45,7 +45,7 @@ describe.concurrent("dev", () => {
       "--forward",
       `${receiver.url}/hooks`,
       ...free,
-      "--env-file",
+      "--dotenv",
       ".env",
       "--format",
       "json"
@@ -94,7 +94,7 @@ describe.concurrent("dev", () => {
     await using home = await Home.make()
     const text = "HOOKRAIL_BASE_URL=https://hookrail.example.com\nHOOKRAIL_API_KEY=hk_production\n"
     await writeFile(`${home.path}/.env`, text)
-    const ended = await home.run(["dev", ...free, "--env-file", ".env"])
+    const ended = await home.run(["dev", ...free, "--dotenv", ".env"])
     assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
     assert.match(
       ended.stderr,

@@ -208,7 +208,7 @@ const missing = (what: string, variable: string, name: string, source: Source | 
   new Failure(
     exitCodes.authentication,
     source === undefined
-      ? `there is no ${what}: set ${variable}, choose a --profile or an --env-file, or start "hookrail dev"`
+      ? `there is no ${what}: set ${variable}, choose a --profile or a --dotenv, or start "hookrail dev"`
       : `${source.name} has a URL and no ${what} for it: set ${
         source.name === "the environment" ? variable : name
       } there too`

@@ -83,7 +83,7 @@ const writeVariables = async (path: string, url: string, { apiKey, secret }: Dev
   const baseUrl = before.HOOKRAIL_BASE_URL
   if (baseUrl !== undefined && baseUrl !== "" && !isLocal(baseUrl)) {
     throw usage(
-      `${path} is for the server ${baseUrl}, so it is not changed: use another file, such as --env-file .env.local`
+      `${path} is for the server ${baseUrl}, so it is not changed: use another file, such as --dotenv .env.local`
     )
   }
   const isChanged = await writeEnvFile(path, {
@@ -271,7 +271,7 @@ const ready = (
   })
   if (targets.length === 0) out.note("webhooks go nowhere: give the URL of your receiver by --forward")
   if (envFile === undefined) {
-    out.note("your program needs HOOKRAIL_WEBHOOK_SECRET: write it to a file by --env-file .env, or see --print-secret")
+    out.note("your program needs HOOKRAIL_WEBHOOK_SECRET: write it to a file by --dotenv .env, or see --print-secret")
   }
   out.note("send an event from another terminal: hookrail trigger orders.created --set order_id=o_1. Ctrl-C ends this.")
 }

@@ -150,7 +150,7 @@ export const requireSecrets = async ({ settings }: Context): Promise<ReadonlyArr
   if (secrets.length > 0) return secrets
   throw new Failure(
     exitCodes.authentication,
-    "there is no secret: set HOOKRAIL_WEBHOOK_SECRET, several separated by commas, or choose a --profile or an --env-file"
+    "there is no secret: set HOOKRAIL_WEBHOOK_SECRET, several separated by commas, or choose a --profile or a --dotenv"
   )
 }
 
