@@ -89,6 +89,7 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
       `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`
     ]
   ],
+  "src/HookrailAdmin.ts": [[`Stream.runFold(results, noReplays,`, `Stream.runFold(results, () => noReplays,`]],
   "src/RetryPolicy.ts": [
     [
       `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>

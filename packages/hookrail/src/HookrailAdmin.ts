@@ -12,21 +12,36 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as client from "./admin/client.js"
-import type { Identity } from "./admin/model.js"
+import { countReplay, noReplays } from "./admin/counts.js"
+import type {
+  Ensured,
+  EnsureInput,
+  Identity,
+  ReceiverCheck,
+  ReplayCounts,
+  ReplayFilter,
+  ReplayResult
+} from "./admin/model.js"
 import type {
   CallOptions,
+  CheckReceiverOptions,
+  CreateOptions,
   DeadLetters,
   Deliveries,
   Endpoints,
   OrderedKeys,
+  ReplayFailure,
+  ReplayOptions,
+  RotateOptions,
   Service,
   Subscriptions,
   Tokens
 } from "./admin/service.js"
 import * as HookrailConfig from "./HookrailConfig.js"
-import type { AdminReadError, HookrailConfigError } from "./HookrailError.js"
+import type { AdminError, AdminReadError, HookrailConfigError, ReceiverCheckError } from "./HookrailError.js"
 import { Transport } from "./Transport.js"
 
 export type {
@@ -45,6 +60,8 @@ export type {
   EndpointChanges,
   EndpointFilter,
   EndpointInput,
+  Ensured,
+  EnsureInput,
   Identity,
   Listed,
   ListedState,
@@ -52,7 +69,12 @@ export type {
   Page,
   Paged,
   PageRequest,
+  ReceiverAnswer,
+  ReceiverCheck,
+  ReplayCounts,
   Replayed,
+  ReplayFilter,
+  ReplayResult,
   Skipped,
   Subscription,
   SubscriptionChanges,
@@ -62,12 +84,16 @@ export type {
 } from "./admin/model.js"
 export type {
   CallOptions,
+  CheckReceiverOptions,
   CreateOptions,
   DeadLetters,
   Deliveries,
   Endpoints,
   GetOptions,
   OrderedKeys,
+  ReplayFailure,
+  ReplayOptions,
+  RotateOptions,
   Service,
   Subscriptions,
   Tokens
@@ -201,6 +227,111 @@ export const whoami = (options?: CallOptions): Effect.Effect<Identity, AdminRead
   Effect.flatMap(HookrailAdmin, (admin) => admin.whoami(options))
 
 /**
+ * Sees to it that a topic is delivered to a URL, however often it runs: finds or makes the endpoint, and its subscription, and
+ * gives the settings that are named. The secret is in the result only if the endpoint was made. An endpoint is taken if its URL is
+ * the same; of several the one that has the subscription, else the oldest. Two programs that do this at the same moment may make
+ * two endpoints. Needs the role admin.
+ *
+ * @example
+ * import { Effect, Redacted } from "effect"
+ * import { HookrailAdmin } from "hookrail"
+ *
+ * declare const store: (secret: string) => Effect.Effect<void>
+ *
+ * const setUp = Effect.gen(function*() {
+ *   const { endpoint, secret } = yield* HookrailAdmin.ensureSubscription({
+ *     topic: "orders.*",
+ *     url: "https://shop.example.com/webhooks"
+ *   })
+ *   if (secret !== undefined) yield* store(Redacted.value(secret))
+ *   return endpoint.id
+ * })
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const ensureSubscription = (
+  input: EnsureInput,
+  options?: CreateOptions
+): Effect.Effect<Ensured<Redacted.Redacted<string>>, AdminError, HookrailAdmin> =>
+  Effect.flatMap(HookrailAdmin, (admin) => admin.ensureSubscription(input, options))
+
+/**
+ * Replays all dead letters that pass the filter, the newest first, and emits what became of each. Those that cannot be replayed are
+ * `NotReplayed` results; any other error ends the stream. It is safe to run again: what was replayed is left out. Needs the role
+ * operator; with `dryRun` viewer.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { HookrailAdmin } from "hookrail"
+ *
+ * const program = Effect.gen(function*() {
+ *   const results = HookrailAdmin.replayAll({ since: new Date("2026-11-25T08:00:00Z") }, { rate: 5, dryRun: true })
+ *   const { wouldReplay } = yield* HookrailAdmin.countReplays(results)
+ *   yield* Effect.log(`${wouldReplay} deliveries`)
+ * })
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const replayAll = (
+  filter?: ReplayFilter,
+  options?: ReplayOptions
+): Stream.Stream<ReplayResult<ReplayFailure>, AdminError, HookrailAdmin> =>
+  streamed((admin) => admin.replayAll(filter, options))
+
+/**
+ * Runs a `replayAll` to its end, and counts its results.
+ *
+ * @since 0.1.0
+ * @category utils
+ */
+export const countReplays = <E, R>(
+  results: Stream.Stream<ReplayResult<unknown>, E, R>
+): Effect.Effect<ReplayCounts, E, R> =>
+  Stream.runFold(results, noReplays, (counts, result) => countReplay(result, counts))
+
+/**
+ * Sends a receiver a request signed with each of the secrets, and a forged one: does it take the former, and refuse the latter
+ * in a way that loses nothing? A success means that it takes a secret, and so does a final refusal other than that of the forged
+ * request, such as 422 for a topic without a handler. It asks the receiver directly, not by way of the server.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const checkReceiver = (options: CheckReceiverOptions): Effect.Effect<ReceiverCheck, AdminError, HookrailAdmin> =>
+  Effect.flatMap(HookrailAdmin, (admin) => admin.checkReceiver(options))
+
+/**
+ * Gives an endpoint a new secret so that nothing is lost. The server signs with the new one from that moment on, so what matters
+ * is the receiver: it must answer what it cannot verify with a status after which Hookrail tries again, such as 503.
+ *
+ * It checks that first, and changes nothing otherwise; rotates; calls `deploy`, which gives the receiver the new secret besides
+ * the old one; and waits until the receiver takes both. Attempts that the server began before may come signed with the old one
+ * for 15 seconds: take that away later.
+ *
+ * @example
+ * import { Effect, Redacted } from "effect"
+ * import { HookrailAdmin } from "hookrail"
+ *
+ * declare const current: Redacted.Redacted<string>
+ * declare const storeSecrets: (secrets: ReadonlyArray<string>) => Effect.Effect<void>
+ *
+ * const rotated = HookrailAdmin.rotateWithReceiver("01JXENDPOINT00000000000000", {
+ *   current,
+ *   deploy: (secret) => storeSecrets([Redacted.value(secret), Redacted.value(current)])
+ * })
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const rotateWithReceiver = <E, R>(
+  endpointId: string,
+  options: RotateOptions<E, R>
+): Effect.Effect<Redacted.Redacted<string>, AdminError | ReceiverCheckError | E, R | HookrailAdmin> =>
+  Effect.flatMap(HookrailAdmin, (admin) => admin.rotateWithReceiver(endpointId, options))
+
+/**
  * @since 0.1.0
  * @category tags
  */
@@ -219,6 +350,14 @@ export class HookrailAdmin extends Context.Tag("hookrail/HookrailAdmin")<Hookrai
   static readonly tokens = tokens
   /** @since 0.1.0 */
   static readonly whoami = whoami
+  /** @since 0.1.0 */
+  static readonly ensureSubscription = ensureSubscription
+  /** @since 0.1.0 */
+  static readonly replayAll = replayAll
+  /** @since 0.1.0 */
+  static readonly checkReceiver = checkReceiver
+  /** @since 0.1.0 */
+  static readonly rotateWithReceiver = rotateWithReceiver
 }
 
 /**

@@ -278,13 +278,13 @@ const common = {
 }
 
 const checks = {
-  ...common,
   apiKey: anything<Options["apiKey"]>,
+  ...common,
   onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
   propagateTrace: withDefault(flag, false)
 }
 
-const adminChecks = { ...common, adminToken: anything<AdminOptions["adminToken"]> }
+const adminChecks = { adminToken: anything<AdminOptions["adminToken"]>, ...common }
 
 /**
  * The names of the options of an admin client.

@@ -626,6 +626,38 @@ export class SecretLostError extends TaggedError("SecretLostError")<
   }
 }
 
+/**
+ * The receiver of an endpoint is not ready for another secret, or does not take both after it was deployed (protocol section
+ * 4.6). `isRotated` says whether the endpoint has its new secret by now.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReceiverCheckError extends TaggedError("ReceiverCheckError")<
+  AdminContext & {
+    readonly isRotated: boolean
+    /** What is wrong with the receiver. */
+    readonly reason: string
+    /** Its answers. */
+    readonly check: {
+      readonly answers: ReadonlyArray<
+        { readonly status: number | undefined; readonly failure?: string | undefined; readonly isTaken: boolean }
+      >
+      readonly forged: { readonly status: number | undefined; readonly failure?: string | undefined }
+      readonly takesAll: boolean
+      readonly isPatient: boolean
+      readonly problem?: string | undefined
+    }
+  }
+> {
+  override get message(): string {
+    const what = this.isRotated
+      ? "the endpoint has its new secret, but the receiver is not right"
+      : "the receiver is not ready, and nothing was changed"
+    return `${callOf(this)}: ${what}: ${shorten(this.reason, maxText)}.`
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // webhook verification
 // ---------------------------------------------------------------------------------------------------------------
@@ -816,6 +848,7 @@ export type HookrailError =
   | UnprocessableError
   | ReplayExpiredError
   | SecretLostError
+  | ReceiverCheckError
   | WebhookVerificationError
   | DeliveryLogError
 

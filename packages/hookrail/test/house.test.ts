@@ -33,7 +33,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Shared by all lines of Effect, since they need none: not even their types may lead to it. */
 const neutral = [
-  /^admin\/(advice|decode|model|pages|routes)$/,
+  /^admin\/(counts|model|wire\/.*)$/,
   /^claims\//,
   /^catalogue\/(model|check)$/,
   /^ways\/body$/,

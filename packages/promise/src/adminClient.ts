@@ -6,9 +6,12 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { AdminClient, listed, refusal } from "hookrail/admin/calls"
+import * as compound from "hookrail/admin/compound"
+import { countReplay, noReplays } from "hookrail/admin/counts"
 import type * as Model from "hookrail/admin/model"
-import * as routes from "hookrail/admin/routes"
-import { type CallOptions, observing } from "hookrail/admin/service"
+import * as receiver from "hookrail/admin/receiver"
+import { type CallOptions, observing, type ReplayFailure } from "hookrail/admin/service"
+import * as routes from "hookrail/admin/wire/routes"
 import type { CallObserver, OnRetry } from "hookrail/call/calls"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
@@ -109,6 +112,61 @@ class Calls {
 }
 
 const revealed = (secret: Redacted.Redacted<string>): Secret => new Secret(Redacted.value(secret))
+
+const redacted = (secret: string | Secret): Redacted.Redacted<string> =>
+  Redacted.make(secret instanceof Secret ? secret.reveal() : secret)
+
+const resultOf = (result: Model.ReplayResult<ReplayFailure>): Types.ReplayResult =>
+  result._tag === "NotReplayed"
+    ? { ...result, error: fromCore(result.error) as Types.ReplayFailure }
+    : result
+
+/** What `replayAll` returns. It begins when it is first used. */
+class Replays implements Types.Replaying {
+  private counts: Promise<Model.ReplayCounts> | undefined
+  private isIterated = false
+
+  constructor(
+    private readonly results: AsyncGenerator<Types.ReplayResult, undefined>,
+    private readonly caller: Caller
+  ) {}
+
+  async next(): Promise<IteratorResult<Types.ReplayResult, undefined>> {
+    if (this.counts !== undefined) throw this.misused("it is awaited already")
+    this.isIterated = true
+    return this.results.next()
+  }
+
+  async return(): Promise<IteratorResult<Types.ReplayResult, undefined>> {
+    this.isIterated = true
+    return this.results.return(undefined)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  then<A = Model.ReplayCounts, B = never>(
+    onFulfilled?: ((counts: Model.ReplayCounts) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null
+  ): Promise<A | B> {
+    if (this.isIterated) return Promise.reject(this.misused("it is iterated already")).then(onFulfilled, onRejected)
+    this.counts ??= this.count()
+    return this.counts.then(onFulfilled, onRejected)
+  }
+
+  private async count(): Promise<Model.ReplayCounts> {
+    let counts = noReplays
+    for await (const result of this.results) counts = countReplay(result, counts)
+    return counts
+  }
+
+  private misused(how: string): unknown {
+    return this.caller.blame(
+      argumentError("options", `${how}: the result of replayAll is awaited or iterated, not both. Call it again`)
+    )
+  }
+}
 
 /** @internal */
 export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
@@ -271,6 +329,50 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
       return this.#read("whoami", undefined, options, (options) => this.#client.run(routes.whoami(), options))
     }
 
+    ensureSubscription(
+      input: Model.EnsureInput,
+      options?: Types.AdminCreateOptions
+    ): Promise<Model.Ensured<Secret>> {
+      return this.#call(
+        new About("ensureSubscription", routes.shownUrl(input?.url), "unknown"),
+        options,
+        ({ [observing]: _, ...options }) =>
+          Effect.map(compound.ensureSubscription(this.#client, input, options), ({ secret, ...rest }) => ({
+            ...rest,
+            ...(secret === undefined ? {} : { secret: revealed(secret) })
+          }))
+      )
+    }
+
+    replayAll(filter?: Model.ReplayFilter, options?: Types.AdminReplayOptions): Types.Replaying {
+      const caller = new Caller(this.replayAll)
+      return new Replays(this.#replays(caller, filter, options), caller)
+    }
+
+    checkReceiver({ secrets, signal, ...options }: Types.CheckReceiverOptions): Promise<Model.ReceiverCheck> {
+      return this.#call(
+        new About("checkReceiver", undefined, undefined),
+        { signal },
+        () => receiver.checkReceiver(this.#client, { ...options, secrets: [secrets].flat().map(redacted) })
+      )
+    }
+
+    rotateWithReceiver(endpointId: string, options: Types.RotateOptions): Promise<Secret> {
+      const { current, deploy, signal, ...rest } = options
+      return this.#call(new About("rotateWithReceiver", endpointId, "unknown"), { signal }, () =>
+        Effect.map(
+          receiver.rotateWithReceiver(this.#client, endpointId, {
+            ...rest,
+            current: redacted(current),
+            deploy: typeof deploy === "function"
+              ? (secret) =>
+                Effect.tryPromise({ try: async () => await deploy(revealed(secret)), catch: (reason) => reason })
+              : deploy
+          }),
+          revealed
+        ))
+    }
+
     close({ drain = false }: CloseOptions = {}): Promise<void> {
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
@@ -348,6 +450,44 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
       options: Types.AdminCallOptions | undefined
     ): AsyncIterableIterator<A> {
       return this.#rows(new Caller(this.#list), specOf, filter, options)
+    }
+
+    async *#replays(
+      caller: Caller,
+      filter: Model.ReplayFilter | undefined,
+      { signal, ...options }: Types.AdminReplayOptions = {}
+    ): AsyncGenerator<Types.ReplayResult, undefined> {
+      const about = new About("replayAll", undefined, "unknown")
+      const stop = new AbortController()
+      const leave = signal === undefined ? undefined : onAbort(signal, () => stop.abort(signal.reason))
+      const underWay: Array<Promise<Types.ReplayResult>> = []
+      try {
+        const plan = compound.replaying(this.#client, filter, options)
+        if (plan instanceof routes.Refused) throw fromCore(refusal(plan))
+        if (signal?.aborted === true) throw abortedError(about, signal.reason)
+        const { calls, concurrency, filter: wanted, isWanted, replay } = plan
+        const rows = this.#rows(
+          caller,
+          routes.pageOfDeadLetters,
+          wanted,
+          { ...calls, signal } as Types.AdminCallOptions
+        )
+        for await (const row of rows) {
+          if (!isWanted(row)) continue
+          const running = this.#calls.start(about, stop.signal, () => replay(row)).then(resultOf)
+          // Reported when its turn comes.
+          running.catch(() => {})
+          underWay.push(running)
+          if (underWay.length >= concurrency) yield await underWay.shift()!
+        }
+        while (underWay.length > 0) yield await underWay.shift()!
+      } catch (error) {
+        throw caller.blame(error)
+      } finally {
+        leave?.()
+        stop.abort()
+        await Promise.allSettled(underWay)
+      }
     }
 
     async *#rows<Filter extends object, A>(

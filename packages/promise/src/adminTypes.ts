@@ -6,6 +6,7 @@
  */
 import type * as Model from "hookrail/admin/model"
 import type * as Plain from "hookrail/options/model"
+import type { ConflictError, NotFoundError, ReplayExpiredError } from "./errors.js"
 import type { Secret } from "./secret.js"
 import type { CloseOptions, Duration, HookrailOptions, RetryOptions } from "./types.js"
 
@@ -131,6 +132,64 @@ export interface Tokens extends Lists<{}, Model.AdminToken> {
 }
 
 /**
+ * Options of replaying many.
+ *
+ * @since 0.1.0
+ */
+export interface AdminReplayOptions extends AdminCallOptions, Model.ReplaySettings {}
+
+/**
+ * What became of a dead letter. One that cannot be replayed is `NotReplayed`, and the others go on.
+ *
+ * @since 0.1.0
+ */
+export type ReplayResult = Model.ReplayResult<ReplayFailure>
+
+/**
+ * Why a dead letter cannot be replayed.
+ *
+ * @since 0.1.0
+ */
+export type ReplayFailure = ConflictError | NotFoundError | ReplayExpiredError
+
+/**
+ * The replaying of many: iterate it, for a result per dead letter, or await it, for their counts. It does nothing until then.
+ *
+ * @since 0.1.0
+ */
+export interface Replaying extends AsyncIterableIterator<ReplayResult>, PromiseLike<Model.ReplayCounts> {}
+
+/**
+ * How a receiver is asked.
+ *
+ * @since 0.1.0
+ */
+export interface CheckReceiverOptions extends Model.ReceiverRequest {
+  readonly url: string | URL
+  /** One or more: each should be taken. */
+  readonly secrets: ReadonlyArray<string | Secret>
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Options of changing a secret together with the receiver.
+ *
+ * @since 0.1.0
+ */
+export interface RotateOptions extends Omit<AdminCallOptions, "timeout">, Model.ReceiverRequest {
+  /** The secret that the receiver has now. */
+  readonly current: string | Secret
+  /** Gives the receiver the new secret besides the one that it has. It is the only copy: store it first. */
+  readonly deploy: (secret: Secret) => unknown
+  /** Where the receiver is reached from here. Default: the URL of the endpoint. */
+  readonly receiverUrl?: string | URL | undefined
+  /** How long the receiver may take to accept both after `deploy`. Default 1 minute. */
+  readonly timeout?: Duration | undefined
+  /** The time between two looks. Default 1 second. */
+  readonly pause?: Duration | undefined
+}
+
+/**
  * An admin client of a Hookrail server.
  *
  * @since 0.1.0
@@ -144,6 +203,27 @@ export interface HookrailAdmin {
   readonly tokens: Tokens
   /** The role of the token of this client. */
   whoami(options?: AdminCallOptions): Promise<Model.Identity>
+  /**
+   * Sees to it that a topic is delivered to a URL, however often it runs: finds or makes the endpoint, and its subscription, and
+   * gives the settings that are named. The secret is in the result only if the endpoint was made. Needs the role admin.
+   */
+  ensureSubscription(input: Model.EnsureInput, options?: AdminCreateOptions): Promise<Model.Ensured<Secret>>
+  /**
+   * Replays all dead letters that pass the filter, the newest first: `for await` yields what became of each, `await` resolves to
+   * their counts. **Without one of the two nothing is replayed.** Needs the role operator; with `dryRun` viewer.
+   */
+  replayAll(filter?: Model.ReplayFilter, options?: AdminReplayOptions): Replaying
+  /**
+   * Sends a receiver a request signed with each of the secrets, and a forged one: does it take the former, and refuse the latter
+   * in a way that loses nothing? It asks the receiver directly, not by way of the server.
+   */
+  checkReceiver(options: CheckReceiverOptions): Promise<Model.ReceiverCheck>
+  /**
+   * Gives an endpoint a new secret so that nothing is lost: checks that the receiver answers what it cannot verify with a status
+   * after which Hookrail tries again, rotates, calls `deploy`, and waits until the receiver takes both secrets. Rejects with
+   * `ReceiverCheckError`, or with what `deploy` throws.
+   */
+  rotateWithReceiver(endpointId: string, options: RotateOptions): Promise<Secret>
   /** Closes the client and its connections. Calls under way reject at once with `HookrailClosedError`, or end first with `drain`. */
   close(options?: CloseOptions): Promise<void>
   /** `close({ drain: true })`, for `await using`. */

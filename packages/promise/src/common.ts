@@ -20,6 +20,7 @@ export {
   OrderingKeyHeldError,
   PayloadTooLargeError,
   RateLimitError,
+  ReceiverCheckError,
   ReplayExpiredError,
   RetryError,
   SecretLostError,

@@ -330,6 +330,24 @@ export class SecretLostError extends ClientError {
 }
 
 /**
+ * The receiver of an endpoint is not ready for another secret, or does not take both after it was deployed.
+ *
+ * @since 0.1.0
+ */
+export class ReceiverCheckError extends ClientError {
+  declare readonly _tag: "ReceiverCheckError"
+  declare readonly operation: AdminOperation
+  declare readonly target?: string
+  declare readonly outcome?: Outcome
+  /** Whether the endpoint has its new secret by now. */
+  declare readonly isRotated: boolean
+  /** What is wrong with the receiver. */
+  declare readonly reason: string
+  /** Its answers. */
+  declare readonly check: Core.ReceiverCheckError["check"]
+}
+
+/**
  * The client is closed, or was closed during the call. An event whose `outcome` is `"unknown"` may be stored: send it again
  * with its idempotency key, through another client.
  *
@@ -391,6 +409,7 @@ export type HookrailError =
   | UnprocessableError
   | ReplayExpiredError
   | SecretLostError
+  | ReceiverCheckError
   | HookrailAbortedError
   | HookrailClosedError
 
@@ -458,6 +477,7 @@ export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError
   UnprocessableError,
   ReplayExpiredError,
   SecretLostError,
+  ReceiverCheckError,
   HookrailAbortedError,
   HookrailClosedError
 }

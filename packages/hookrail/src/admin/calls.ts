@@ -31,10 +31,10 @@ import { addHeaders } from "../wire/headers.js"
 import * as lost from "./lost.js"
 import type * as Model from "./model.js"
 import { AdminCall, type Parts, type Shared } from "./operation.js"
-import { Cursors } from "./pages.js"
-import * as routes from "./routes.js"
-import { Refused, type Spec } from "./routes.js"
 import { type CallOptions, type CreateOptions, observing } from "./service.js"
+import { Cursors } from "./wire/pages.js"
+import * as routes from "./wire/routes.js"
+import { Refused, type Spec } from "./wire/routes.js"
 
 export interface Dependencies {
   readonly config: HookrailConfig
@@ -68,10 +68,12 @@ export class AdminClient {
   private readonly authorization: string
   private role: string | undefined
 
-  private readonly config: HookrailConfig
+  readonly config: HookrailConfig
+  readonly transport: Transport
 
   constructor({ config, onRetry, runtime, transport }: Dependencies) {
     this.config = config
+    this.transport = transport
     const token = Redacted.value(config.apiKey)
     const gate = Gate.make({ ...defaults, maxInFlight: config.maxInFlight }, loggedBy(runtime ?? defaultRuntime))
     this.authorization = `Bearer ${token}`

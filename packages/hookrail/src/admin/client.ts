@@ -6,10 +6,12 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { AdminError, AdminReadError } from "../HookrailError.js"
 import { AdminClient, type Dependencies, listed, refusal } from "./calls.js"
+import * as compound from "./compound.js"
 import type * as Model from "./model.js"
-import * as routes from "./routes.js"
-import { Refused, type Spec } from "./routes.js"
+import * as receiver from "./receiver.js"
 import { type CallOptions, observing, type Service } from "./service.js"
+import * as routes from "./wire/routes.js"
+import { Refused, type Spec } from "./wire/routes.js"
 
 /** Reads a list page by page. */
 const list = <Filter extends object, A>(
@@ -84,6 +86,19 @@ export const make = (dependencies: Dependencies): Service => {
       page: (filter, options) => client.page(routes.pageOfTokens, filter ?? {}, options),
       revoke: (id, options) => Effect.asVoid(client.run(routes.revokeToken(id), options))
     },
-    whoami: (options) => read(client.run(routes.whoami(), options))
+    whoami: (options) => read(client.run(routes.whoami(), options)),
+    ensureSubscription: (input, options) => compound.ensureSubscription(client, input, options),
+    replayAll: (filter, options) =>
+      Stream.suspend(() => {
+        const replaying = compound.replaying(client, filter, options)
+        if (replaying instanceof Refused) return Stream.fail(refusal(replaying))
+        const { calls, concurrency, filter: wanted, isWanted, replay } = replaying
+        return list(client, routes.pageOfDeadLetters, wanted, calls).pipe(
+          Stream.filter(isWanted),
+          Stream.mapEffect(replay, { concurrency })
+        )
+      }),
+    checkReceiver: (options) => receiver.checkReceiver(client, options),
+    rotateWithReceiver: (endpointId, options) => receiver.rotateWithReceiver(client, endpointId, options)
   }
 }

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Page } from "./model.js"
-import { Cursors } from "./pages.js"
+import { Cursors } from "./wire/pages.js"
 
 interface Row {
   readonly id: string

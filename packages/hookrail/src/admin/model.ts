@@ -402,3 +402,124 @@ export interface OnLostSecret {
    */
   readonly onLostSecret?: "fail" | "replace" | undefined
 }
+
+// ---------------------------------------------------------------------------------------------------------------
+// compound operations
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * What should be delivered where.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EnsureInput extends DeliverySettings {
+  /** A topic, a prefix followed by `.*` (`orders.*`), or `*` for everything. */
+  readonly topic: string
+  readonly url: string
+  /** For an endpoint that is made. */
+  readonly description?: string | undefined
+  /** Whether events with the same ordering key are delivered one after the other. Default: as it is, else false. */
+  readonly ordered?: boolean | undefined
+}
+
+/**
+ * What `ensureSubscription` found or made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ensured<out Secret> {
+  readonly endpoint: { readonly id: string; readonly url: string }
+  readonly subscription: { readonly id: string; readonly topic: string }
+  /** Only if the endpoint was made by this call: it is never shown again. */
+  readonly secret?: Secret | undefined
+  readonly endpointWas: "found" | "created"
+  readonly subscriptionWas: "found" | "updated" | "created"
+}
+
+/**
+ * Which dead letters to replay. Those that were replayed since they died are left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReplayFilter extends Omit<DeadLetterFilter, "replayed"> {
+  /** Decides for each, such as by its `finalError`. Default: all. */
+  readonly where?: ((deadLetter: DeadLetter) => boolean) | undefined
+}
+
+/** How to replay them. */
+export interface ReplaySettings {
+  /** How many per second at most. Default 10: their receiver has to handle them besides everything else. */
+  readonly rate?: number | undefined
+  /** How many requests may be under way at a time. Default 4. */
+  readonly concurrency?: number | undefined
+  /** Whether nothing is replayed: the results say what would be. Default false. */
+  readonly dryRun?: boolean | undefined
+}
+
+/**
+ * What became of a dead letter. One that cannot be replayed (it is expired, live again or gone, or its endpoint is) is
+ * `NotReplayed`, and the others go on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReplayResult<Failure> =
+  | { readonly _tag: "Replayed"; readonly deadLetter: DeadLetter; readonly state: DeliveryState }
+  | { readonly _tag: "WouldReplay"; readonly deadLetter: DeadLetter }
+  | { readonly _tag: "NotReplayed"; readonly deadLetter: DeadLetter; readonly error: Failure }
+
+/**
+ * The number of results of each kind.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReplayCounts {
+  readonly total: number
+  readonly replayed: number
+  readonly wouldReplay: number
+  readonly notReplayed: number
+}
+
+/** How a receiver is asked. */
+export interface ReceiverRequest {
+  /** The topic of the requests. Default `hookrail.check`. */
+  readonly topic?: string | undefined
+  /** Their payload, as JSON. Default `{"hookrail_check": true}`. */
+  readonly payload?: string | undefined
+}
+
+/**
+ * How a receiver answered one request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReceiverAnswer {
+  /** `undefined`: there was none. */
+  readonly status: number | undefined
+  /** Why there was none. */
+  readonly failure?: string | undefined
+}
+
+/**
+ * What a receiver does with requests signed with secrets, and with one that nobody signed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReceiverCheck {
+  /** One for each secret, in their order. */
+  readonly answers: ReadonlyArray<ReceiverAnswer & { readonly isTaken: boolean }>
+  /** Its answer to a signature with a secret that nobody has. */
+  readonly forged: ReceiverAnswer
+  /** It takes all of the secrets. */
+  readonly takesAll: boolean
+  /** It refuses what is forged, with a status after which Hookrail tries again: nothing is lost while it has the wrong secret. */
+  readonly isPatient: boolean
+  /** What is wrong, in words. */
+  readonly problem?: string | undefined
+}

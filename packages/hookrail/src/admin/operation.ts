@@ -19,8 +19,8 @@ import {
   UrlRejectedError
 } from "../HookrailError.js"
 import type { TransportResponse } from "../transport/model.js"
-import { adviceFor } from "./advice.js"
-import type { Spec } from "./routes.js"
+import { adviceFor } from "./wire/advice.js"
+import type { Spec } from "./wire/routes.js"
 
 /** What an operation has besides its request. */
 export interface Parts<A> {

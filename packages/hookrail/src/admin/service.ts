@@ -5,7 +5,15 @@ import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { CallObserver } from "../call/calls.js"
 import type { Retry } from "../HookrailConfig.js"
-import type { AdminError, AdminReadError } from "../HookrailError.js"
+import type {
+  AdminContext,
+  AdminError,
+  AdminReadError,
+  ConflictError,
+  NotFoundError,
+  ReceiverCheckError,
+  ReplayExpiredError
+} from "../HookrailError.js"
 import type * as Plain from "../options/model.js"
 import type * as Model from "./model.js"
 
@@ -39,8 +47,55 @@ export interface GetOptions extends CallOptions, Model.GetOptions {}
  */
 export interface CreateOptions extends CallOptions, Model.OnLostSecret {}
 
+/**
+ * Options of replaying many.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReplayOptions extends CallOptions, Model.ReplaySettings {}
+
+/**
+ * Options of asking a receiver.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CheckReceiverOptions extends Model.ReceiverRequest {
+  readonly url: string | URL
+  /** One or more: each should be taken. */
+  readonly secrets: ReadonlyArray<Redacted.Redacted<string>>
+}
+
+/**
+ * Options of changing a secret together with the receiver.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RotateOptions<out E, out R> extends Omit<CallOptions, "timeout">, Model.ReceiverRequest {
+  /** The secret that the receiver has now. */
+  readonly current: Redacted.Redacted<string>
+  /** Gives the receiver the new secret besides the one that it has. It is the only copy: store it first. */
+  readonly deploy: (secret: Redacted.Redacted<string>) => Effect.Effect<unknown, E, R>
+  /** Where the receiver is reached from here. Default: the URL of the endpoint. */
+  readonly receiverUrl?: string | URL | undefined
+  /** How long the receiver may take to accept both after `deploy`. Default 1 minute. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** The time between two looks. Default 1 second. */
+  readonly pause?: Duration.DurationInput | undefined
+}
+
 /** A text that nothing shows. */
 type Secret = Redacted.Redacted<string>
+
+/**
+ * Why a dead letter cannot be replayed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReplayFailure = (ConflictError | NotFoundError | ReplayExpiredError) & AdminContext
 
 type Read<A> = Effect.Effect<A, AdminReadError>
 
@@ -151,4 +206,21 @@ export interface Service {
   readonly tokens: Tokens
   /** The role of the token of this client. */
   readonly whoami: (options?: CallOptions) => Read<Model.Identity>
+  /** See the accessor `ensureSubscription`. */
+  readonly ensureSubscription: (
+    input: Model.EnsureInput,
+    options?: CreateOptions
+  ) => Write<Model.Ensured<Secret>>
+  /** See the accessor `replayAll`. */
+  readonly replayAll: (
+    filter?: Model.ReplayFilter,
+    options?: ReplayOptions
+  ) => Stream.Stream<Model.ReplayResult<ReplayFailure>, AdminError>
+  /** See the accessor `checkReceiver`. */
+  readonly checkReceiver: (options: CheckReceiverOptions) => Write<Model.ReceiverCheck>
+  /** See the accessor `rotateWithReceiver`. */
+  readonly rotateWithReceiver: <E, R>(
+    endpointId: string,
+    options: RotateOptions<E, R>
+  ) => Effect.Effect<Secret, AdminError | ReceiverCheckError | E, R>
 }

@@ -1,5 +1,5 @@
 /** Decodes the rows of the admin API (protocol section 5.3). Unknown members are ignored; what newer servers added may be absent. */
-import { delivery, isObject, type Json, list, parse } from "../wire/decode.js"
+import { delivery, isObject, type Json, list, parse } from "../../wire/decode.js"
 import type {
   AdminToken,
   BackoffPolicy,
@@ -13,7 +13,7 @@ import type {
   Replayed,
   Skipped,
   Subscription
-} from "./model.js"
+} from "../model.js"
 
 /** Reads a value; `undefined` if it is invalid. */
 export type Decode<A> = (u: unknown) => A | undefined

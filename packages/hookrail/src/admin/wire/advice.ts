@@ -1,6 +1,6 @@
 /** What to do about an answer of the admin API (protocol sections 5.1 and 5.2): its texts say what is wrong, not what helps. */
-import type { AdminOperation } from "../wire/admin.js"
-import type { Problem } from "../wire/model.js"
+import type { AdminOperation } from "../../wire/admin.js"
+import type { Problem } from "../../wire/model.js"
 
 const byTitle: Readonly<Record<string, string>> = {
   "url rejected":

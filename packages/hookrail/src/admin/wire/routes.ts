@@ -2,12 +2,12 @@
  * The requests of the admin API as plain data: method, path and body of each operation, the role that it needs, and how to read
  * its answer (protocol section 5.2). Arguments are checked here: what the server would misread, ignore or never accept is refused.
  */
-import { closest, Reason, topicPattern } from "../options/check.js"
-import type { AdminArgument, AdminOperation, Role } from "../wire/admin.js"
-import { unusableText } from "../wire/payload.js"
-import { shorten } from "../wire/shorten.js"
+import { closest, Reason, topicPattern } from "../../options/check.js"
+import type { AdminArgument, AdminOperation, Role } from "../../wire/admin.js"
+import { unusableText } from "../../wire/payload.js"
+import { shorten } from "../../wire/shorten.js"
+import type * as Model from "../model.js"
 import * as decode from "./decode.js"
-import type * as Model from "./model.js"
 
 /** One operation, ready to be sent. */
 export interface Spec<A> {
