@@ -1,6 +1,7 @@
 /** How the command and all that it runs on become a few files without dependencies. For the build and for the tests. */
 import type { BuildOptions, Plugin } from "esbuild"
 import { createRequire } from "node:module"
+import { bundledPage } from "../emulator/page/build.mjs"
 import { bundleUndici } from "../promise/undici.js"
 
 const { version } = createRequire(import.meta.url)("./package.json") as { readonly version: string }
@@ -32,5 +33,5 @@ export const bundle = {
   target: "es2022",
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
-  plugins: [leaveOut, bundleUndici]
+  plugins: [leaveOut, bundleUndici, bundledPage]
 } satisfies BuildOptions

@@ -442,6 +442,18 @@ export const rootOf = (surroundings: Surroundings) => {
       () => admin(({ createSubscription }) => createSubscription)
     ),
     define(
+      "ensure",
+      {
+        topic: argument("topic", "A topic, orders.* or *"),
+        url: argument("url", "Where they go: its endpoint is found, or made"),
+        ordered: yes("ordered", "Events with the same ordering key one after the other; for ever"),
+        ...delivering
+      },
+      "See to it that a topic is delivered to a URL, however often this runs.",
+      [["hookrail subscriptions ensure \"orders.*\" https://shop.example.com/webhooks", "In a script of deployment"]],
+      () => admin(({ ensureSubscription }) => ensureSubscription)
+    ),
+    define(
       "update",
       {
         id,

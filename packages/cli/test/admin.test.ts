@@ -65,6 +65,10 @@ describe.concurrent("administration", () => {
       ]
     )
     assert.match(table.stdout, /^id +topic +endpoint +active +ordered +max attempts +per second\n/)
+    const ensure = () => it.run("subscriptions", "ensure", "bills.*", "http://127.0.0.1:1/x", "--max-attempts", "2")
+    const [ensured, found] = [await ensure(), await ensure()]
+    assert.deepInclude(ensured.data[0], { endpointWas: "found", subscriptionWas: "created" })
+    assert.deepInclude(found.data[0], { endpointWas: "found", subscriptionWas: "found" })
     const [gone, again, unknown] = [
       await it.run("endpoints", "delete", endpoint.id),
       await it.run("endpoints", "show", endpoint.id),

@@ -52,6 +52,8 @@ describe.concurrent("dev", () => {
     ])
     await dev.until(/"ready"/)
     const [ready] = lines(dev.stdout)
+    const page = await (await fetch(ready.pageUrl)).text()
+    assert.match(page, /^<!doctype html>/i)
     const text = await readFile(envFile, "utf8")
     const [, key, found] =
       /^A=1\nexport HOOKRAIL_API_KEY=(hk_\w{48})\n# kept\nHOOKRAIL_BASE_URL=http:\S+\nHOOKRAIL_WEBHOOK_SECRET=(whsec_\w{48})\n$/

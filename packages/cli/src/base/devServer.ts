@@ -12,6 +12,8 @@ export interface DevKeys {
   readonly apiKey: string
   readonly adminToken: string
   readonly secret: string
+  /** What the page is opened with: a tab of the browser stays usable after a restart. */
+  readonly pageToken: string
 }
 
 export interface DevServer extends DevKeys {
@@ -49,14 +51,14 @@ const write = async (env: Environment, name: string, value: object): Promise<voi
   }
 }
 
-const keyNames = ["apiKey", "adminToken", "secret"]
+const keyNames = ["apiKey", "adminToken", "secret", "pageToken"]
 
 /** The same in every run, so that a receiver needs its secret once. Only for servers on this machine. */
 export const devKeys = async (env: Environment): Promise<DevKeys> => {
   const known = await read<DevKeys>(join(folder(env), "dev-keys.json"), keyNames)
   if (known !== undefined) return known
   const drawn = (prefix: string) => prefix + randomBytes(24).toString("hex")
-  const keys = { apiKey: drawn("hk_"), adminToken: drawn("hkadm_"), secret: drawn("whsec_") }
+  const keys = { apiKey: drawn("hk_"), adminToken: drawn("hkadm_"), secret: drawn("whsec_"), pageToken: drawn("") }
   await write(env, "dev-keys.json", keys)
   return keys
 }

@@ -1,7 +1,7 @@
 /** Administration of a server: endpoints, subscriptions, deliveries, dead letters and tokens. */
 import type { HookrailAdmin } from "@hookrail/promise/admin"
 import { take, timeOf, withAdmin } from "../base/admin.js"
-import { type Context, type Run, sleep } from "../base/context.js"
+import type { Context, Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 import { oneLine, paintState } from "../base/output.js"
 
@@ -138,6 +138,23 @@ export const createSubscription = simple<
   if (duplicateIds.length > 0) out.warn(`perhaps made twice: look at ${duplicateIds.join(", ")}`)
 })
 
+export const ensureSubscription = simple<
+  Delivering & { readonly topic: string; readonly url: string; readonly ordered: boolean }
+>(async (admin, { maxAttempts, ordered, rate, topic, url }, { out, signal }) => {
+  const { endpoint, endpointWas, secret, subscription, subscriptionWas } = await admin.ensureSubscription(
+    { topic, url, maxAttempts, rateLimitRps: rate, ...(ordered ? { ordered } : {}) },
+    { signal }
+  )
+  const shown = secret?.reveal()
+  out.data({ endpoint, endpointWas, subscription, subscriptionWas, secret: shown }, () =>
+    [
+      `endpoint      ${endpoint.id}  ${endpointWas}`,
+      `subscription  ${subscription.id}  ${subscriptionWas}`,
+      ...(shown === undefined ? [] : [`secret        ${shown}`])
+    ].join("\n"))
+  if (shown !== undefined) out.note(onceNote)
+})
+
 export const updateSubscription = simple<
   Delivering & { readonly id: string; readonly pause: boolean; readonly resume: boolean }
 >(async (admin, { id, maxAttempts, pause, rate, resume }, { out, signal }) => {
@@ -271,32 +288,29 @@ export const replayDead: Run<ReplayDeadInput> = (input, context) => {
   if (!(rate > 0)) throw usage("--rate must be above 0: so many a second")
   const { out, signal } = context
   return withAdmin(context, async (admin) => {
-    // Read before the first one is replayed: that changes the list.
-    const list = admin.deadLetters.list({ ...deadFilterOf(filter), replayed: false }, { signal })
-    const dead = await take(ofError(list, filter.error), limit)
-    let failed = 0
-    for (const [n, { deliveryId, finalError }] of dead.entries()) {
-      if (dryRun) {
-        out.data({ deliveryId, finalError, replayed: false }, () => `${deliveryId}  ${finalError}`)
-        continue
-      }
-      if (n > 0) await sleep(1000 / rate, signal)
-      signal.throwIfAborted()
-      try {
-        await admin.deadLetters.replay(deliveryId, { signal })
-        out.data({ deliveryId, finalError, replayed: true }, () => `${deliveryId} is delivered again`)
-      } catch (error) {
-        // Somebody else was faster, or its endpoint is gone: the others can go on.
-        const { _tag, message } = Object(error) as { readonly _tag?: string; readonly message?: string }
-        if (_tag !== "ConflictError" && _tag !== "NotFoundError" && Object(error).status !== 410) throw error
-        failed++
-        out.data({ deliveryId, finalError, replayed: false, error: message }, () => `${deliveryId} is not: ${message}`)
-      }
+    let [count, failed] = [0, 0]
+    const { endpointId, since, until } = deadFilterOf(filter)
+    // The limit is here, because several are under way at a time: leaving the loop would be too late.
+    let matching = 0
+    const where = ({ finalError }: { readonly finalError: string }) =>
+      (filter.error === undefined || finalError === filter.error) && matching++ < limit
+    for await (const result of admin.replayAll({ endpointId, since, until, where }, { rate, dryRun, signal })) {
+      const { deliveryId, finalError } = result.deadLetter
+      const isReplayed = result._tag === "Replayed"
+      const error = result._tag === "NotReplayed" ? result.error.message : undefined
+      // Somebody else was faster, or its endpoint is gone: the others go on.
+      if (error === undefined) count++
+      else failed++
+      out.data({ deliveryId, finalError, replayed: isReplayed, error }, () =>
+        error !== undefined
+          ? `${deliveryId} is not: ${oneLine(error)}`
+          : isReplayed
+          ? `${deliveryId} is delivered again`
+          : `${deliveryId}  ${oneLine(finalError)}`)
     }
-    const count = dead.length - failed
-    out.note(dryRun ? `${dead.length} would be delivered again` : `${count} are delivered again`)
+    out.note(dryRun ? `${count} would be delivered again` : `${count} are delivered again`)
     if (failed === 0) return exitCodes.ok
-    throw new Failure(exitCodes.failed, `${failed} of ${dead.length} could not be replayed`, { failed })
+    throw new Failure(exitCodes.failed, `${failed} of ${count + failed} could not be replayed`, { failed })
   })
 }
 

@@ -44,18 +44,25 @@ const targetsOf = ({ forward, topic }: DevInput): ReadonlyArray<Target> =>
 
 const defaultPort = 8080
 const defaultAdminPort = 8082
+const defaultPagePort = 8089
 
 const isTaken = (error: unknown): boolean => /in use|EADDRINUSE/.test(String(Object(error).message))
 
 /** Starts the emulator on the given ports, or on the server's own, or on free ones if these are taken. */
-const start = async (input: DevInput, options: EmulatorOptions, out: Output): Promise<RunningEmulator> => {
+const start = async (
+  input: DevInput,
+  pageToken: string,
+  options: EmulatorOptions,
+  out: Output
+): Promise<RunningEmulator> => {
   const ports = [
-    [input.port ?? defaultPort, input.adminPort ?? defaultAdminPort],
-    [input.port ?? 0, input.adminPort ?? 0]
+    [input.port ?? defaultPort, input.adminPort ?? defaultAdminPort, defaultPagePort],
+    [input.port ?? 0, input.adminPort ?? 0, 0]
   ] as const
-  for (const [n, [port, adminPort]] of ports.entries()) {
+  for (const [n, [port, adminPort, pagePort]] of ports.entries()) {
     try {
-      return await startEmulator({ ...options, port, adminPort })
+      const page = { port: input.port === undefined ? pagePort : 0, token: pageToken }
+      return await startEmulator({ ...options, port, adminPort, page })
     } catch (error) {
       const isGiven = input.port !== undefined && input.adminPort !== undefined
       if (!isTaken(error) || isGiven || n === ports.length - 1) {
@@ -63,7 +70,7 @@ const start = async (input: DevInput, options: EmulatorOptions, out: Output): Pr
           `the server does not start: ${String(Object(error).message)}: choose others with --port and --admin-port`
         )
       }
-      out.note(`port ${defaultPort} or ${defaultAdminPort} is taken: using free ones`)
+      out.note(`port ${defaultPort}, ${defaultAdminPort} or ${defaultPagePort} is taken: using free ones`)
     }
   }
   throw new Failure(exitCodes.defect, "no port")
@@ -222,7 +229,7 @@ export const dev: Run<DevInput & { readonly envFile: string | undefined }> = asy
   }
   const targets = targetsOf(input)
   const lines = new Lines(out)
-  const emulator = await start(input, {
+  const emulator = await start(input, keys.pageToken, {
     apiKeys: [keys.apiKey],
     adminToken: keys.adminToken,
     // Retries go out when they are due, and not with the next sweep.
@@ -255,9 +262,7 @@ const ready = (
   envFile: string | undefined,
   { out }: Context
 ): void => {
-  // The page is an addition of the emulator; an older one has none.
-  const { pageUrl } = emulator as { readonly pageUrl?: string | undefined }
-  const { adminUrl, url } = emulator
+  const { adminUrl, pageUrl, url } = emulator
   out.data({ type: "ready", url, adminUrl, pageUrl, forward: targets, envFile }, () => {
     const { paint } = out
     const field = (name: string, value: string) => `  ${paint("dim", name.padEnd(8))}  ${value}`
@@ -265,7 +270,7 @@ const ready = (
       `${paint("bold", "hookrail dev")} is ready`,
       field("server", url),
       field("admin", adminUrl),
-      ...(pageUrl === undefined ? [] : [field("page", pageUrl)]),
+      field("page", pageUrl),
       ...targets.map((target) => field("forward", `${target.topic} to ${target.url}`))
     ].join("\n")
   })
