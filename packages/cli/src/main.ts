@@ -66,6 +66,11 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
     setTimeout(() => process.exit(code), graceMs).unref()
   }
   for (const [signal, code] of Object.entries(signals)) process.on(signal, () => stop(code))
+  // That something of Node is experimental, such as its SQLite, is none of the user's business.
+  process.removeAllListeners("warning")
+  process.on("warning", ({ message, name }) => {
+    if (name !== "ExperimentalWarning") out.warn(`${name}: ${oneLine(message)}`)
+  })
   // Somebody closed the pipe, such as `head`: there is nobody to tell.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {

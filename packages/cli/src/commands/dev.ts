@@ -116,7 +116,9 @@ class Lines {
       { type: "event", at: isoOf(at), eventId, topic, deliveryIds },
       () => this.text(at, "event", `${this.out.paint("bold", oneLine(topic))}  ${eventId}`)
     )
-    if (deliveryIds.length === 0) this.hint(`topic ${topic}`, `nothing is subscribed to ${oneLine(topic)}: see --topic`)
+    if (deliveryIds.length === 0) {
+      this.hint(`topic ${topic}`, `nobody gets ${oneLine(topic)}: see --forward and --topic`)
+    }
   }
 
   readonly attempt = (entry: Entry<"attempt">): void => {
