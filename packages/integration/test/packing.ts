@@ -45,7 +45,7 @@ const pnpm = (args: ReadonlyArray<string>, cwd: string) => {
 }
 
 /** Packs the package of a folder below `directory` and gives the path of the tarball. */
-export const pack = async (folder: Folder | "outbox", directory: string): Promise<string> => {
+export const pack = async (folder: Folder | "outbox" | "cli", directory: string): Promise<string> => {
   const to = join(directory, `pack-${folder}`)
   await mkdir(to)
   await pnpm(["pack", "--pack-destination", to], join(root, "packages", folder))
