@@ -71,7 +71,10 @@ const codeOf = (chain: ReadonlyArray<Failure>): string | undefined => {
     }
   }
   for (const { errcode } of chain) if (typeof errcode === "number") return `SQLITE_${errcode}`
-  return undefined
+  // libsql, while it opens a file.
+  return chain.some(({ message }) => /^ConnectionFailed\(.*: 14"\)$/.test(String(message)))
+    ? "SQLITE_CANTOPEN"
+    : undefined
 }
 
 /** Whether a failed statement stored a different event under the key of one that waits. */
