@@ -2,7 +2,7 @@ import { FetchHttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { type RunningEmulator, startEmulator, strictUrlPolicy } from "@hookrail/emulator"
-import { Effect, Layer, Redacted, Stream } from "effect"
+import { Effect, Either, Layer, Redacted, Stream } from "effect"
 import { HookrailAdmin, type HookrailError } from "hookrail"
 import { layerFetch, layerHttpClient, type Transport } from "hookrail/Transport"
 import { afterAll, beforeAll } from "vitest"
@@ -289,8 +289,8 @@ describe("roles", () => {
         yield* Effect.provide(
           Effect.gen(function*() {
             for (const [required, operation, effect] of operations) {
-              const exit = yield* Effect.either(effect)
-              const error = exit._tag === "Left" ? exit.left : undefined
+              const result = yield* Effect.either(effect)
+              const error = Either.isLeft(result) ? result.left : undefined
               if (order.indexOf(required) <= order.indexOf(role)) {
                 assert.notStrictEqual(error?._tag, "InsufficientRoleError", operation)
               } else {
