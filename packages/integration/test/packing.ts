@@ -29,7 +29,7 @@ export type Folder4 = keyof typeof packages4
 export const folders4 = Object.keys(packages4) as ReadonlyArray<Folder4>
 
 /** Where the package of a folder is packed. */
-export const placeOf = (folder: Folder | Folder4 | "outbox"): string =>
+export const placeOf = (folder: Folder | Folder4 | "outbox" | "cli"): string =>
   join(root, "packages", folder, folder in packages4 ? "package" : "")
 
 export const nameOf = (folder: Folder | Folder4): string => ({ ...packages, ...packages4 })[folder]
@@ -61,7 +61,7 @@ const pnpm = (args: ReadonlyArray<string>, cwd: string) => {
 }
 
 /** Packs the package of a folder below `directory` and gives the path of the tarball. */
-export const pack = async (folder: Folder | Folder4 | "outbox", directory: string): Promise<string> => {
+export const pack = async (folder: Folder | Folder4 | "outbox" | "cli", directory: string): Promise<string> => {
   const to = join(directory, `pack-${folder}`)
   await mkdir(to)
   // An assembled package has nothing left that only pnpm can resolve.
