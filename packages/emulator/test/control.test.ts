@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
 import type { State } from "../src/control/state.js"
 import type { DeliveryView, EventSummary, EventView } from "../src/control/views.js"
@@ -36,6 +37,20 @@ const start = async (options: EmulatorOptions = {}) => {
   }
   return { emulator, api, raw, send, event, state, refusal, [Symbol.asyncDispose]: emulator.close }
 }
+
+describe("the documentation", () => {
+  it("has every call, and no other", () => {
+    const file = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8")
+    const calls = /"((?:GET|POST|PATCH|DELETE) \/api\/[^"]*)"/g
+    const written = /^(?:\| )?`((?:GET|POST|PATCH|DELETE) \/api\/[^`]*)`/gm
+    const found = (text: string, pattern: RegExp): ReadonlyArray<string> =>
+      [...new Set([...text.matchAll(pattern)].map(([, call]) => call!))].sort()
+    assert.deepStrictEqual(
+      found(file("../../../docs/emulator-api.md"), written),
+      found(file("../src/control/app.ts"), calls)
+    )
+  })
+})
 
 describe("events", () => {
   it("shows the bytes sent beside those delivered, with headers, answer and signature", async () => {
