@@ -377,7 +377,7 @@ describe("schemas that misbehave", () => {
 
   it("and take their time, which a client that is closed waits for", async () => {
     let answer = (): void => {}
-    const slow = schema((value) => new Promise((resolve) => (answer = () => resolve({ value }))))
+    const slow = schema((value) => new Promise<{ value: unknown }>((resolve) => (answer = () => resolve({ value }))))
     const hookrail = client(defineEvents({ slow }))
     const sending = hookrail.sendEvent("slow", { n: 1 })
     const closing = hookrail.close({ drain: true })
