@@ -89,6 +89,7 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
       `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`
     ]
   ],
+  "src/HookrailAdmin.ts": [[`Stream.runFold(results, noReplays,`, `Stream.runFold(results, () => noReplays,`]],
   "src/RetryPolicy.ts": [
     [
       `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
@@ -325,6 +326,22 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
   "src/receive/note.ts": [
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
     [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
+  ],
+  "src/admin/calls.ts": [
+    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
+    [`Runtime<never>`, `Context.Context<never>`],
+    [`defaultRuntime`, `Context.empty()`]
+  ],
+  "src/admin/client.ts": [
+    [`import * as Chunk from "effect/Chunk"\n`, ""],
+    [
+      `Stream.paginateChunkEffect(undefined as string | undefined, `,
+      `Stream.paginate(undefined as string | undefined, `
+    ],
+    [
+      `[Chunk.unsafeFromArray(items), Option.fromNullable(nextCursor)] as const`,
+      `[items, Option.fromNullishOr(nextCursor)] as const`
+    ]
   ],
   "src/send/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
@@ -769,6 +786,23 @@ const inTests = {
     ]
   ],
   "test/rotation.test.ts": [
+    // The default provider of Effect 4 reads the environment once.
+    [
+      `it.effect("is a way of giving the secrets, and is read again from the environment", () =>`,
+      `it.effect("is read again from the environment, with a provider that does so", () =>`
+    ],
+    [
+      `      const verifier = yield* SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") })
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`,
+      `      const verifier = yield* Effect.provideService(
+        SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") }),
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.make((path) => ConfigProvider.fromEnv().load(path))
+      )
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`
+    ],
     [
       `  const providerOf = (values: ReadonlyMap<string, string>) => {
     const { patch } = ConfigProvider.fromMap(new Map()).flattened
@@ -964,6 +998,10 @@ const inTestsOfNode = {
     ConfigProvider.fromUnknown(variables, { preserveEmptyStrings: true })
   )`
     ]
+  ],
+  "test/admin.test.ts": [
+    // Effect 4 brings an undici that needs a newer Node.
+    [`NodeHttpClient.layerUndici`, `NodeHttpClient.layer`]
   ],
   "test/transports.test.ts": [
     [

@@ -43,6 +43,7 @@ export type {
   AttemptTimeouts,
   EmulatorOptions,
   EndpointOptions,
+  PageOptions,
   SubscribeOptions
 } from "./options/options.js"
 export {

@@ -160,9 +160,10 @@ class Runs extends Queue<Run<never>> {
 /** What the facade has in addition to the options of the core. */
 const ownOptions = ["events", "fetch", "log", "onRetry", "traceparent", "transport"]
 
-const checkNames = (options: object): void => {
+const checkNames = (options: object, ofTransport: ReadonlyArray<string>): void => {
   const names = [...HookrailConfig.optionNames.filter((name) => name !== "propagateTrace"), ...ownOptions]
   for (const name of Object.keys(options)) {
+    if (ofTransport.includes(name)) throw configError(name, `belongs into transport: { ${name} }`)
     if (!names.includes(name)) throw configError(name, unknownName(name, names))
   }
 }
@@ -186,8 +187,11 @@ const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnR
   if (onRetry !== undefined) tell(onRetry, { error, attempts, delayMs })
 }
 
-/** @internal */
-export const define = (open: Open): Types.HookrailConstructor => {
+/**
+ * @internal
+ * @param ofTransport The options of `transport`, which people look for one level too high.
+ */
+export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Types.HookrailConstructor => {
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
@@ -202,7 +206,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     constructor(given: Types.HookrailOptions = {}) {
       try {
         if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
-        checkNames(given)
+        checkNames(given, ofTransport)
         const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {

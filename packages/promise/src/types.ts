@@ -6,10 +6,11 @@
  */
 import type { Catalogue } from "hookrail/catalogue/model"
 import type * as Plain from "hookrail/options/model"
+import type { Dispatcher } from "hookrail/transport/dispatcher"
 import type { Attempt, Delivery, EventAccepted, EventStatus, Outcome } from "hookrail/wire/model"
 import type { HookrailError, RetryableError } from "./errors.js"
 
-export type { Attempt, Delivery, EventAccepted, EventStatus }
+export type { Attempt, Delivery, Dispatcher, EventAccepted, EventStatus }
 
 type Unit =
   | "milli"
@@ -75,6 +76,12 @@ export interface TransportOptions {
    * environment names one. Default: `HTTPS_PROXY` or `HTTP_PROXY`, and `NO_PROXY`.
    */
   readonly proxy?: string | URL | false | undefined
+  /**
+   * A dispatcher of your own undici, of any version, which carries out the requests: an `Agent`, a `ProxyAgent`, a `MockAgent`.
+   * Time limits and `signal` work as without it. Everything else about connections is then its own, so no other option may be
+   * given, and the environment's proxy does not apply. It is yours: `close` does not close it.
+   */
+  readonly dispatcher?: Dispatcher | undefined
 }
 
 /**
