@@ -119,4 +119,4 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
 const code = await run(process.argv.slice(2))
 // What was written has to arrive; whatever else is open must not keep the process alive.
 process.exitCode = code
-process.stdout.write("", () => process.exit(code))
+process.stdout.write("", (error) => process.exit(error ? exitCodes.brokenPipe : code))
