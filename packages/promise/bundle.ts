@@ -46,6 +46,38 @@ const leaveOut: Plugin = {
   }
 }
 
+/**
+ * Two modules of Effect, without what is only for its own data, by their name.
+ *
+ * None of that data leaves the facade, and nothing in it is compared by content. What is formatted is what somebody threw that is no
+ * `Error`. Names that only Schema uses, which nothing reaches, must be there.
+ */
+const replaced: Readonly<Record<string, string>> = {
+  Formatter: `
+    export const format = (input) => {
+      try {
+        return JSON.stringify(input) ?? String(input)
+      } catch {
+        return Object.prototype.toString.call(input)
+      }
+    }
+    export const formatJson = format, formatDate = String, formatPath = String, formatPropertyKey = String`,
+  Equal: `
+    export const symbol = "~effect/Equal"
+    export const equals = (...values) => values.length === 1 ? (self) => self === values[0] : values[0] === values[1]
+    export const isEqual = (value) => symbol in Object(value)
+    export const asEquivalence = () => equals, byReference = (value) => value, byReferenceUnsafe = byReference`
+}
+
+const shrinkEffect: Plugin = {
+  name: "shrink-effect",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]effect[\\/]dist[\\/](Formatter|Equal)\.js$/ }, ({ path }) => ({
+      contents: replaced[path.replaceAll("\\", "/").split("/").at(-1)!.slice(0, -3)]!
+    }))
+  }
+}
+
 export const bundle = {
   bundle: true,
   minify: true,
@@ -54,5 +86,5 @@ export const bundle = {
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
   external: ["./verify.js"],
-  plugins: [markPureCalls, leaveOut, bundleUndici]
+  plugins: [markPureCalls, leaveOut, shrinkEffect, bundleUndici]
 } satisfies BuildOptions
