@@ -29,7 +29,7 @@ export type Folder4 = keyof typeof packages4
 export const folders4 = Object.keys(packages4) as ReadonlyArray<Folder4>
 
 /** Where the package of a folder is packed. */
-export const placeOf = (folder: Folder | Folder4 | "outbox"): string =>
+export const placeOf = (folder: Folder | Folder4 | "outbox" | "cli"): string =>
   join(root, "packages", folder, folder in packages4 ? "package" : "")
 
 export const nameOf = (folder: Folder | Folder4): string => ({ ...packages, ...packages4 })[folder]

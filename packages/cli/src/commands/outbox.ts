@@ -43,10 +43,10 @@ const failureOf = (error: unknown): unknown => {
 }
 
 const using =
-  <Input extends Open>(use: (input: Input, database: Database["executor"]) => Promise<number | void>) =>
+  <Input extends Open>(use: (input: Input, database: Database["executor"]) => Promise<number | void>, create = false) =>
   async (input: Input, env: Readonly<Record<string, string | undefined>>): Promise<number | void> => {
     try {
-      const database = await openDatabase(input.database ?? env.HOOKRAIL_DATABASE_URL)
+      const database = await openDatabase(input.database ?? env.HOOKRAIL_DATABASE_URL, { prepare: false, create })
       try {
         return await use(input, database.executor)
       } finally {
@@ -83,7 +83,7 @@ export const migrateTables: Run<Open> = (input, { env, out }) =>
   using<Open>(async (_, executor) => {
     const { applied } = await migrate(executor, names(input))
     out.data({ applied }, () => applied.length === 0 ? "the tables are up to date" : `applied ${applied.join(", ")}`)
-  })(input, env)
+  }, true)(input, env)
 
 export interface SqlInput extends Names {
   readonly dialect: "postgres" | "sqlite"
