@@ -47,7 +47,7 @@ const leaveOut: Plugin = {
 }
 
 /**
- * Two modules of Effect, without what is only for its own data, by their name.
+ * Three modules of Effect, without what is only for its own data, by their name.
  *
  * None of that data leaves the facade, and nothing in it is compared by content. What is formatted is what somebody threw that is no
  * `Error`. Names that only Schema uses, which nothing reaches, must be there.
@@ -66,13 +66,20 @@ const replaced: Readonly<Record<string, string>> = {
     export const symbol = "~effect/Equal"
     export const equals = (...values) => values.length === 1 ? (self) => self === values[0] : values[0] === values[1]
     export const isEqual = (value) => symbol in Object(value)
-    export const asEquivalence = () => equals, byReference = (value) => value, byReferenceUnsafe = byReference`
+    export const asEquivalence = () => equals, byReference = (value) => value, byReferenceUnsafe = byReference`,
+  // Equal values have equal hashes: all have this one.
+  Hash: `
+    export const symbol = "~effect/Hash"
+    export const combine = (...values) => values.length === 1 ? () => 0 : 0
+    export const isHash = (value) => symbol in Object(value)
+    export const hash = () => 0, random = hash, optimize = hash, number = hash, string = hash, array = hash
+    export const structure = hash, structureKeys = hash`
 }
 
 const shrinkEffect: Plugin = {
   name: "shrink-effect",
   setup(build) {
-    build.onLoad({ filter: /[\\/]effect[\\/]dist[\\/](Formatter|Equal)\.js$/ }, ({ path }) => ({
+    build.onLoad({ filter: /[\\/]effect[\\/]dist[\\/](Formatter|Equal|Hash)\.js$/ }, ({ path }) => ({
       contents: replaced[path.replaceAll("\\", "/").split("/").at(-1)!.slice(0, -3)]!
     }))
   }

@@ -107,6 +107,13 @@ const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
   if (!Redacted.isRedacted(apiKey)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
   const key: unknown = Redacted.value(apiKey)
   if (typeof key !== "string" || key.trim() === "") return fail(option, "it is empty")
+  if (/^["'`]|["'`]$/.test(key)) return fail(option, "it is in quotes: leave them out")
+  if (key === "undefined" || key === "null") return fail(option, `it is the text ${key}: was a variable not set?`)
+  // Protocol section 3.
+  if (key.startsWith("whsec_")) return fail(option, "it is the secret of a webhook (whsec_): give a producer key (hk_)")
+  if (key.startsWith("hkadm_")) {
+    return fail(option, "it is a token of the admin API (hkadm_): give a producer key (hk_)")
+  }
   if (!/^[!-~]+$/.test(key)) {
     return fail(option, "it has a blank, a line break or another character that no key has, perhaps at its end")
   }
@@ -160,7 +167,7 @@ export const resolveRetry = (
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)
-    : fail("retry", "must be a policy, the settings of one, a Schedule, or false")
+    : fail("retry", "must be settings such as { maxRetries: 5 }, a Schedule of Effect, or false")
 }
 
 /**
