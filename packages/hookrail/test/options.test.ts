@@ -60,8 +60,13 @@ const cases: ReadonlyArray<readonly [maker: string, options: object, option: str
   ["config", { retry: 3 }, "retry", "must be settings such as { maxRetries: 5 }"],
   ["config", { apiKey: Redacted.make("\"hk_key\"") }, "apiKey", "in quotes"],
   ["config", { apiKey: Redacted.make("undefined") }, "apiKey", "was a variable not set?"],
-  ["config", { apiKey: Redacted.make("whsec_0123456789abcdef") }, "apiKey", "the secret of a webhook"],
-  ["config", { apiKey: Redacted.make("hkadm_0123456789abcdef") }, "apiKey", "a token of the admin API"],
+  [
+    "config",
+    { apiKey: Redacted.make("whsec_0123456789abcdef") },
+    "apiKey",
+    "it is a webhook secret (whsec_): give an API key (hk_)"
+  ],
+  ["config", { apiKey: Redacted.make("hkadm_0123456789abcdef") }, "apiKey", "it is an admin token (hkadm_)"],
   ["gate", { maxInflight: 1 }, "gate.maxInflight", "did you mean maxInFlight?"],
   ["gate", { maxInFlight: 0 }, "gate.maxInFlight", "must be a whole number, 1 or more"],
   ["gate", { initialRate: 1 }, "gate.initialRate", "there is no such option"],

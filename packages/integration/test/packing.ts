@@ -51,3 +51,12 @@ export const pack = async (folder: Folder | "outbox", directory: string): Promis
   await pnpm(["pack", "--pack-destination", to], join(root, "packages", folder))
   return join(to, (await readdir(to)).find((file) => file.endsWith(".tgz"))!)
 }
+
+/** Packs the package for Effect 4, which is assembled by its build. */
+export const packLine4 = async (folder: "hookrail" | "node", directory: string): Promise<string> => {
+  const to = join(directory, `pack-${folder}-4`)
+  await mkdir(to)
+  const from = join(root, "packages", `${folder}-4`, "package")
+  await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", to], from)
+  return join(to, (await readdir(to)).find((file) => file.endsWith(".tgz"))!)
+}

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import type { CallError, CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
@@ -15,7 +15,7 @@ import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { awaitOptionsFault, optionsFault } from "hookrail/options/calls"
-import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
+import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
@@ -24,6 +24,7 @@ import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
 import { Caller, located } from "./caller.js"
+import { type Checks, checksIn, type Found, noCatalogue } from "./catalogue.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
@@ -157,7 +158,7 @@ class Runs extends Queue<Run<never>> {
 }
 
 /** What the facade has in addition to the options of the core. */
-const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
+const ownOptions = ["events", "fetch", "log", "onRetry", "traceparent", "transport"]
 
 const checkNames = (options: object, ofTransport: ReadonlyArray<string>): void => {
   const names = [...HookrailConfig.optionNames.filter((name) => name !== "propagateTrace"), ...ownOptions]
@@ -167,8 +168,10 @@ const checkNames = (options: object, ofTransport: ReadonlyArray<string>): void =
   }
 }
 
-const checkFunction = (name: string, value: unknown): void => {
-  if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+const checkFunctions = (functions: object): void => {
+  for (const [name, value] of Object.entries(functions)) {
+    if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+  }
 }
 
 const checkOptions = (options: unknown): void => {
@@ -179,7 +182,7 @@ const checkOptions = (options: unknown): void => {
 const checkSignal = (signal: AbortSignal | undefined): void => {
   if (signal === undefined || typeof signal?.addEventListener === "function") return
   throw located(
-    argumentError("options", "signal: must be an AbortSignal, such as AbortSignal.timeout(5000) or controller.signal")
+    argumentError("options", "signal: must be an AbortSignal, such as controller.signal")
   )
 }
 
@@ -204,6 +207,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
+    readonly #checks: Checks | undefined
     readonly #scope: Scope.Closeable
     readonly #context: Context.Context<never>
     readonly #runs = new Runs()
@@ -217,17 +221,16 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
           throw configError("options", "must be an object, such as { apiKey: \"hk_...\" }")
         }
         checkNames(given, ofTransport)
-        const { apiKey, fetch, log, onRetry: listener, traceparent, transport: transportOptions, ...options } = given
+        const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
           throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
         }
         const write = logOf(log)
         if (write instanceof Reason) throw configError("log", write.text)
-        const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
-        if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
-        checkFunction("fetch", fetch)
-        checkFunction("traceparent", traceparent)
+        this.#checks = checksIn(events)
+        if (events !== undefined && this.#checks === undefined) throw configError("events", noCatalogue)
+        checkFunctions({ fetch, onRetry, traceparent })
         this.#traceparent = traceparent
         const config = runSync(HookrailConfig.makeFrom({
           ...options,
@@ -254,14 +257,22 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
     async sendEvent(
       topic: string,
       payload: {} | null,
-      options: Types.SendOptions = {}
+      options: Types.SendOptions = {},
+      found?: Found
     ): Promise<Types.EventAccepted> {
       checkOptions(options)
       const { idempotencyKey, signal } = options
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
-        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
+        (observer) =>
+          this.#prepare(
+            topic,
+            payload,
+            options,
+            observer,
+            found ?? this.#checks?.find(topic, payload, idempotencyKey)
+          )
       )
       try {
         return await call
@@ -322,7 +333,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
 
     sendEvents(events: Types.Events, options?: Types.SendEventsOptions): Types.SendingEvents<never> {
       const caller = new Caller(this.sendEvents)
-      return new Sending(this, events, options, caller, this.#unused) as Types.SendingEvents<never>
+      return new Sending(this, events, options, caller, this.#unused, this.#checks) as Types.SendingEvents<never>
     }
 
     close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
@@ -341,6 +352,27 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
 
     [Symbol.asyncDispose](): Promise<void> {
       return this.close({ drain: true })
+    }
+
+    /** The call that sends an event, or what the catalogue has found for its payload. */
+    #prepare(
+      topic: string,
+      payload: unknown,
+      options: Types.SendOptions,
+      observer: CallObserver,
+      found: Found | Promise<Found> | undefined
+    ): Effect.Effect<Types.EventAccepted, CallError> {
+      if (found !== undefined) {
+        if ("then" in found) {
+          return Effect.flatMap(
+            Effect.promise(() => found),
+            (found) => this.#prepare(topic, payload, options, observer, found)
+          )
+        }
+        if (found.error !== undefined) throw found.error
+        payload = found.value
+      }
+      return this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
     }
 
     /** Tracing must not keep an event from being sent. */
@@ -373,5 +405,6 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       return promise
     }
   }
-  return HookrailClient
+  // Which events it takes is checked when they are sent.
+  return HookrailClient as Types.HookrailConstructor
 }

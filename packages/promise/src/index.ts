@@ -28,8 +28,10 @@ export const Hookrail: Types.HookrailConstructor = define((config, options, fetc
     ), NodeTransport.optionNames)
 
 /**
+ * `Sent`: the payloads of its catalogue, by topic.
+ *
  * @since 0.1.0
  */
-export type Hookrail = Types.Hookrail
+export type Hookrail<Sent extends object = Types.AnyEvents> = Types.Hookrail<Sent>
 
 export * from "./common.js"

@@ -48,7 +48,7 @@ describe("what is refused", () => {
     for (const options of ["order-1-created", null, 7]) {
       assert.include(
         await refusal(() => hookrail.sendEvent(topic, {}, options as never)),
-        "must be an object, such as { idempotencyKey: \"order-1-created\" }"
+        "must be an object, such as { timeout: 5000 }"
       )
       await refusal(() => hookrail.getEvent("e", options as never))
     }
@@ -94,7 +94,7 @@ describe("what is refused", () => {
       await refusal(() => hookrail.sendEvents([Promise.resolve({ topic, payload: {} })] as never)),
       "an event is a Promise: await it first"
     )
-    assert.include(await refusal(() => hookrail.sendEvents(Promise.resolve([]) as never)), "await it first")
+    assert.include(await refusal(() => hookrail.sendEvents(Promise.resolve([]) as never)), "await a Promise")
   })
 
   it("a duration without a unit, with an example", async () => {

@@ -13,7 +13,7 @@ export const callOptionsFault = (options: object): string | undefined =>
 export const optionsFault = (options: unknown): string | undefined =>
   typeof options === "object" && options !== null
     ? undefined
-    : "must be an object, such as { idempotencyKey: \"order-1-created\" }"
+    : "must be an object, such as { timeout: 5000 }"
 
 /**
  * What is wrong with an event of `sendEvents` that looks as if it were none. Extra members are fine, but not a key under another
@@ -21,7 +21,7 @@ export const optionsFault = (options: unknown): string | undefined =>
  */
 export const eventFault = (event: object): string | undefined => {
   if (typeof (event as { readonly then?: unknown }).then === "function") {
-    return "an event is a Promise: await it first, for several with Promise.all"
+    return "an event is a Promise: await it first"
   }
   for (const name in event) {
     const key = name.length < 11 ? undefined : keyNamed(name)
@@ -41,6 +41,10 @@ const keyNamed = (name: string): string | undefined => {
 /** The same for `awaitEvent`. The facade passes additional names in `own`. */
 export const awaitOptionsFault = (options: object, ...own: ReadonlyArray<string>): string | undefined =>
   nameFault(options, ["timeout", "until", "retry", "headers", ...own])
+
+/** The same for a call of the admin API. */
+export const adminOptionsFault = (options: object, own: ReadonlyArray<string> = []): string | undefined =>
+  nameFault(options, ["timeout", "retry", "headers", ...own])
 
 const nameFault = (options: object, names: ReadonlyArray<string>): string | undefined => {
   for (const name in options) {

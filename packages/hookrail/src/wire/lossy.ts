@@ -18,10 +18,10 @@ const effectValues: ReadonlyArray<readonly [symbol, string, string]> = ([
   ["Cause", "a Cause: send its text"],
   ["Layer", "a Layer"],
   ["Context", "a Context"],
-  ["Fiber", "a Fiber: join it first"],
-  ["Deferred", "a Deferred: await it first"],
-  ["Ref", "a Ref: read it first"],
-  ["Queue", "a Queue: take from it first"],
+  ["Fiber", "a Fiber"],
+  ["Deferred", "a Deferred"],
+  ["Ref", "a Ref"],
+  ["Queue", "a Queue"],
   ["Effect", "an Effect: did you forget yield*?"],
   ["Stream", "a Stream: run it first"]
 ] as const).map(([name, what]) => [Symbol.for(`effect/${name}`), `~effect/${name}`, what])
