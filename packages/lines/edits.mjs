@@ -91,9 +91,9 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
   ],
   "src/RetryPolicy.ts": [
     [
-      `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
+      `  Schedule.makeWithState({ retries: 0, start: undefined }, (wall, error: HookrailError, state: Progress) =>
     Effect.map(
-      next(policy, error, state, onDelay),
+      next(policy, error, state),
       // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
       ([state, delay]) =>
         delay === undefined
@@ -106,10 +106,10 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
     ))
 `,
       `  Schedule.fromStep(Effect.sync(() => {
-    let progress: Progress = { retries: 0, start }
+    let progress: Progress = { retries: 0, start: undefined }
     // The time of a schedule is that of the wall clock, which may be set.
     return (_wall: number, error: HookrailError) =>
-      Effect.flatMap(next(policy, error, progress, onDelay), ([state, delay]) => {
+      Effect.flatMap(next(policy, error, progress), ([state, delay]) => {
         progress = state
         if (delay === undefined) return Cause.done(Duration.zero)
         const wait = Duration.millis(delay)
@@ -284,14 +284,12 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
         },
         onFailure: Effect.failCause
       }))`
-    ],
+    ]
+  ],
+  "src/call/pauses.ts": [
     [
-      `    return Effect.flatMap(Schedule.driver(schedule), (driver) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(driver.next(error), {`,
-      `    return Effect.flatMap(Schedule.toStepWithSleep(schedule), (step) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(step(error), {`
+      `Effect.map(Schedule.driver(schedule), (driver) => (input: In) => driver.next(input))`,
+      `Schedule.toStepWithSleep(schedule)`
     ]
   ],
   "src/fiber/tracing.ts": [
@@ -324,14 +322,9 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
   ],
   "src/send/reader.ts": [
     [
-      `Effect.timeoutFail({ duration: limit, onTimeout: timedOut })`,
-      `Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut()) })`
-    ],
-    [
-      `Schedule.modifyDelay((_, delay) => Duration.min(delay, "5 seconds"))`,
-      `Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, longestPause)))`
-    ],
-    [`const pollSchedule =`, `const longestPause = Duration.seconds(5)\n\nconst pollSchedule =`]
+      `Effect.timeoutFail(settled, { duration: limit, onTimeout: timedOut })`,
+      `Effect.timeoutOrElse(settled, { duration: limit, orElse: () => Effect.fail(timedOut()) })`
+    ]
   ],
   "src/receive/receive.ts": [
     [

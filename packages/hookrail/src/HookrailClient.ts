@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { scheduled } from "./call/pauses.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
 import { InvalidArgumentError } from "./HookrailError.js"
@@ -207,6 +208,7 @@ export const make = (
         keys,
         gate,
         runtime,
+        scheduled,
         metrics: metricsOf(runtime)
       }),
       config.propagateTrace

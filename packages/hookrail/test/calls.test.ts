@@ -16,6 +16,7 @@ import {
   Tracer
 } from "effect"
 import { inspect } from "node:util"
+import { scheduled } from "../src/call/pauses.js"
 import type { EventInput } from "../src/Event.js"
 import { HookrailClient, HookrailConfig, HookrailError, IdempotencyKeys, RetryPolicy, Transport } from "../src/index.js"
 import { make as makeCalls } from "../src/send/calls.js"
@@ -81,6 +82,7 @@ describe("retries", () => {
         config,
         transport,
         keys: IdempotencyKeys.random,
+        scheduled,
         onRetry: ({ _tag }, attempts, delay) => {
           strictEqual(transport.requests.length, attempts)
           told.push([_tag, attempts, delay, clock.unsafeCurrentTimeMillis()])

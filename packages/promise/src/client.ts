@@ -5,9 +5,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import type { CallObserver, Interruptible, OnRetry, Scheduled } from "hookrail/call/calls"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
@@ -156,6 +155,9 @@ class Runs extends Queue<Run<never>> {
   }
 }
 
+/** No option is a schedule. One that an untyped caller passes all the same retries nothing. */
+const scheduled: Scheduled = () => Effect.succeed(() => Effect.fail(undefined))
+
 /** What the facade has in addition to the options of the core. */
 const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
 
@@ -224,6 +226,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
           transport,
           keys: IdempotencyKeys.random,
           runtime: this.#context,
+          scheduled,
           onRetry: tellRetry(write, onRetry)
         })
       } catch (error) {
@@ -290,7 +293,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
         const millis = positiveDuration(pollInterval)
         return millis instanceof Reason
           ? Effect.fail(argumentError("pollInterval", millis.text))
-          : awaitEvent(read, eventId, { ...options, schedule: Schedule.spaced(millis) })
+          : awaitEvent(read, eventId, options, Effect.succeed(() => Effect.sleep(millis)))
       })
       try {
         return await call

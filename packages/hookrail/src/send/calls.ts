@@ -2,7 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import { defaultRuntime, type Runtime } from "effect/Runtime"
 import { addressOf } from "../call/advice.js"
-import { Calls, type OnRetry } from "../call/calls.js"
+import { Calls, type OnRetry, type Scheduled } from "../call/calls.js"
 import type { CallMetrics } from "../call/metrics.js"
 import * as Gate from "../gate/gate.js"
 import { defaults } from "../gate/pace.js"
@@ -22,6 +22,7 @@ export interface Dependencies {
   readonly gate?: GateService.Service | undefined
   /** Where that one logs that it slows down. */
   readonly runtime?: Runtime<never> | undefined
+  readonly scheduled: Scheduled
   readonly onRetry?: OnRetry | undefined
   readonly metrics?: CallMetrics | undefined
 }
@@ -32,7 +33,7 @@ export interface ClientCalls {
 }
 
 export const make = (dependencies: Dependencies): ClientCalls => {
-  const { config, keys, transport } = dependencies
+  const { config, keys, metrics, onRetry, scheduled, transport } = dependencies
   const gate = dependencies.gate ?? Gate.make(
     { ...defaults, maxInFlight: config.maxInFlight },
     loggedBy(dependencies.runtime ?? defaultRuntime)
@@ -41,7 +42,7 @@ export const make = (dependencies: Dependencies): ClientCalls => {
   const authorization = `Bearer ${apiKey}`
   const path = `${config.prefix}/v1/events`
   const address = addressOf(config.origin + config.prefix, config.baseUrlFrom, apiKey)
-  const calls = new Calls(config, transport, gate, apiKey, dependencies.onRetry, dependencies.metrics)
+  const calls = new Calls(config, transport, gate, apiKey, scheduled, onRetry, metrics)
   return {
     sender: new Sender(config, calls, keys, authorization, path, address),
     reader: new Reader(config, calls, authorization, path, address)

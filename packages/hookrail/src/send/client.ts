@@ -6,6 +6,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 import type { CallError, CallObserver } from "../call/calls.js"
+import { scheduled } from "../call/pauses.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
 import { addEvent, runInSpan } from "../fiber/tracing.js"
@@ -81,7 +82,7 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
     awaitEvent: (eventId, options = {}) => {
       const fault = awaitOptionsFault(options, "schedule")
       return fault === undefined
-        ? awaitEvent(getEvent, eventId, options)
+        ? awaitEvent(getEvent, eventId, options, options.schedule && scheduled(options.schedule))
         : Effect.fail(invalidArgument(eventId, "options", fault))
     }
   }
