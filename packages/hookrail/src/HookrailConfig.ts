@@ -181,27 +181,22 @@ export const makeFrom = (
   options: Options,
   environment: Environment
 ): Effect.Effect<HookrailConfig, HookrailConfigError> =>
-  Effect.gen(function*() {
-    const { apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry, ...settings } = yield* checkOptions(
-      options,
-      checks
-    )
-    if (!dangerouslyAllowBrowser && isBrowser(globalThis as Surroundings)) {
-      return yield* fail(
-        "dangerouslyAllowBrowser",
-        "everybody can read the API key in a browser: send from your server, or pass true if the key may be public"
-      )
+  Effect.flatMap(
+    checkOptions(options, checks),
+    ({ apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry: _retry, ...settings }) => {
+      if (!dangerouslyAllowBrowser && isBrowser(globalThis as Surroundings)) {
+        return fail(
+          "dangerouslyAllowBrowser",
+          "everybody can read the API key in a browser: send from your server, or pass true if the key may be public"
+        )
+      }
+      const userAgent = `hookrail-typescript/${version}${appInfo}`
+      // Not by `Effect.gen`, which the facade would contain for this alone.
+      return Effect.flatMap(apiKeyOf(options, environment), (apiKey) =>
+        Effect.flatMap(baseUrlOf(options, environment), (baseUrl) =>
+          Effect.map(resolveRetry(options.retry), (retry) => ({ apiKey, ...baseUrl, ...settings, retry, userAgent }))))
     }
-    const apiKey = yield* apiKeyOf(options, environment)
-    const baseUrl = yield* baseUrlOf(options, environment)
-    return {
-      apiKey,
-      ...baseUrl,
-      ...settings,
-      retry: yield* resolveRetry(retry),
-      userAgent: `hookrail-typescript/${version}${appInfo}`
-    }
-  })
+  )
 
 const checks = {
   apiKey: anything<Options["apiKey"]>,

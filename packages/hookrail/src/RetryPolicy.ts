@@ -141,19 +141,20 @@ const next = (
   error: HookrailError,
   { retries, start }: Progress
 ): Effect.Effect<readonly [Progress, number | undefined]> =>
-  Effect.zipWith(monotonic, Random.next, (now, random) => {
-    const began = start ?? now
-    const floor = retryAfterOf(error)
-    const delay = isRetryable(error)
-      ? nextDelay(policy, {
-        retries,
-        elapsed: now - began,
-        retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-        random
-      })
-      : undefined
-    return [{ retries: retries + 1, start: began }, delay]
-  })
+  Effect.flatMap(Random.next, (random) =>
+    Effect.map(monotonic, (now) => {
+      const began = start ?? now
+      const floor = retryAfterOf(error)
+      const delay = isRetryable(error)
+        ? nextDelay(policy, {
+          retries,
+          elapsed: now - began,
+          retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
+          random
+        })
+        : undefined
+      return [{ retries: retries + 1, start: began }, delay]
+    }))
 
 /**
  * A policy as a plain `Schedule` over the error, for any `Effect.retry`. It outputs the delay before each retry and stops at an

@@ -75,13 +75,11 @@ const settingsOf = (options: Options, environment: Environment): Effect.Effect<S
   Effect.flatMap(
     checkOptions(options, checks),
     ({ connections, connectTimeout, keepAliveTimeout }) =>
-      Effect.all({
-        connections: Effect.succeed(connections),
-        connectTimeout: Effect.succeed(connectTimeout),
-        keepAliveTimeout: Effect.succeed(keepAliveTimeout),
-        contexts: secureContexts(options),
-        proxyOf: proxyOf(options.proxy, environment)
-      })
+      Effect.flatMap(secureContexts(options), (contexts) =>
+        Effect.map(
+          proxyOf(options.proxy, environment),
+          (proxyOf) => ({ connections, connectTimeout, keepAliveTimeout, contexts, proxyOf })
+        ))
   )
 
 /**
@@ -92,25 +90,34 @@ const settingsOf = (options: Options, environment: Environment): Effect.Effect<S
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> => makeFrom(options, configured)
+): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(open(options, configured), ({ close }) => Effect.promise(close)),
+    ({ transport }) => transport
+  )
 
 /**
- * The same, with another source for the proxy's variables.
+ * The same for those who close it themselves, with any source for the proxy's variables.
  *
  * @internal
  */
-export const makeFrom = (
+export const open = (
   options: Options,
   environment: Environment
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
-  Effect.map(
-    Effect.flatMap(settingsOf(options, environment), (settings) =>
-      Effect.acquireRelease(
-        Effect.sync(() => new Pools(settings)),
-        (pools) => Effect.promise(() => pools.close())
-      )),
-    (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
-  )
+): Effect.Effect<Opened, HookrailConfigError> =>
+  Effect.map(settingsOf(options, environment), (settings) => {
+    const pools = new Pools(settings)
+    return {
+      transport: fromCallbacks((request, listener) => pools.start(request, listener)),
+      close: () => pools.close()
+    }
+  })
+
+/** @internal */
+export interface Opened {
+  readonly transport: Service
+  readonly close: () => Promise<void>
+}
 
 /**
  * The transport over undici, with keep-alive connections per origin and time limits that are exact to the millisecond.

@@ -5,7 +5,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
 import type { CallObserver, Interruptible, OnRetry, Scheduled } from "hookrail/call/calls"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
@@ -35,10 +34,16 @@ type Open = (
   config: HookrailConfig.HookrailConfig,
   options: Types.TransportOptions | undefined,
   fetch: Types.HookrailOptions["fetch"]
-) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
+) => Effect.Effect<Opened, unknown>
+
+interface Opened {
+  readonly transport: Transport.Service
+  readonly close: () => Promise<void>
+}
 
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
-  const exit = Effect.runSyncExit(effect)
+  // It ends at once. `Effect.runSync` could say so of one that does not, and has a scheduler of its own.
+  const exit = Effect.runFork(effect).pollUnsafe()!
   if (Exit.isSuccess(exit)) return exit.value
   throw fromCore(Cause.squash(exit.cause))
 }
@@ -190,7 +195,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
-    readonly #scope: Scope.Closeable
+    readonly #close: () => Promise<void>
     readonly #context: Context.Context<never>
     readonly #runs = new Runs()
     readonly #unused: Unused
@@ -217,8 +222,8 @@ export const define = (open: Open): Types.HookrailConstructor => {
           ...options,
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
         }, environment))
-        this.#scope = runSync(Scope.make())
-        const transport = runSync(Scope.provide(open(config, transportOptions, fetch), this.#scope))
+        const { close, transport } = runSync(open(config, transportOptions, fetch))
+        this.#close = close
         this.#context = contextOf(write)
         this.#unused = new Unused(write)
         this.#calls = makeCalls({
@@ -311,7 +316,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
       this.#unused.tellAll()
-      this.#closing ??= this.#runs.ended().then(() => Effect.runPromise(Scope.close(this.#scope, Exit.void)))
+      this.#closing ??= this.#runs.ended().then(this.#close)
       if (limit === 0) {
         this.#runs.cancel()
       } else if (limit !== undefined) {

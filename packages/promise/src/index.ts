@@ -17,7 +17,7 @@ import type * as Types from "./types.js"
  */
 export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.makeFrom({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
+    ? NodeTransport.open({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
     : Effect.fail(configError("fetch", "is not for Node: see transport"))
 )
 
