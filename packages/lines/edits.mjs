@@ -315,11 +315,6 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
     [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
   ],
-  "src/send/calls.ts": [
-    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
-    [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`]
-  ],
   "src/send/reader.ts": [
     [
       `Effect.timeoutFail(settled, { duration: limit, onTimeout: timedOut })`,

@@ -9,6 +9,7 @@ import type { CallObserver, Interruptible, OnRetry, Scheduled } from "hookrail/c
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
+import { lineOf } from "hookrail/gate/report"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
@@ -25,7 +26,7 @@ import { Caller, located } from "./caller.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { contextOf, logOf, tell, type Write } from "./log.js"
+import { logOf, tell, type Write } from "./log.js"
 import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
 import { Unused } from "./unused.js"
@@ -83,7 +84,6 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
 
   constructor(
     private readonly runs: Runs,
-    private readonly runtime: Context.Context<never>,
     private readonly about: Described,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
@@ -109,7 +109,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   resume(rest: Effect.Effect<A, unknown>): void {
     if (this.isOver) return
     if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
-    const interrupt = Effect.runCallbackWith(this.runtime)(rest, { onExit: (exit) => this.settle(exit) })
+    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
     if (this.isOver) interrupt()
     else this.interrupt = interrupt
   }
@@ -196,7 +196,6 @@ export const define = (open: Open): Types.HookrailConstructor => {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
     readonly #close: () => Promise<void>
-    readonly #context: Context.Context<never>
     readonly #runs = new Runs()
     readonly #unused: Unused
     readonly #traceparent: (() => string | undefined) | undefined
@@ -224,13 +223,13 @@ export const define = (open: Open): Types.HookrailConstructor => {
         }, environment))
         const { close, transport } = runSync(open(config, transportOptions, fetch))
         this.#close = close
-        this.#context = contextOf(write)
         this.#unused = new Unused(write)
         this.#calls = makeCalls({
           config,
           transport,
           keys: IdempotencyKeys.random,
-          runtime: this.#context,
+          report: (change) => write(lineOf(change)),
+          log: (line) => Effect.sync(() => write(line)),
           scheduled,
           onRetry: tellRetry(write, onRetry)
         })
@@ -351,7 +350,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
       if (this.#closing !== undefined) throw located(closedError(about))
       let failure: Failure | undefined
       const promise = new Promise<A>((resolve, reject) => {
-        const run = new Run<A>(this.#runs, this.#context, about, signal, resolve, reject)
+        const run = new Run<A>(this.#runs, about, signal, resolve, reject)
         run.begin(prepare)
         failure = run.failure
       })
