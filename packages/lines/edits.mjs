@@ -302,23 +302,14 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     [`clock.unsafeCurrentTimeNanos()`, `clock.currentTimeNanosUnsafe()`],
     [`Effect.withParentSpan(rest, span)`, `Effect.withParentSpan(rest, span, { captureStackTrace: false })`]
   ],
-  "src/gate/lane.ts": [
-    [
-      `Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber)))`,
-      `Effect.flatMap(
-        Effect.forkChild(timer),
-        (fiber) => Effect.ensuring(Deferred.await(woken), Effect.sync(() => fiber.interruptUnsafe()))
-      )`
-    ]
-  ],
   "src/receive/note.ts": [
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
     [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
   ],
-  "src/send/reader.ts": [
+  "src/send/client.ts": [
     [
-      `Effect.timeoutFail(settled, { duration: limit, onTimeout: timedOut })`,
-      `Effect.timeoutOrElse(settled, { duration: limit, orElse: () => Effect.fail(timedOut()) })`
+      `Effect.timeoutFail(effect, { duration: millis, onTimeout })`,
+      `Effect.timeoutOrElse(effect, { duration: millis, orElse: () => Effect.fail(onTimeout()) })`
     ]
   ],
   "src/receive/receive.ts": [

@@ -18,8 +18,40 @@ const nameOf = ({ computed, key }: t.ObjectMethod | t.ClassMethod): string => {
     : ""
 }
 
+/** What a fiber remembers of tracing, and of metrics of its own. The facade has neither. */
+const unset = new Set(["stackFrame", "runtimeMetrics", "tracerContext"])
+
+const nothing = () => t.unaryExpression("void", t.numericLiteral(0))
+
+const isNothing = (node: t.Node | null | undefined): boolean => t.isUnaryExpression(node, { operator: "void" })
+
 const lean: PluginObj = {
   visitor: {
+    MemberExpression: (path) => {
+      const { object, property } = path.node
+      const isCache = t.isIdentifier(object, { name: "cache" }) ||
+        t.isMemberExpression(object) && t.isIdentifier(object.property, { name: "cache" })
+      if (isCache && t.isIdentifier(property) && unset.has(property.name)) path.replaceWith(nothing())
+    },
+    ObjectProperty: (path) => {
+      if (t.isIdentifier(path.node.key) && unset.has(path.node.key.name)) path.remove()
+    },
+    IfStatement: {
+      exit: (path) => {
+        if (isNothing(path.node.test) && path.node.alternate == null) path.remove()
+      }
+    },
+    ConditionalExpression: {
+      exit: (path) => {
+        if (isNothing(path.node.test)) path.replaceWith(path.node.alternate)
+      }
+    },
+    OptionalCallExpression: {
+      exit: (path) => {
+        const { callee } = path.node
+        if (t.isOptionalMemberExpression(callee) && isNothing(callee.object)) path.replaceWith(nothing())
+      }
+    },
     "ObjectMethod|ClassMethod": (path) => {
       if (members.has(nameOf(path.node as t.ObjectMethod | t.ClassMethod))) path.remove()
     },
@@ -42,8 +74,13 @@ const edits: Readonly<Record<string, ReadonlyArray<readonly [text: string, inste
     ["dedupeReasons(self.reasons, that.reasons)", "[...new Set([...self.reasons, ...that.reasons])]"],
     ["return Equal.equals(self, newCause) ? self : newCause;", "return newCause;"]
   ],
-  // Fibers of the facade have a logger of its own: `contextOf` in `src/log.ts`.
-  "internal/effect.js": [["new Set([defaultLogger, tracerLogger])", "new Set()"]]
+  "internal/effect.js": [
+    // Fibers of the facade have a logger of its own: `contextOf` in `src/log.ts`.
+    ["new Set([defaultLogger, tracerLogger])", "new Set()"],
+    // Reading a member might have an effect: nobody would leave it out.
+    ["const logLevelColors = {", "const logLevelColors = () => ({"],
+    ["  Fatal: [colors.bgBrightRed, colors.black]\n};", "  Fatal: [colors.bgBrightRed, colors.black]\n});"]
+  ]
 }
 
 /** The modules that are parsed. */

@@ -17,7 +17,7 @@ import { awaitOptionsFault } from "hookrail/options/calls"
 import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
-import { awaitEvent } from "hookrail/send/reader"
+import { awaitEvent, type Limited } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
@@ -163,6 +163,28 @@ class Runs extends Queue<Run<never>> {
 /** No option is a schedule. One that an untyped caller passes all the same retries nothing. */
 const scheduled: Scheduled = () => Effect.succeed(() => Effect.fail(undefined))
 
+/** `Effect.timeoutOrElse`, whose race of two fibers would be the only one in the bundle. */
+const limited: Limited = (effect, millis, onTimeout) =>
+  Effect.callback((resume) => {
+    const stopTimer = Effect.runCallback(Effect.sleep(millis), {
+      onExit: (exit) => {
+        if (Exit.isFailure(exit)) return
+        resume(Effect.fail(onTimeout()))
+        stop()
+      }
+    })
+    const stop = Effect.runCallback(effect, {
+      onExit: (exit) => {
+        stopTimer()
+        resume(exit)
+      }
+    })
+    return Effect.sync(() => {
+      stopTimer()
+      stop()
+    })
+  })
+
 /** What the facade has in addition to the options of the core. */
 const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
 
@@ -293,11 +315,11 @@ export const define = (open: Open): Types.HookrailConstructor => {
         if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         const read = (id: string, options: ReadOptions) =>
           Effect.suspend(() => this.#calls.reader.prepare(clock, id, options) as Effect.Effect<EventStatus, ReadError>)
-        if (pollInterval === undefined) return awaitEvent(read, eventId, options)
+        if (pollInterval === undefined) return awaitEvent(read, eventId, options, limited)
         const millis = positiveDuration(pollInterval)
         return millis instanceof Reason
           ? Effect.fail(argumentError("pollInterval", millis.text))
-          : awaitEvent(read, eventId, options, Effect.succeed(() => Effect.sleep(millis)))
+          : awaitEvent(read, eventId, options, limited, Effect.succeed(() => Effect.sleep(millis)))
       })
       try {
         return await call

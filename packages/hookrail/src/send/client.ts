@@ -17,7 +17,7 @@ import type { EventAccepted, EventStatus } from "../wire/model.js"
 import { traceparentOf } from "../wire/traceparent.js"
 import type { ClientCalls } from "./calls.js"
 import type { EncodedEvent, ReadOptions, SendEncodedOptions, SendOptions, Service } from "./model.js"
-import { awaitEvent, invalidArgument } from "./reader.js"
+import { awaitEvent, invalidArgument, type Limited } from "./reader.js"
 
 export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): Service => {
   const sendEvent = (
@@ -82,11 +82,13 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
     awaitEvent: (eventId, options = {}) => {
       const fault = awaitOptionsFault(options, "schedule")
       return fault === undefined
-        ? awaitEvent(getEvent, eventId, options, options.schedule && scheduled(options.schedule))
+        ? awaitEvent(getEvent, eventId, options, limited, options.schedule && scheduled(options.schedule))
         : Effect.fail(invalidArgument(eventId, "options", fault))
     }
   }
 }
+
+const limited: Limited = (effect, millis, onTimeout) => Effect.timeoutFail(effect, { duration: millis, onTimeout })
 
 /** Tells what is known about a send that is interrupted. */
 const telling = (

@@ -64,11 +64,15 @@ export class Reader {
   }
 }
 
+/** Interrupts an effect that takes longer than these milliseconds, and fails instead. */
+export type Limited = <A, E>(effect: Effect.Effect<A, E>, millis: number, onTimeout: () => E) => Effect.Effect<A, E>
+
 /** Polls a status until the condition holds, the time is up, or there are no more pauses. */
 export const awaitEvent = (
   getEvent: (eventId: string, options: ReadOptions) => Effect.Effect<EventStatus, ReadError>,
   eventId: string,
   options: Omit<AwaitOptions, "schedule">,
+  limited: Limited,
   pauses: Effect.Effect<Pause<EventStatus>> = growing
 ): Effect.Effect<EventStatus, AwaitError> =>
   Effect.suspend(() => {
@@ -92,7 +96,7 @@ export const awaitEvent = (
       })
       return look
     })
-    return Effect.timeoutFail(settled, { duration: limit, onTimeout: timedOut })
+    return limited(settled, limit, timedOut)
   })
 
 /** Each pause is twice as long as the one before, up to 5 seconds. */
