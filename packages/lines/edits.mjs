@@ -89,6 +89,7 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
       `import * as Schema from "effect/Schema"\nimport * as SchemaTransformation from "effect/SchemaTransformation"\n`
     ]
   ],
+  "src/HookrailAdmin.ts": [[`Stream.runFold(results, noReplays,`, `Stream.runFold(results, () => noReplays,`]],
   "src/RetryPolicy.ts": [
     [
       `  Schedule.makeWithState({ retries: 0, start: undefined }, (wall, error: HookrailError, state: Progress) =>
@@ -195,8 +196,8 @@ const serviceOf = (source: Source,`
   ],
   "src/Topic.ts": [
     [
-      `import * as ParseResult from "effect/ParseResult"\nimport type * as Schema from "effect/Schema"\n`,
-      `import type * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\n`
+      `import * as JSONSchema from "effect/JSONSchema"\nimport * as ParseResult from "effect/ParseResult"\nimport * as Schema from "effect/Schema"\n`,
+      `import * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\n`
     ],
     [
       `  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
@@ -207,19 +208,28 @@ const serviceOf = (source: Source,`
       `  return Exit.isExit(decoded) && Exit.isSuccess(decoded) ? decoded as Exit.Exit<A> : Effect.mapError(decoded, faultOf)`
     ],
     [
-      `  const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
-  const path = first?.path.map((key) => typeof key === "number" ? \`[\${key}]\` : \`.\${String(key)}\`).join("") ?? ""
-  const message = first?.message ?? "it does not fit the topic's Schema"
+      `  const { "~standard": standard } = Schema.standardSchemaV1(schema)
+  const input = () => JSONSchema.make(schema, { target: "jsonSchema2020-12" }) as object
+  return { "~standard": { ...standard, jsonSchema: { input } } } as StandardSchema`,
+      `  return Schema.toStandardJSONSchemaV1(Schema.toStandardSchemaV1(schema)) as unknown as StandardSchema`
+    ],
+    [`return Either.isEither(encoded) ?`, `return Exit.isExit(encoded) ?`],
+    [
+      `  const message = first?.message ?? "it does not fit the topic's Schema"
   const end = message.indexOf(", actual ")
   return { path: \`$\${path}\`, reason: end < 0 ? message : message.slice(0, end) }
 }`,
-      `  const first = format(issue).issues[0]
-  const keys = first?.path?.map((segment) => typeof segment === "object" ? segment.key : segment) ?? []
-  const path = keys.map((key) => typeof key === "number" ? \`[\${key}]\` : \`.\${String(key)}\`).join("")
-  return { path: \`$\${path}\`, reason: first?.message ?? "it does not fit the topic's Schema" }
-}
+      `  return { path: \`$\${path}\`, reason: first?.message ?? "it does not fit the topic's Schema" }
+}`
+    ],
+    [
+      `
+const issuesOf = (issue: ParseResult.ParseIssue): ReadonlyArray<StandardIssue> =>
+  ParseResult.ArrayFormatter.formatIssueSync(issue)`,
+      `
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()`
+const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => format(issue).issues`
     ]
   ],
   "src/Webhooks.ts": [
@@ -305,6 +315,22 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
   "src/receive/note.ts": [
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
     [`level: LogLevel.LogLevel`, `level: LogLevel.LogLevel`]
+  ],
+  "src/admin/calls.ts": [
+    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
+    [`Runtime<never>`, `Context.Context<never>`],
+    [`defaultRuntime`, `Context.empty()`]
+  ],
+  "src/admin/client.ts": [
+    [`import * as Chunk from "effect/Chunk"\n`, ""],
+    [
+      `Stream.paginateChunkEffect(undefined as string | undefined, `,
+      `Stream.paginate(undefined as string | undefined, `
+    ],
+    [
+      `[Chunk.unsafeFromArray(items), Option.fromNullable(nextCursor)] as const`,
+      `[items, Option.fromNullishOr(nextCursor)] as const`
+    ]
   ],
   "src/send/client.ts": [
     [
@@ -682,6 +708,20 @@ const inTests = {
       `import * as Schema from "effect/Schema"\nimport * as SchemaGetter from "effect/SchemaGetter"\n`
     ]
   ],
+  "test/catalogue.test.ts": [
+    [`import { Effect, Exit, Schema } from "effect"`, `import { Effect, Exit, Schema, SchemaGetter } from "effect"`],
+    [
+      `Schema.transformOrFail(Schema.String, Schema.Number, {
+          strict: true,
+          decode: (text) => Effect.promise(async () => Number(text)),
+          encode: (number) => Effect.promise(async () => String(number))
+        })`,
+      `Schema.String.pipe(Schema.decodeTo(Schema.Number, {
+          decode: SchemaGetter.transformEffect((text: string) => Effect.promise(async () => Number(text))),
+          encode: SchemaGetter.transformEffect((number: number) => Effect.promise(async () => String(number)))
+        }))`
+    ]
+  ],
   "test/interruption.test.ts": [
     [
       `      // The fiber finds both at once, and does not go on with the answer.
@@ -725,6 +765,23 @@ const inTests = {
     ]
   ],
   "test/rotation.test.ts": [
+    // The default provider of Effect 4 reads the environment once.
+    [
+      `it.effect("is a way of giving the secrets, and is read again from the environment", () =>`,
+      `it.effect("is read again from the environment, with a provider that does so", () =>`
+    ],
+    [
+      `      const verifier = yield* SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") })
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`,
+      `      const verifier = yield* Effect.provideService(
+        SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") }),
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.make((path) => ConfigProvider.fromEnv().load(path))
+      )
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`
+    ],
     [
       `  const providerOf = (values: ReadonlyMap<string, string>) => {
     const { patch } = ConfigProvider.fromMap(new Map()).flattened
@@ -920,6 +977,10 @@ const inTestsOfNode = {
     ConfigProvider.fromUnknown(variables, { preserveEmptyStrings: true })
   )`
     ]
+  ],
+  "test/admin.test.ts": [
+    // Effect 4 brings an undici that needs a newer Node.
+    [`NodeHttpClient.layerUndici`, `NodeHttpClient.layer`]
   ],
   "test/transports.test.ts": [
     [

@@ -54,7 +54,15 @@ const keepModel = async (model: string, extension: "ts" | "cts"): Promise<void> 
 }
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/web.ts", "src/webhooks.ts", "src/verify.ts", "src/errors.ts"],
+  entry: [
+    "src/index.ts",
+    "src/web.ts",
+    "src/webhooks.ts",
+    "src/admin.ts",
+    "src/admin-web.ts",
+    "src/verify.ts",
+    "src/errors.ts"
+  ],
   format: ["esm", "cjs"],
   target,
   platform: "node",

@@ -43,6 +43,14 @@ export type {
   AttemptTimeouts,
   EmulatorOptions,
   EndpointOptions,
+  PageOptions,
   SubscribeOptions
 } from "./options/options.js"
-export { type SignedWebhook, signWebhook, type SignWebhookOptions } from "./signWebhook.js"
+export {
+  type SignatureOptions,
+  type SignCatalogueWebhookOptions,
+  type SignedWebhook,
+  signWebhook,
+  type SignWebhookOptions,
+  type WebhookCatalogue
+} from "./signWebhook.js"

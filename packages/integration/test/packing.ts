@@ -45,9 +45,18 @@ const pnpm = (args: ReadonlyArray<string>, cwd: string) => {
 }
 
 /** Packs the package of a folder below `directory` and gives the path of the tarball. */
-export const pack = async (folder: Folder | "outbox", directory: string): Promise<string> => {
+export const pack = async (folder: Folder | "outbox" | "cli", directory: string): Promise<string> => {
   const to = join(directory, `pack-${folder}`)
   await mkdir(to)
   await pnpm(["pack", "--pack-destination", to], join(root, "packages", folder))
+  return join(to, (await readdir(to)).find((file) => file.endsWith(".tgz"))!)
+}
+
+/** Packs the package for Effect 4, which is assembled by its build. */
+export const packLine4 = async (folder: "hookrail" | "node", directory: string): Promise<string> => {
+  const to = join(directory, `pack-${folder}-4`)
+  await mkdir(to)
+  const from = join(root, "packages", `${folder}-4`, "package")
+  await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", to], from)
   return join(to, (await readdir(to)).find((file) => file.endsWith(".tgz"))!)
 }

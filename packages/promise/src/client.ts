@@ -5,7 +5,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import type { CallObserver, Interruptible, OnRetry, Scheduled } from "hookrail/call/calls"
+import type { CallError, CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import { unscheduled } from "hookrail/call/pauses"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
@@ -14,7 +15,7 @@ import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { awaitOptionsFault } from "hookrail/options/calls"
-import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
+import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent, type Limited } from "hookrail/send/reader"
@@ -23,6 +24,7 @@ import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
 import { Caller, located } from "./caller.js"
+import { type Checks, checksIn, type Found, noCatalogue } from "./catalogue.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
@@ -160,9 +162,6 @@ class Runs extends Queue<Run<never>> {
   }
 }
 
-/** No option is a schedule. One that an untyped caller passes all the same retries nothing. */
-const scheduled: Scheduled = () => Effect.succeed(() => Effect.fail(undefined))
-
 /** `Effect.timeoutOrElse`, whose race of two fibers would be the only one in the bundle. */
 const limited: Limited = (effect, millis, onTimeout) =>
   Effect.callback((resume) => {
@@ -186,17 +185,20 @@ const limited: Limited = (effect, millis, onTimeout) =>
   })
 
 /** What the facade has in addition to the options of the core. */
-const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
+const ownOptions = ["events", "fetch", "log", "onRetry", "traceparent", "transport"]
 
-const checkNames = (options: object): void => {
+const checkNames = (options: object, ofTransport: ReadonlyArray<string>): void => {
   const names = [...HookrailConfig.optionNames.filter((name) => name !== "propagateTrace"), ...ownOptions]
   for (const name of Object.keys(options)) {
+    if (ofTransport.includes(name)) throw configError(name, `belongs into transport: { ${name} }`)
     if (!names.includes(name)) throw configError(name, unknownName(name, names))
   }
 }
 
-const checkFunction = (name: string, value: unknown): void => {
-  if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+const checkFunctions = (functions: object): void => {
+  for (const [name, value] of Object.entries(functions)) {
+    if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+  }
 }
 
 /** Tells the user of a retry. Nothing of what they do with it reaches the call. */
@@ -212,12 +214,16 @@ const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnR
   if (onRetry !== undefined) tell(onRetry, { error, attempts, delayMs })
 }
 
-/** @internal */
-export const define = (open: Open): Types.HookrailConstructor => {
+/**
+ * @internal
+ * @param ofTransport The options of `transport`, which people look for one level too high.
+ */
+export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Types.HookrailConstructor => {
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
     readonly #close: () => Promise<void>
+    readonly #checks: Checks | undefined
     readonly #runs = new Runs()
     readonly #unused: Unused
     readonly #traceparent: (() => string | undefined) | undefined
@@ -226,18 +232,17 @@ export const define = (open: Open): Types.HookrailConstructor => {
     constructor(given: Types.HookrailOptions = {}) {
       try {
         if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
-        checkNames(given)
-        const { apiKey, fetch, log, onRetry: listener, traceparent, transport: transportOptions, ...options } = given
+        checkNames(given, ofTransport)
+        const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
           throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
         }
         const write = logOf(log)
         if (write instanceof Reason) throw configError("log", write.text)
-        const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
-        if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
-        checkFunction("fetch", fetch)
-        checkFunction("traceparent", traceparent)
+        this.#checks = checksIn(events)
+        if (events !== undefined && this.#checks === undefined) throw configError("events", noCatalogue)
+        checkFunctions({ fetch, onRetry, traceparent })
         this.#traceparent = traceparent
         const config = runSync(HookrailConfig.makeFrom({
           ...options,
@@ -252,7 +257,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
           keys: IdempotencyKeys.random,
           report: (change) => write(lineOf(change)),
           log: (line) => Effect.sync(() => write(line)),
-          scheduled,
+          scheduled: unscheduled,
           onRetry: tellRetry(write, onRetry)
         })
       } catch (error) {
@@ -265,13 +270,21 @@ export const define = (open: Open): Types.HookrailConstructor => {
     async sendEvent(
       topic: string,
       payload: {} | null,
-      options: Types.SendOptions = {}
+      options: Types.SendOptions = {},
+      found?: Found
     ): Promise<Types.EventAccepted> {
       const { idempotencyKey, signal } = options
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
-        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
+        (observer) =>
+          this.#prepare(
+            topic,
+            payload,
+            options,
+            observer,
+            found ?? this.#checks?.find(topic, payload, idempotencyKey)
+          )
       )
       try {
         return await call
@@ -330,7 +343,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     sendEvents(events: Types.Events, options?: Types.SendEventsOptions): Types.SendingEvents<never> {
       const caller = new Caller(this.sendEvents)
-      return new Sending(this, events, options, caller, this.#unused) as Types.SendingEvents<never>
+      return new Sending(this, events, options, caller, this.#unused, this.#checks) as Types.SendingEvents<never>
     }
 
     close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
@@ -349,6 +362,27 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     [Symbol.asyncDispose](): Promise<void> {
       return this.close({ drain: true })
+    }
+
+    /** The call that sends an event, or what the catalogue has found for its payload. */
+    #prepare(
+      topic: string,
+      payload: unknown,
+      options: Types.SendOptions,
+      observer: CallObserver,
+      found: Found | Promise<Found> | undefined
+    ): Effect.Effect<Types.EventAccepted, CallError> {
+      if (found !== undefined) {
+        if ("then" in found) {
+          return Effect.flatMap(
+            Effect.promise(() => found),
+            (found) => this.#prepare(topic, payload, options, observer, found)
+          )
+        }
+        if (found.error !== undefined) throw found.error
+        payload = found.value
+      }
+      return this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
     }
 
     /** Tracing must not keep an event from being sent. */
@@ -380,5 +414,6 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return promise
     }
   }
-  return HookrailClient
+  // Which events it takes is checked when they are sent.
+  return HookrailClient as Types.HookrailConstructor
 }

@@ -301,7 +301,7 @@ describe("createWebhookHandler", () => {
 
   it.each<[given: object, option: string, reason: string]>([
     [{ secret }, "secret", "did you mean secrets?"],
-    [{ handlers: {} }, "handlers", "there is no such option: there are secrets, on, otherwise"],
+    [{ handlers: {} }, "handlers", "there is no such option: there are secrets, events, on, otherwise"],
     [{ on: { "": silent } }, "on", "\"\" must be a topic, a prefix followed by \".*\""],
     [{ on: { "*.created": silent } }, "on", "\"*.created\" must be a topic"],
     [{ on: { "orders.created": "silent" } }, "on", "\"orders.created\" must be a function"],

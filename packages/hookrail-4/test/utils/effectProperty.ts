@@ -1,6 +1,6 @@
 /** A property whose body is an effect, with the arbitraries of fast-check: those of `it.effect.prop` depend on Effect. */
 import { it } from "@effect/vitest"
-import { Effect, Logger, type Scope } from "effect"
+import { Effect, Layer, Logger, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 
@@ -14,7 +14,7 @@ export const effectProperty = <A>(
     fc.assert(
       fc.asyncProperty(arbitrary, (value) =>
         Effect.runPromise(
-          body(value).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.provide(Logger.layer([])))
+          body(value).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(TestClock.layer(), Logger.layer([]))))
         )),
       parameters
     ))

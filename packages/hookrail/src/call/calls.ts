@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Schedule from "effect/Schedule"
 import { type Abortable, begin, Callback, isSuccess, type Listener, nothing } from "../fiber/callback.js"
 import { monotonic, monotonicNow } from "../fiber/time.js"
 import type { Turn } from "../gate/model.js"
@@ -38,7 +37,7 @@ import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { CallMetrics } from "./metrics.js"
 import type { Operation } from "./operation.js"
-import type { Pause } from "./pauses.js"
+import type { Pause, Scheduled } from "./pauses.js"
 
 /** Why an attempt failed, as gate, transport or classification report it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
@@ -76,9 +75,6 @@ export interface Interruptible {
  * the delay in milliseconds. It must not throw.
  */
 export type OnRetry = (error: RetryableError, attempts: number, delay: number) => void
-
-/** Makes the pauses of a schedule. */
-export type Scheduled = (schedule: Schedule.Schedule<unknown, RetryableError>) => Effect.Effect<Pause<RetryableError>>
 
 /** One call, over all of its attempts. A class for the sake of the garbage collector: see `operations.ts`. */
 class Call<A> extends Callback<A, CallError> implements Turn, Interruptible {
@@ -315,6 +311,16 @@ export class Calls {
     return this.classified(call, this.answerOf(call))
   }
 
+  /** Another attempt, unless an earlier one has succeeded after all; `"hidden"` if that cannot be seen. */
+  private again<A>(call: Call<A>): Effect.Effect<A, AttemptFailure | "hidden"> {
+    if (call.operation.look === undefined || call.outcome !== "unknown") return this.attempt(call)
+    return Effect.flatMap(
+      call.operation.look(),
+      (done): Effect.Effect<A, AttemptFailure | "hidden"> =>
+        done === "hidden" ? Effect.fail(done) : done ?? this.attempt(call)
+    )
+  }
+
   private classified<A>(
     call: Call<A>,
     answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
@@ -335,24 +341,27 @@ export class Calls {
     const { operation } = call
     const { status } = response
     if (status >= 200 && status < 300) {
-      const result = response.truncated ? undefined : operation.read(response)
+      const result = response.truncated ? operation.readCut?.() : operation.read(response)
       // With a result, too: an interrupt may still come before it, and the event is stored.
       this.attempted(call, "unknown", result !== undefined)
-      return result ?? Effect.fail(unexpectedBody(response, call.context(), this.secretsOf(call)))
+      return result ??
+        Effect.fail(unexpectedBody(response, call.context(), this.secretsOf(call), operation.isSecret))
     }
     const secrets = this.secretsOf(call)
     const problem = problemOf(response, secrets)
+    const before = call.outcome
     this.attempted(call, outcomeOf(status))
     const context = isConclusive(status, problem) ? call.context("refused") : call.context()
-    const answered = Effect.map(
+    const own = problem === undefined ? undefined : operation.answered?.(status, problem, before, call.context())
+    const answered = own ?? Effect.flip(Effect.map(
       Clock.currentTimeMillis,
       (now) => errorOfResponse(response, problem, context, secrets, now)
-    )
-    if (!this.config.probeOutages || !operation.isMasked(status)) return Effect.flip(answered)
+    ))
+    if (!this.config.probeOutages || !operation.isMasked(status)) return answered
     return Effect.flatMap(this.databaseIsDown(call), (down) =>
       down
         ? Effect.fail(new ServerError({ ...context, status: 503, problem, maskedStatus: status }))
-        : Effect.flip(answered))
+        : answered)
   }
 
   /** Asks the server once whether its database is down. Only a 503 proves that it is. */
@@ -380,7 +389,8 @@ export class Calls {
         Effect.matchEffect(pause(error), {
           onFailure: () => Effect.flip(gaveUp(call, error)),
           onSuccess: () =>
-            Effect.catchAll(this.attempt(call), (failure) => {
+            Effect.catchAll(this.again(call), (failure) => {
+              if (failure === "hidden") return next(error)
               const latest = this.errorOf(call, failure)
               if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
               return Effect.zipRight(

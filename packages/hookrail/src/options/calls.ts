@@ -13,6 +13,10 @@ export const callOptionsFault = (options: object): string | undefined =>
 export const awaitOptionsFault = (options: object, ...own: ReadonlyArray<string>): string | undefined =>
   nameFault(options, ["timeout", "until", "retry", "headers", ...own])
 
+/** The same for a call of the admin API. */
+export const adminOptionsFault = (options: object, own: ReadonlyArray<string> = []): string | undefined =>
+  nameFault(options, ["timeout", "retry", "headers", ...own])
+
 const nameFault = (options: object, names: ReadonlyArray<string>): string | undefined => {
   for (const name in options) {
     if (!names.includes(name)) return `${name}: ${unknownName(name, names)}`

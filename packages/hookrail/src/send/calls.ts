@@ -1,8 +1,9 @@
 /** The operations of a client, as calls that can run in a fiber or start without one. */
 import * as Redacted from "effect/Redacted"
 import { addressOf } from "../call/advice.js"
-import { Calls, type OnRetry, type Scheduled } from "../call/calls.js"
+import { Calls, type OnRetry } from "../call/calls.js"
 import type { CallMetrics } from "../call/metrics.js"
+import type { Scheduled } from "../call/pauses.js"
 import type { Log } from "../fiber/log.js"
 import * as Gate from "../gate/gate.js"
 import { defaults } from "../gate/pace.js"

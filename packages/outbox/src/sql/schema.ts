@@ -65,6 +65,7 @@ const first = (dialect: Dialect): Migration => ({
   lease_owner text,
   first_ambiguous_at ${time},${history},
   constraint ${names.prefix}outbox_id unique (id, destination),
+  constraint ${names.prefix}empty_ordering_key check (ordering_key <> ''),
   constraint ${names.prefix}${keyConflict} check (attempts >= 0)
 )${suffix}`,
       index(
