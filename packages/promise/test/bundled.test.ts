@@ -4,7 +4,10 @@ import { entry, metafile, remove } from "./bundled.js"
 
 const load = vi.hoisted(() => async (name: string) => ({ ...await (await import("./bundled.js")).entry(name) }))
 
+vi.mock("../src/admin.js", () => load("admin"))
+vi.mock("../src/admin-web.js", () => load("admin-web"))
 vi.mock("../src/errors.js", () => load("errors"))
+vi.mock("../src/events.js", () => load("events"))
 vi.mock("../src/index.js", () => load("index"))
 vi.mock("../src/verify.js", () => load("verify"))
 vi.mock("../src/web.js", () => load("web"))
@@ -29,7 +32,10 @@ describe("the bundle", () => {
 })
 
 await import("./facade.test.js")
+await import("./admin.test.js")
 await import("./awaited.test.js")
+await import("./dispatcher.test.js")
+await import("./events.test.js")
 await import("./messages.test.js")
 await import("./requests.test.js")
 await import("./seeing.test.js")

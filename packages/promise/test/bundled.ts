@@ -11,7 +11,9 @@ const folder = await mkdtemp(join(tmpdir(), "hookrail-bundled-"))
 const result = await build({
   ...bundle,
   absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
-  entryPoints: ["errors", "index", "verify", "web", "webhooks"].map((name) => `src/${name}.ts`),
+  entryPoints: ["admin", "admin-web", "errors", "events", "index", "verify", "web", "webhooks"].map((name) =>
+    `src/${name}.ts`
+  ),
   external: [],
   format: "esm",
   metafile: true,
