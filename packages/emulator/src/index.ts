@@ -62,4 +62,11 @@ export type {
   PageOptions,
   SubscribeOptions
 } from "./options/options.js"
-export { type SignedWebhook, signWebhook, type SignWebhookOptions } from "./signWebhook.js"
+export {
+  type SignatureOptions,
+  type SignCatalogueWebhookOptions,
+  type SignedWebhook,
+  signWebhook,
+  type SignWebhookOptions,
+  type WebhookCatalogue
+} from "./signWebhook.js"
