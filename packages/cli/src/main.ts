@@ -17,6 +17,8 @@ const graceMs = 3_000
 
 const signals = { SIGINT: exitCodes.interrupted, SIGTERM: exitCodes.terminated, SIGHUP: exitCodes.hangup } as const
 
+const isPipeClosed = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "ERR_STREAM_DESTROYED"
+
 /** The words for a command line that is wrong: one line, with what was probably meant. */
 const invalidText = (errors: ReadonlyArray<CliError.CliError>, path: ReadonlyArray<string>): string => {
   const text = errors
@@ -74,10 +76,23 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
   // Somebody closed the pipe, such as `head`: there is nobody to tell.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error
-      if (!controller.signal.aborted) stop(exitCodes.brokenPipe)
+      if (isPipeClosed(error)) {
+        if (!controller.signal.aborted) stop(exitCodes.brokenPipe)
+        return
+      }
+      if (stream === process.stdout) out.error(`cannot write the output (${error.code})`, exitCodes.failed, {})
+      process.exit(exitCodes.failed)
     })
   }
+
+  const defect = (error: unknown): number => {
+    const { message, stack } = Object(error) as { readonly message?: unknown; readonly stack?: unknown }
+    out.error(`this is a defect of hookrail: ${String(message ?? error)}: please report it`, exitCodes.defect, {
+      stack: process.env.HOOKRAIL_DEBUG ? String(stack) : undefined
+    })
+    return exitCodes.defect
+  }
+  process.on("uncaughtException", (error) => process.exit(defect(error)))
 
   const fail = (message: string): void => {
     code = exitCodes.usage
@@ -109,14 +124,14 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
     out.error(error.message, error.code, error.details)
     return error.code
   }
-  const message = Object(error).message ?? error
-  out.error(`this is a defect of hookrail: ${String(message)}: please report it`, exitCodes.defect, {
-    stack: process.env.HOOKRAIL_DEBUG ? String(Object(error).stack) : undefined
-  })
-  return exitCodes.defect
+  return defect(error)
 }
 
 const code = await run(process.argv.slice(2))
 // What was written has to arrive; whatever else is open must not keep the process alive.
 process.exitCode = code
-process.stdout.write("", () => process.exit(code))
+process.stdout.write("", (error) => {
+  // The listener tells of other errors.
+  if (!error) process.exit(code)
+  if (isPipeClosed(error)) process.exit(exitCodes.brokenPipe)
+})

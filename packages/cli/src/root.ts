@@ -16,6 +16,7 @@ import type * as Outbox from "./commands/outbox.js"
 const FormatFlag = GlobalFlag.Setting("format")({
   flag: Flag.Literals("format", ["text", "json"]).pipe(
     Flag.withDefault("text" as Format),
+    Flag.withMetavar("<text|json>"),
     Flag.withDescription("text for people, json for programs: one line for each object")
   )
 })
@@ -72,6 +73,9 @@ const argument = (name: string, description: string) =>
 const optionalArgument = (name: string, description: string) =>
   argument(name, description).pipe(Argument.optional, Argument.map(Option.getOrUndefined))
 
+/** For lists of commands. */
+const shortOf = (description: string): string => description.split(/[.;] |[.:]$|: /)[0]!
+
 type Example = readonly [command: string, description: string]
 
 /** All commands of a surroundings. */
@@ -97,7 +101,7 @@ export const rootOf = (surroundings: Surroundings) => {
         onExit(code ?? 0)
       })).pipe(
         Command.withDescription(description),
-        Command.withShortDescription(description.split(/[.:;] /)[0]!),
+        Command.withShortDescription(shortOf(description)),
         Command.withExamples(examples.map(([command, description]) => ({ command, description })))
       )
 
@@ -248,7 +252,12 @@ export const rootOf = (surroundings: Surroundings) => {
     name: string,
     description: string,
     commands: Commands
-  ) => Command.make(name).pipe(Command.withDescription(description), Command.withSubcommands(commands))
+  ) =>
+    Command.make(name).pipe(
+      Command.withDescription(description),
+      Command.withShortDescription(shortOf(description)),
+      Command.withSubcommands(commands)
+    )
 
   const id = argument("id", "Its id")
   const count = Flag.Int("limit").pipe(
@@ -517,6 +526,7 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const outbox = Command.make("outbox").pipe(
     Command.withDescription("Look after the outbox in your own database (@hookrail/outbox)."),
+    Command.withShortDescription("Look after the outbox in your own database (@hookrail/outbox)"),
     Command.withSubcommands([
       define(
         "status",

@@ -137,6 +137,26 @@ describe.concurrent("events", () => {
     assert.deepStrictEqual(lines(shown.stdout), [status])
   })
 
+  it("are given up by Ctrl-C, and what is known is told", async () => {
+    let requested = () => {}
+    const arrived = new Promise<void>((resolve) => requested = resolve)
+    await using silent = await serve((request) => void request.resume().once("end", requested))
+    emulator.subscribe({ topic: "wait.ctrl", url: "http://127.0.0.1:1/" })
+    await using waiting = home.start(["send", "wait.ctrl", "1", "--wait", "--format", "json"], { env })
+    await waiting.until(/eventId/)
+    waiting.child.kill("SIGINT")
+    const waited = await waiting.ended
+    assert.deepStrictEqual([waited.code, waited.stderr], [130, ""])
+    await using sending = home.start(["send", "t", "1", "--key", "k_7"], {
+      env: { HOOKRAIL_API_KEY: "hk_x", HOOKRAIL_BASE_URL: silent.url }
+    })
+    await arrived
+    sending.child.kill("SIGTERM")
+    const sent = await sending.ended
+    assert.strictEqual(sent.code, 143)
+    assert.strictEqual(sent.stderr, "it is not known whether the event was stored: send it again with --key k_7\n")
+  })
+
   it("that do not arrive are not waited for longer than asked", async () => {
     emulator.subscribe({ topic: "wait.long", url: "http://127.0.0.1:1/" })
     const ended = await home.run(["send", "wait.long", "1", "--wait", "--timeout", "100ms"], { env })

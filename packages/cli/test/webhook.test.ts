@@ -1,5 +1,9 @@
 import { startEmulator } from "@hookrail/emulator"
 import { createWebhookHandler } from "@hookrail/promise/webhooks"
+import { readFile } from "node:fs/promises"
+import { createServer } from "node:https"
+import type { AddressInfo } from "node:net"
+import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Home, lines, serve, variablesOf } from "./utils/command.js"
 
@@ -158,6 +162,33 @@ describe.concurrent("doctor", () => {
     assert.match(other.stdout, /warn {2}proxy .* an unknown path is answered with 200/)
     assert.match(tls.stdout, /fail {2}server .*\n +it does not speak TLS there/)
     for (const { code } of [away, redirected, other, tls]) assert.strictEqual(code, 1)
+  })
+
+  it("finds a clock that is wrong, and a certificate that nobody knows", async () => {
+    await using late = await serve((request, response) => {
+      response.setHeader("date", new Date(Date.now() - 3_600_000).toUTCString())
+      response.writeHead(request.url === "/no" ? 404 : 200).end()
+    })
+    const tls = new URL("../../node/test/tls/", import.meta.url)
+    const [key, cert] = await Promise.all(["server-key.pem", "server.pem"].map((file) => readFile(new URL(file, tls))))
+    const server = createServer({ key, cert }, (_, response) => response.end())
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const secure = `https://localhost:${(server.address() as AddressInfo).port}`
+    const run = (url: string, env = {}) =>
+      home.run(["doctor"], { env: { HOOKRAIL_BASE_URL: url, HOOKRAIL_API_KEY: "hk_x", ...env } })
+    const [clock, unknown, known] = await Promise.all([
+      run(late.url),
+      run(secure, { HTTPS_PROXY: "http://127.0.0.1:1" }),
+      run(secure, { NODE_EXTRA_CA_CERTS: fileURLToPath(new URL("ca.pem", tls)) })
+    ])
+    server.close()
+    server.closeAllConnections()
+    assert.match(clock.stdout, /fail {2}clock {9}this machine is 36\d\d s ahead of the server\n/)
+    assert.match(
+      unknown.stdout,
+      /fail {2}server .*\n +its certificate authority is not known here: .*; HTTPS_PROXY is set/
+    )
+    assert.match(known.stdout, /ok {4}server TLS {4}TLSv1.3, certificate valid for \d+ days\n/)
   })
 
   it("finds a receiver that accepts everything, one that redirects, and one with another secret", async () => {

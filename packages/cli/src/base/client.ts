@@ -27,7 +27,13 @@ export const withClient = async <A>(
   try {
     return await use(client, producer)
   } catch (error) {
-    signal.throwIfAborted()
+    if (signal.aborted) {
+      const { idempotencyKey, outcome } = Object(error) as Partial<ClientError>
+      if (outcome === "unknown" && idempotencyKey !== undefined) {
+        out.warn(`it is not known whether the event was stored: send it again with --key ${idempotencyKey}`)
+      }
+      signal.throwIfAborted()
+    }
     throw failureOf(error, producer)
   } finally {
     await client.close()

@@ -81,10 +81,13 @@ const clockFinding = ({ headers, ms }: Answer, report: Report): void => {
 /** Headers that nothing of Hookrail writes. */
 const between = ["via", "x-cache", "cf-ray", "x-amz-cf-id", "x-served-by", "x-envoy-upstream-service-time", "server"]
 
+const proxyVariable = (env: Context["env"]): string | undefined =>
+  ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"].find((name) => env[name])
+
 const proxyFinding = (health: Answer, unknown: Answer | undefined, env: Context["env"], report: Report): void => {
   const signs = between.filter((name) => health.headers[name] !== undefined)
     .map((name) => `${name}: ${oneLine(String(health.headers[name]), 40)}`)
-  const variable = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"].find((name) => env[name])
+  const variable = proxyVariable(env)
   if (unknown !== undefined && !(unknown.status === 404 && unknown.body.startsWith("404 page not found"))) {
     report(
       "proxy",
@@ -120,7 +123,9 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
     health = await request(`${baseUrl}/healthz`, { signal })
   } catch (error) {
     if (!isAway(error)) throw error
-    report("server", "failed", `${baseUrl} does not answer (${reasonOf(error)})`, adviceOf(error, "server"))
+    const variable = proxyVariable(context.env)
+    const proxy = variable === undefined ? "" : `; ${variable} is set, and this check goes without that proxy`
+    report("server", "failed", `${baseUrl} does not answer (${reasonOf(error)})`, adviceOf(error, "server") + proxy)
     return false
   }
   if (health.status >= 300 && health.status < 400) {
@@ -437,7 +442,7 @@ export const doctor: Run<DoctorInput> = async (input, context) => {
     if (status === "failed") failed.push(check)
     out.data(finding, () => {
       const [style, word] = words[status]
-      const line = `${out.paint(style, word.padEnd(4))}  ${check.padEnd(12)}  ${message}`
+      const line = `${out.paint(style, word.padEnd(4))}  ${check.padEnd(12)}  ${oneLine(message)}`
       return advice === undefined ? line : `${line}\n${" ".repeat(20)}${out.paint("dim", advice)}`
     })
   })

@@ -30,6 +30,8 @@ class Tail {
   private readonly known = new Map<string, string>()
   private readonly open = new Map<string, Row>()
   private isFirst = true
+  /** For how many failures this round has asked why: a flood of them must not make it late. */
+  private explained = 0
 
   constructor(
     private readonly admin: HookrailAdmin,
@@ -38,6 +40,7 @@ class Tail {
   ) {}
 
   async round(): Promise<void> {
+    this.explained = 0
     const rows = await this.news()
     const start = this.isFirst ? Math.max(rows.length - this.input.last, 0) : 0
     for (const row of rows.slice(0, start)) this.remember(row)
@@ -98,7 +101,8 @@ class Tail {
 
   private async seen(row: Row): Promise<void> {
     const { deliveryId, endpointId, eventId, state } = row
-    const attempt = state === "retry_scheduled" || state === "dead_lettered"
+    const isFailure = state === "retry_scheduled" || state === "dead_lettered"
+    const attempt = isFailure && this.explained++ < maxAsked
       ? (await this.admin.deliveries.get(deliveryId, this.call)).attempts.at(-1)
       : undefined
     this.remember(row)
