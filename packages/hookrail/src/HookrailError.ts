@@ -459,7 +459,8 @@ export class RetryError extends TaggedError("RetryError")<
 > {
   override get message(): string {
     const { attempts, cause } = this
-    const elapsed = Duration.format(this.elapsed)
+    // Without the nanoseconds of the clock.
+    const elapsed = Duration.format(Duration.millis(Math.round(Duration.toMillis(this.elapsed))))
     if (attempts === 0) {
       const status = "status" in cause ? ` with ${cause.status}` : ""
       return sentence(

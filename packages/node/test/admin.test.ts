@@ -289,8 +289,7 @@ describe("roles", () => {
         yield* Effect.provide(
           Effect.gen(function*() {
             for (const [required, operation, effect] of operations) {
-              const exit = yield* Effect.either(effect)
-              const error = exit._tag === "Left" ? exit.left : undefined
+              const error = yield* Effect.match(effect, { onFailure: (error) => error, onSuccess: () => undefined })
               if (order.indexOf(required) <= order.indexOf(role)) {
                 assert.notStrictEqual(error?._tag, "InsufficientRoleError", operation)
               } else {
@@ -467,16 +466,13 @@ describe("after an attempt whose answer was lost", () => {
     live(Effect.gen(function*() {
       const url = "https://example.com/hidden"
       emulator.clearLedger()
-      const cut = lost(2)
-      const create = HookrailAdmin.endpoints.create({ url }, { retry: { base: 1, maxRetries: 2 } })
-      // After the attempt, so that the first list can be read.
-      const down = Effect.gen(function*() {
-        while (posts() === 0) yield* Effect.sleep(1)
-        emulator.setDatabase("down")
-      })
-      const [error] = yield* Effect.all([Effect.flip(create), down], { concurrency: 2 })
-      emulator.setDatabase("up")
-      cut.remove()
+      const first = emulator.fault({ on: "admin", kind: "delay", ms: 0, nth: 1 })
+      const second = lost(1)
+      const others = emulator.fault({ on: "admin", kind: "status", status: 503 })
+      const error = yield* Effect.flip(
+        HookrailAdmin.endpoints.create({ url }, { retry: { base: 1, maxRetries: 2 } })
+      )
+      for (const fault of [first, second, others]) fault.remove()
       assert.deepInclude(error, { _tag: "RetryError", operation: "endpoints.create", outcome: "unknown", attempts: 1 })
       assert.include(error.message, "look at the list before you repeat it")
       assert.strictEqual(posts(), 1)

@@ -42,20 +42,22 @@ const failureOf = (error: unknown): unknown => {
   return typeof _tag === "string" ? new Failure(exitCodes.failed, String(message), { tag: _tag }) : error
 }
 
-const using =
-  <Input extends Open>(use: (input: Input, database: Database["executor"]) => Promise<number | void>, create = false) =>
-  async (input: Input, env: Readonly<Record<string, string | undefined>>): Promise<number | void> => {
+const using = <Input extends Open>(
+  use: (input: Input, database: Database["executor"]) => Promise<number | void>,
+  { create = false }: { readonly create?: boolean } = {}
+) =>
+async (input: Input, env: Readonly<Record<string, string | undefined>>): Promise<number | void> => {
+  try {
+    const database = await openDatabase(input.database ?? env.HOOKRAIL_DATABASE_URL, { prepare: false, create })
     try {
-      const database = await openDatabase(input.database ?? env.HOOKRAIL_DATABASE_URL, { prepare: false, create })
-      try {
-        return await use(input, database.executor)
-      } finally {
-        await database.close()
-      }
-    } catch (error) {
-      throw failureOf(error)
+      return await use(input, database.executor)
+    } finally {
+      await database.close()
     }
+  } catch (error) {
+    throw failureOf(error)
   }
+}
 
 export const status: Run<Open> = (input, { env, out }) =>
   using<Open>(async ({ destination }, executor) => {
@@ -83,7 +85,8 @@ export const migrateTables: Run<Open> = (input, { env, out }) =>
   using<Open>(async (_, executor) => {
     const { applied } = await migrate(executor, names(input))
     out.data({ applied }, () => applied.length === 0 ? "the tables are up to date" : `applied ${applied.join(", ")}`)
-  }, true)(input, env)
+    // Of a file that is not there, only this makes one: elsewhere it is a mistake in the path.
+  }, { create: true })(input, env)
 
 export interface SqlInput extends Names {
   readonly dialect: "postgres" | "sqlite"
