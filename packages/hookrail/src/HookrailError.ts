@@ -133,6 +133,9 @@ const answer = (error: ResponseFields, advice: string): string => {
   return `the server answered ${answerOf(error)}. ${error.hint ?? advice}${start}`
 }
 
+/** Ends a sentence, unless it is a question. */
+const ended = (text: string): string => text.endsWith("?") ? text : `${text}.`
+
 const sentence = (error: CallFields, what: string): string => `${callOf(error)}: ${what}${verdictOf(error)}`
 
 const answered = (error: ResponseFields, advice: string): string => sentence(error, answer(error, advice))
@@ -193,7 +196,7 @@ export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
   }
 > {
   override get message(): string {
-    return sentence(this, `invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}.`)
+    return sentence(this, ended(`invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}`))
   }
 }
 

@@ -161,7 +161,7 @@ const dispatcherOf = (options: Options): Dispatcher => {
     if (value !== undefined) {
       throw wrong(
         name,
-        "has no meaning beside `dispatcher`, which has its own connections: leave it out, and set it there"
+        "has no meaning beside `dispatcher`: leave it out, and set it there"
       )
     }
   }
