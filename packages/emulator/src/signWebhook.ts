@@ -6,13 +6,45 @@ import { signature } from "./delivery/signing.js"
 import { renderJsonb } from "./json/jsonb.js"
 import { checked, filled, Invalid, object, optional, secret } from "./options/check.js"
 
+/** As much of a catalogue as `signWebhook` needs: what `defineEvents` of `@hookrail/promise/events` returns. */
+export interface WebhookCatalogue<out Sent extends object> {
+  readonly "~hookrail/EventCatalogue": {
+    /** The JSON value that a sender's payload is sent as, or where and why it does not fit. */
+    readonly encode: (topic: string, payload: unknown) => Checked | Promise<Checked> | undefined
+    readonly unknown: (topic: string) => string
+    readonly types?: { readonly sent: Sent } | undefined
+  }
+}
+
+type Checked = { readonly value: unknown } | { readonly path: string; readonly reason: string }
+
 /** Options of `signWebhook`. */
-export interface SignWebhookOptions {
-  /** The endpoint's secret, its `whsec_` included. */
-  readonly secret: string
+export interface SignWebhookOptions extends SignatureOptions {
+  readonly events?: undefined
   readonly topic: string
   /** Anything that `JSON.stringify` accepts. It is rendered as Hookrail's database does (protocol section 4.2). */
   readonly payload: unknown
+}
+
+/** Options of `signWebhook` with a catalogue. `Sent`: the payloads of its senders, by topic. */
+export interface SignCatalogueWebhookOptions<
+  Sent extends object,
+  Topic extends keyof Sent & string = keyof Sent & string
+> extends SignatureOptions {
+  /**
+   * The catalogue of the sender, from `defineEvents` of `@hookrail/promise/events`. The payload is checked and encoded as the
+   * sender's client does it.
+   */
+  readonly events: WebhookCatalogue<Sent>
+  readonly topic: Topic
+  /** As a sender gives it. */
+  readonly payload: NoInfer<Sent[Topic]>
+}
+
+/** What is around a payload. */
+export interface SignatureOptions {
+  /** The endpoint's secret, its `whsec_` included. */
+  readonly secret: string
   /** Default: a new one. */
   readonly eventId?: string | undefined
   /** Reuse one to simulate a retry or duplicate. Default: a new one. */
@@ -34,8 +66,19 @@ export interface SignedWebhook {
   readonly toIncomingMessage: (path?: string) => IncomingMessage
 }
 
-const webhookOptions = object<SignWebhookOptions>({
+/** The options, whatever their types. */
+interface Given extends SignatureOptions {
+  readonly events?: WebhookCatalogue<object> | undefined
+  readonly topic: string
+  readonly payload: unknown
+}
+
+const webhookOptions = object<Given>({
   secret,
+  events: optional((value, at) => {
+    if (typeof value === "object" && value !== null && "~hookrail/EventCatalogue" in value) return
+    throw new Invalid(at, `${at} must be made by defineEvents of @hookrail/promise/events`)
+  }),
   topic: filled,
   // Checked when it is rendered.
   payload: () => {},
@@ -47,9 +90,22 @@ const webhookOptions = object<SignWebhookOptions>({
   })
 })
 
+/** What is sent for a payload. */
+const sentOf = ({ events, payload, topic }: Given): unknown => {
+  if (events === undefined) return payload
+  const catalogue = events["~hookrail/EventCatalogue"]
+  const checked = catalogue.encode(topic, payload)
+  if (checked === undefined) throw new TypeError(`topic ${JSON.stringify(topic)}: ${catalogue.unknown(topic)}`)
+  if ("then" in checked) {
+    throw new TypeError(`topic ${JSON.stringify(topic)}: its schema is asynchronous, so sign await events.encode(...)`)
+  }
+  if ("value" in checked) return checked.value
+  throw new TypeError(`payload does not fit topic ${JSON.stringify(topic)}: at ${checked.path}, ${checked.reason}`)
+}
+
 /**
  * A genuine webhook, as Hookrail would send it, to test receivers without a server. Throws a `TypeError` for wrong options
- * and for a payload that is not JSON or that Hookrail refuses.
+ * and for a payload that is not JSON, that Hookrail refuses, or that does not fit the catalogue, if there is one.
  *
  * @example
  * import { signWebhook } from "@hookrail/emulator"
@@ -65,9 +121,14 @@ const webhookOptions = object<SignWebhookOptions>({
  *
  * @since 0.1.0
  */
-export const signWebhook = (options: SignWebhookOptions): SignedWebhook => {
+export const signWebhook: {
+  <Sent extends object, const Topic extends keyof Sent & string>(
+    options: SignCatalogueWebhookOptions<Sent, Topic>
+  ): SignedWebhook
+  (options: SignWebhookOptions): SignedWebhook
+} = (options: Given): SignedWebhook => {
   checked(webhookOptions, options, "", (message) => new TypeError(message))
-  const text = JSON.stringify(options.payload) as string | undefined
+  const text = JSON.stringify(sentOf(options)) as string | undefined
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
   const rendered = renderJsonb(text)
   if (!rendered.ok) throw new TypeError(`Hookrail refuses this payload: ${rendered.reason}`)

@@ -15,7 +15,7 @@ import { isBrowser, type Surroundings } from "./options/browser.js"
 import { anything, flag, oneOf, wholeNumber, withDefault } from "./options/check.js"
 import { positiveDuration } from "./options/duration.js"
 import { configured, type Environment } from "./options/environment.js"
-import type { ClientOptions } from "./options/model.js"
+import type { AdminClientOptions, ClientOptions } from "./options/model.js"
 import { checkOptions } from "./options/settings.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 
@@ -57,6 +57,14 @@ export interface Options extends ClientOptions<Redacted.Redacted<string>, Durati
 }
 
 /**
+ * The options of an admin client. All are optional: token and base URL default to the environment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AdminOptions extends AdminClientOptions<Redacted.Redacted<string>, Duration.DurationInput, Retry> {}
+
+/**
  * Validated settings. Times are in milliseconds.
  *
  * @since 0.1.0
@@ -69,7 +77,7 @@ export interface HookrailConfig {
   /** The path before `/v1`: empty, or with a leading slash and no trailing one. */
   readonly prefix: string
   /** Where the base URL is from: the option, the environment, or neither. */
-  readonly baseUrlFrom: "baseUrl" | "HOOKRAIL_BASE_URL" | "default"
+  readonly baseUrlFrom: "baseUrl" | "HOOKRAIL_BASE_URL" | "HOOKRAIL_ADMIN_URL" | "default"
   readonly timeout: number
   readonly responseTimeout: number
   readonly retry: RetryPolicy.RetryPolicy | Schedule.Schedule<unknown, RetryableError>
@@ -90,39 +98,68 @@ const fail = (option: string, reason: string) => Effect.fail(new HookrailConfigE
 /** A blank value counts as absent, such as an empty assignment in a `.env` file. */
 const filled = (text: string | undefined): string | undefined => text?.trim() === "" ? undefined : text
 
-const apiKeyOf = (
-  options: Options,
+/** Where a client finds what its options leave out. */
+interface Sources {
+  /** The option for its credential, and the variable. */
+  readonly credential: readonly [option: string, variable: string]
+  /** The variable for its base URL, and the default. */
+  readonly baseUrl: readonly [variable: "HOOKRAIL_BASE_URL" | "HOOKRAIL_ADMIN_URL", fallback: string]
+}
+
+const producer: Sources = {
+  credential: ["apiKey", "HOOKRAIL_API_KEY"],
+  baseUrl: ["HOOKRAIL_BASE_URL", "http://localhost:8080"]
+}
+
+const administrator: Sources = {
+  credential: ["adminToken", "HOOKRAIL_ADMIN_TOKEN"],
+  baseUrl: ["HOOKRAIL_ADMIN_URL", "http://127.0.0.1:8082"]
+}
+
+const credentialOf = (
+  given: Redacted.Redacted<string> | undefined,
+  { credential: [option, variable] }: Sources,
   environment: Environment
 ): Effect.Effect<Redacted.Redacted<string>, HookrailConfigError> =>
-  options.apiKey !== undefined
-    ? checkApiKey(options.apiKey, "apiKey")
-    : Effect.flatMap(environment("HOOKRAIL_API_KEY"), (text) => {
+  given !== undefined
+    ? checkCredential(given, option, option)
+    : Effect.flatMap(environment(variable), (text) => {
       const key = filled(text)
       return key === undefined
-        ? fail("apiKey", "it is missing: pass apiKey, or set HOOKRAIL_API_KEY")
-        : checkApiKey(Redacted.make(key), "HOOKRAIL_API_KEY")
+        ? fail(option, `it is missing: pass ${option}, or set ${variable}`)
+        : checkCredential(Redacted.make(key), variable, option)
     })
 
-const checkApiKey = (apiKey: Redacted.Redacted<string>, option: string) => {
-  if (!Redacted.isRedacted(apiKey)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
-  const key: unknown = Redacted.value(apiKey)
+const checkCredential = (credential: Redacted.Redacted<string>, option: string, kind: string) => {
+  if (!Redacted.isRedacted(credential)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
+  const key: unknown = Redacted.value(credential)
   if (typeof key !== "string" || key.trim() === "") return fail(option, "it is empty")
+  if (/^["'`]|["'`]$/.test(key)) return fail(option, "it is in quotes: leave them out")
+  if (key === "undefined" || key === "null") return fail(option, `it is the text ${key}: was a variable not set?`)
+  // Protocol section 3. The admin token of a server's environment may begin with anything.
+  const [prefix] = (kind === "apiKey" ? /^(hkadm|whsec)_/ : /^whsec_/).exec(key) ?? []
+  if (prefix !== undefined) {
+    const what = prefix === "whsec_" ? "a webhook secret" : "an admin token"
+    return fail(option, `it is ${what} (${prefix}): give ${kind === "apiKey" ? "an API key (hk_)" : "an admin token"}`)
+  }
   if (!/^[!-~]+$/.test(key)) {
     return fail(option, "it has a blank, a line break or another character that no key has, perhaps at its end")
   }
-  return Effect.succeed(apiKey)
+  return Effect.succeed(credential)
 }
 
 type BaseUrl = Pick<HookrailConfig, "origin" | "prefix" | "baseUrlFrom">
 
-const baseUrlOf = (options: Options, environment: Environment): Effect.Effect<BaseUrl, HookrailConfigError> =>
-  options.baseUrl !== undefined
-    ? checkBaseUrl(String(options.baseUrl), "baseUrl")
-    : Effect.flatMap(environment("HOOKRAIL_BASE_URL"), (text) => {
+const baseUrlOf = (
+  given: string | URL | undefined,
+  { baseUrl: [variable, fallback] }: Sources,
+  environment: Environment
+): Effect.Effect<BaseUrl, HookrailConfigError> =>
+  given !== undefined
+    ? checkBaseUrl(String(given), "baseUrl")
+    : Effect.flatMap(environment(variable), (text) => {
       const url = filled(text)
-      return url === undefined
-        ? checkBaseUrl("http://localhost:8080", "default")
-        : checkBaseUrl(url, "HOOKRAIL_BASE_URL")
+      return url === undefined ? checkBaseUrl(fallback, "default") : checkBaseUrl(url, variable)
     })
 
 const checkBaseUrl = (
@@ -160,7 +197,7 @@ export const resolveRetry = (
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)
-    : fail("retry", "must be a policy, the settings of one, a Schedule, or false")
+    : fail("retry", "must be settings such as { maxRetries: 5 }, a Schedule of Effect, or false")
 }
 
 /**
@@ -186,36 +223,83 @@ export const makeFrom = (
       options,
       checks
     )
-    if (!dangerouslyAllowBrowser && isBrowser(globalThis as Surroundings)) {
-      return yield* fail(
-        "dangerouslyAllowBrowser",
-        "everybody can read the API key in a browser: send from your server, or pass true if the key may be public"
-      )
-    }
-    const apiKey = yield* apiKeyOf(options, environment)
-    const baseUrl = yield* baseUrlOf(options, environment)
+    yield* checkBrowser(
+      dangerouslyAllowBrowser,
+      "the API key",
+      "send from your server, or pass true if the key may be public"
+    )
+    const apiKey = yield* credentialOf(options.apiKey, producer, environment)
+    const baseUrl = yield* baseUrlOf(options.baseUrl, producer, environment)
     return {
       apiKey,
       ...baseUrl,
       ...settings,
       retry: yield* resolveRetry(retry),
-      userAgent: `hookrail-typescript/${version}${appInfo}`
+      userAgent: userAgent(appInfo)
     }
   })
 
-const checks = {
-  apiKey: anything<Options["apiKey"]>,
+const userAgent = (appInfo: string): string => `hookrail-typescript/${version}${appInfo}`
+
+const checkBrowser = (isAllowed: boolean, what: string, advice: string): Effect.Effect<void, HookrailConfigError> =>
+  !isAllowed && isBrowser(globalThis as Surroundings)
+    ? fail("dangerouslyAllowBrowser", `everybody can read ${what} in a browser: ${advice}`)
+    : Effect.void
+
+/**
+ * The settings of an admin client. Its token is in `apiKey`.
+ *
+ * @internal
+ */
+export const makeAdminFrom = (
+  options: AdminOptions,
+  environment: Environment
+): Effect.Effect<HookrailConfig, HookrailConfigError> =>
+  Effect.gen(function*() {
+    const { adminToken: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry, ...settings } = yield* checkOptions(
+      options,
+      adminChecks
+    )
+    yield* checkBrowser(dangerouslyAllowBrowser, "the admin token", "call from your server")
+    const apiKey = yield* credentialOf(options.adminToken, administrator, environment)
+    const baseUrl = yield* baseUrlOf(options.baseUrl, administrator, environment)
+    return {
+      apiKey,
+      ...baseUrl,
+      ...settings,
+      onUnmatched: "ignore",
+      propagateTrace: false,
+      retry: yield* resolveRetry(retry),
+      userAgent: userAgent(appInfo)
+    }
+  })
+
+const common = {
   baseUrl: anything<Options["baseUrl"]>,
   retry: anything<Options["retry"]>,
   timeout: withDefault(positiveDuration, 15_000),
   responseTimeout: withDefault(positiveDuration, 10_000),
   maxInFlight: withDefault(wholeNumber(), 64),
-  onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
   probeOutages: withDefault(flag, true),
   appInfo: withDefault(appInfo, ""),
-  dangerouslyAllowBrowser: withDefault(flag, false),
+  dangerouslyAllowBrowser: withDefault(flag, false)
+}
+
+const checks = {
+  apiKey: anything<Options["apiKey"]>,
+  ...common,
+  onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
   propagateTrace: withDefault(flag, false)
 }
+
+const adminChecks = { adminToken: anything<AdminOptions["adminToken"]>, ...common }
+
+/**
+ * The names of the options of an admin client.
+ *
+ * @internal
+ */
+export const adminOptionNames: ReadonlyArray<string> = Object.keys(adminChecks)
 
 /**
  * The names of all options.
@@ -230,8 +314,18 @@ export const optionNames: ReadonlyArray<string> = Object.keys(checks)
  * @since 0.1.0
  * @category models
  */
-export type ConfigOptions =
-  & { readonly [K in Exclude<keyof Options, "retry">]?: Config.Config<NonNullable<Options[K]>> | undefined }
+export type ConfigOptions = Configs<Options>
+
+/**
+ * Options of an admin client whose values are `Config`s, except `retry`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdminConfigOptions = Configs<AdminOptions>
+
+type Configs<All> =
+  & { readonly [K in Exclude<keyof All, "retry">]?: Config.Config<NonNullable<All[K]>> | undefined }
   & { readonly retry?: Retry | undefined }
 
 /**
@@ -240,11 +334,13 @@ export type ConfigOptions =
  * @since 0.1.0
  * @category constructors
  */
-export const fromConfig = ({ retry, ...configs }: ConfigOptions): Effect.Effect<Options, ConfigError.ConfigError> => {
+export const fromConfig = <All extends Options | AdminOptions = Options>(
+  { retry, ...configs }: Configs<All>
+): Effect.Effect<All, ConfigError.ConfigError> => {
   const given: Record<string, Config.Config<unknown>> = {}
-  for (const [name, config] of Object.entries(configs)) {
+  for (const [name, config] of Object.entries(configs as Record<string, Config.Config<unknown> | undefined>)) {
     // An undefined option counts as absent; `Config.all` would die on it.
     if (config !== undefined) given[name] = config
   }
-  return Effect.map(Config.all(given), (options) => ({ ...options, retry }))
+  return Effect.map(Config.all(given), (options) => ({ ...options, retry }) as unknown as All)
 }

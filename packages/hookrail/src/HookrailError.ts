@@ -12,12 +12,13 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
+import type { AdminArgument, AdminOperation, Role } from "./wire/admin.js"
 import { callOf, verdictOf } from "./wire/describe.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
 import { isWorthRetrying } from "./wire/retryable.js"
 import { quote, shorten } from "./wire/shorten.js"
 
-export type { Argument, Mistake, Outcome, Problem }
+export type { AdminArgument, AdminOperation, Argument, Mistake, Outcome, Problem, Role }
 
 /**
  * @since 0.1.0
@@ -54,12 +55,29 @@ export interface ReadContext {
   readonly eventId: string
 }
 
-/** Which call failed. A send has a topic, a read has an event id. */
+/**
+ * The fields of every error of the admin API.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AdminContext {
+  readonly operation: AdminOperation
+  /** What it is about: an id, or a URL without its query. */
+  readonly target?: string | undefined
+  /** What is known about a write; `undefined` for a read. */
+  readonly outcome?: Outcome | undefined
+}
+
+/** Which call failed. A send has a topic, a read has an event id, one of the admin API has an operation. */
 interface CallFields {
   readonly topic?: string | undefined
   readonly idempotencyKey?: string | undefined
   readonly outcome?: Outcome | undefined
   readonly eventId?: string | undefined
+  readonly operation?: AdminOperation | undefined
+  /** What an operation of the admin API is about: an id, or a URL without its query. */
+  readonly target?: string | undefined
 }
 
 interface ResponseFields extends CallFields {
@@ -67,7 +85,7 @@ interface ResponseFields extends CallFields {
   readonly problem?: Problem | undefined
   /** The start of a body that is no problem document, without anything that looks like a secret. */
   readonly body?: string | undefined
-  /** What to do about an answer that is not Hookrail's own, such as one of a proxy or firewall. */
+  /** What to do about it: for an answer that is not Hookrail's own, such as one of a proxy, and in the admin API. */
   readonly hint?: string | undefined
 }
 
@@ -114,6 +132,9 @@ const answer = (error: ResponseFields, advice: string): string => {
     : ` The answer begins with ${JSON.stringify(error.body)}.`
   return `the server answered ${answerOf(error)}. ${error.hint ?? advice}${start}`
 }
+
+/** Ends a sentence, unless it is a question. */
+const ended = (text: string): string => text.endsWith("?") ? text : `${text}.`
 
 const sentence = (error: CallFields, what: string): string => `${callOf(error)}: ${what}${verdictOf(error)}`
 
@@ -170,12 +191,12 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
  */
 export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
   CallFields & {
-    readonly argument: Argument
+    readonly argument: Argument | AdminArgument
     readonly reason: string
   }
 > {
   override get message(): string {
-    return sentence(this, `invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}.`)
+    return sentence(this, ended(`invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}`))
   }
 }
 
@@ -441,7 +462,8 @@ export class RetryError extends TaggedError("RetryError")<
 > {
   override get message(): string {
     const { attempts, cause } = this
-    const elapsed = Duration.format(this.elapsed)
+    // Without the nanoseconds of the clock.
+    const elapsed = Duration.format(Duration.millis(Math.round(Duration.toMillis(this.elapsed))))
     if (attempts === 0) {
       const status = "status" in cause ? ` with ${cause.status}` : ""
       return sentence(
@@ -513,6 +535,130 @@ export class AwaitTimeoutError extends TaggedError("AwaitTimeoutError")<{
     return `event ${quote(this.eventId)} has not reached the awaited state within ${
       Duration.format(this.limit)
     }. Its deliveries: ${this.states.length === 0 ? "none" : shorten(this.states.join(", "), maxText)}.`
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// administration
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * 403 of the admin API: the role of the token is too low for the operation (protocol section 3). Never retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InsufficientRoleError extends TaggedError("InsufficientRoleError")<
+  ResponseFields & {
+    /** The least role that the operation needs. */
+    readonly required: Role
+    /** The role of the token, if the server told it. */
+    readonly actual?: Role | (string & {}) | undefined
+  }
+> {
+  override get message(): string {
+    const has = this.actual === undefined ? "a lower one" : this.actual
+    return sentence(
+      this,
+      `it needs the role ${this.required}, and the token has ${has}. Use a token of that role (an admin makes one with tokens.create).`
+    )
+  }
+}
+
+/**
+ * 422 of the admin API: the URL of the endpoint fails the server's policy. The server never says why (protocol section 5.4).
+ * Never retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UrlRejectedError extends TaggedError("UrlRejectedError")<ResponseFields> {
+  override get message(): string {
+    return answered(this, "Use a public https URL without a user name.")
+  }
+}
+
+/**
+ * 422 of the admin API: the server does not accept a setting. Never retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnprocessableError extends TaggedError("UnprocessableError")<ResponseFields> {
+  override get message(): string {
+    return answered(this, "Change the setting that the server names.")
+  }
+}
+
+/**
+ * 410 of the admin API: the delivery has been dead for longer than the server keeps its payload, 30 days by default. It cannot
+ * be replayed any more: send the event again. Never retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayExpiredError extends TaggedError("ReplayExpiredError")<ResponseFields> {
+  override get message(): string {
+    return answered(this, "Its payload is deleted: send the event again, as a new one.")
+  }
+}
+
+/**
+ * A write was done, but its answer was lost, and with it the only copy of a secret: an endpoint, or an admin token, has been
+ * made that nobody has the secret of. It is not made a second time. Replace the secret: for an endpoint with `rotateSecret`;
+ * a token must be revoked. `onLostSecret: "replace"` does so.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SecretLostError extends TaggedError("SecretLostError")<
+  AdminContext & {
+    /** What has been made. More than one, if others were made like it at the same time. */
+    readonly ids: ReadonlyArray<string>
+  }
+> {
+  override get message(): string {
+    const what = this.operation === "tokens.create" ? "token" : "endpoint"
+    const [id = ""] = this.ids
+    const made = this.ids.length === 1
+      ? `the ${what} ${quote(id)} has been made`
+      : `these ${what}s have been made, by this call or others like it: ${shorten(this.ids.join(", "), maxText)}`
+    const advice = what === "token"
+      ? "Revoke it, and make another."
+      : "Give it a new secret with endpoints.rotateSecret, or delete it."
+    return `${callOf(this)}: ${made}, but the answer with the secret was lost. ${advice}`
+  }
+}
+
+/**
+ * The receiver of an endpoint is not ready for another secret, or does not take both after it was deployed (protocol section
+ * 4.6). `isRotated` says whether the endpoint has its new secret by now.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReceiverCheckError extends TaggedError("ReceiverCheckError")<
+  AdminContext & {
+    readonly isRotated: boolean
+    /** What is wrong with the receiver. */
+    readonly reason: string
+    /** Its answers. */
+    readonly check: {
+      readonly answers: ReadonlyArray<
+        { readonly status: number | undefined; readonly failure?: string | undefined; readonly isTaken: boolean }
+      >
+      readonly forged: { readonly status: number | undefined; readonly failure?: string | undefined }
+      readonly takesAll: boolean
+      readonly isPatient: boolean
+      readonly problem?: string | undefined
+    }
+  }
+> {
+  override get message(): string {
+    const what = this.isRotated
+      ? "the endpoint has its new secret, but the receiver is not right"
+      : "the receiver is not ready, and nothing was changed"
+    return `${callOf(this)}: ${what}: ${shorten(this.reason, maxText)}.`
   }
 }
 
@@ -663,6 +809,29 @@ export type ReadError = With<InvalidArgumentError | ResponseError | RetryError, 
 export type AwaitError = ReadError | AwaitTimeoutError
 
 /**
+ * The errors of reading from the admin API. Each has `operation`, and `target` if it is about one thing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdminReadError = With<
+  InvalidArgumentError | ResponseError | RetryError | InsufficientRoleError,
+  AdminContext
+>
+
+/**
+ * The errors of the admin API. Each has `operation`, `target` if it is about one thing, and `outcome` if it may have changed
+ * something.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdminError =
+  | AdminReadError
+  | With<UrlRejectedError | UnprocessableError | ReplayExpiredError, AdminContext>
+  | SecretLostError
+
+/**
  * Any error of the library.
  *
  * @since 0.1.0
@@ -678,6 +847,12 @@ export type HookrailError =
   | OrderingKeyHeldError
   | UnmatchedEventError
   | AwaitTimeoutError
+  | InsufficientRoleError
+  | UrlRejectedError
+  | UnprocessableError
+  | ReplayExpiredError
+  | SecretLostError
+  | ReceiverCheckError
   | WebhookVerificationError
   | DeliveryLogError
 

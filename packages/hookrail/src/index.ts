@@ -6,6 +6,7 @@
 export * as Delivery from "./Delivery.js"
 export * as DeliveryLog from "./DeliveryLog.js"
 export * as Event from "./Event.js"
+export * as HookrailAdmin from "./HookrailAdmin.js"
 export * as HookrailClient from "./HookrailClient.js"
 export * as HookrailConfig from "./HookrailConfig.js"
 export * as HookrailError from "./HookrailError.js"

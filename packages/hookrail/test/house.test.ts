@@ -25,14 +25,15 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["claims/"],
   ["IdempotencyKeys", "SignatureVerifier", "DeliveryLog"],
   ["call/"],
-  ["send/", "receive/"],
+  ["send/", "receive/", "admin/"],
   ["ways/"],
-  ["Event", "HookrailClient", "Webhooks"],
+  ["Event", "HookrailAdmin", "HookrailClient", "Webhooks"],
   ["index"]
 ]
 
 /** Shared by all lines of Effect, since they need none: not even their types may lead to it. */
 const neutral = [
+  /^admin\/(counts|model|wire\/.*)$/,
   /^claims\//,
   /^catalogue\/(model|check)$/,
   /^ways\/body$/,
@@ -43,7 +44,7 @@ const neutral = [
   /^options\/(appInfo|browser|calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,
-  /^transport\/(model|decompress)$/
+  /^transport\/(dispatcher|model|decompress)$/
 ]
 
 interface Import {

@@ -6,13 +6,14 @@
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as HookrailAdmin from "hookrail/HookrailAdmin"
 import * as HookrailClient from "hookrail/HookrailClient"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { HookrailConfigError } from "hookrail/HookrailError"
 import * as NodeTransport from "./NodeTransport.js"
 
 /**
- * The options of the client and of its transport. `connections` defaults to `maxInFlight`.
+ * The options of the client and of its transport. `connections` defaults to `maxInFlight`, unless there is a `dispatcher`.
  *
  * @since 0.1.0
  * @category models
@@ -41,10 +42,11 @@ export const layer = (
   { transport, ...options }: Options = {}
 ): Layer.Layer<HookrailClient.HookrailClient, HookrailConfigError> =>
   HookrailClient.layer(options).pipe(
-    Layer.provide(NodeTransport.layer({
-      ...transport,
-      connections: transport?.connections ?? connectionsFor(options.maxInFlight)
-    }))
+    Layer.provide(NodeTransport.layer(
+      transport?.dispatcher === undefined
+        ? { ...transport, connections: transport?.connections ?? connectionsFor(options.maxInFlight) }
+        : transport
+    ))
   )
 
 /** The client reports an invalid `maxInFlight`, under that name. */
@@ -61,3 +63,39 @@ export const layerConfig = (
   { transport, ...options }: HookrailConfig.ConfigOptions & Pick<Options, "transport">
 ): Layer.Layer<HookrailClient.HookrailClient, ConfigError.ConfigError | HookrailConfigError> =>
   Layer.unwrapEffect(Effect.map(HookrailConfig.fromConfig(options), (options) => layer({ ...options, transport })))
+
+/**
+ * The options of the admin client and of its transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AdminOptions extends HookrailConfig.AdminOptions {
+  readonly transport?: NodeTransport.Options | undefined
+}
+
+/**
+ * The admin client on the undici transport. Token and base URL default to `HOOKRAIL_ADMIN_TOKEN` and `HOOKRAIL_ADMIN_URL`.
+ *
+ * @example
+ * import { NodeHookrail } from "@hookrail/node"
+ * import { Effect } from "effect"
+ * import { HookrailAdmin } from "hookrail"
+ *
+ * HookrailAdmin.ensureSubscription({ topic: "orders.*", url: "https://shop.example.com/webhooks" }).pipe(
+ *   Effect.provide(NodeHookrail.layerAdmin()),
+ *   Effect.runPromise
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAdmin = (
+  { transport, ...options }: AdminOptions = {}
+): Layer.Layer<HookrailAdmin.HookrailAdmin, HookrailConfigError> =>
+  HookrailAdmin.layer(options).pipe(
+    Layer.provide(NodeTransport.layer({
+      ...transport,
+      connections: transport?.connections ?? connectionsFor(options.maxInFlight)
+    }))
+  )

@@ -12,10 +12,20 @@ import { anything, checkOptions, configured, duration, wholeNumber, withDefault 
 import type { Environment } from "hookrail/HookrailConfig"
 import type { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
-import type { Service } from "hookrail/Transport"
+import type { Dispatcher, Service } from "hookrail/Transport"
 import { secureContexts } from "./transport/certificates.js"
+import { checked, wrong } from "./transport/checked.js"
+import { Dispatched } from "./transport/dispatched.js"
 import { Pools, type Settings } from "./transport/pools.js"
 import { proxyOf } from "./transport/proxy.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Dispatcher
+}
 
 /**
  * All options are checked when the transport is built. Certificates and keys are PEM: the content of a file, not its name.
@@ -53,6 +63,12 @@ export interface Options {
    * environment, servers on the loopback interface are still reached directly.
    */
   readonly proxy?: string | URL | Redacted.Redacted<string> | false | undefined
+  /**
+   * A dispatcher of your own undici, of any version, which carries out the requests: an `Agent`, a `ProxyAgent`, a `MockAgent`.
+   * Time limits and interruption work as without it. Everything else about connections is then its own, so no other option may be
+   * given, and the environment's proxy does not apply. It is yours: closing the transport does not close it.
+   */
+  readonly dispatcher?: Dispatcher | undefined
 }
 
 /** The longest delay that timers support. */
@@ -68,8 +84,13 @@ const checks = {
   key: anything<Options["key"]>,
   passphrase: anything<Options["passphrase"]>,
   pfx: anything<Options["pfx"]>,
-  proxy: anything<Options["proxy"]>
+  proxy: anything<Options["proxy"]>,
+  // Checked by `dispatchedBy`.
+  dispatcher: anything<Options["dispatcher"]>
 }
+
+/** @internal */
+export const optionNames: ReadonlyArray<string> = Object.keys(checks)
 
 const settingsOf = (options: Options, environment: Environment): Effect.Effect<Settings, HookrailConfigError> =>
   Effect.flatMap(
@@ -103,6 +124,12 @@ export const makeFrom = (
   options: Options,
   environment: Environment
 ): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+  options.dispatcher === undefined ? overPools(options, environment) : overDispatcher(options)
+
+const overPools = (
+  options: Options,
+  environment: Environment
+): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
   Effect.map(
     Effect.flatMap(settingsOf(options, environment), (settings) =>
       Effect.acquireRelease(
@@ -111,6 +138,35 @@ export const makeFrom = (
       )),
     (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
   )
+
+const overDispatcher = (options: Options): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+  Effect.map(
+    Effect.flatMap(
+      Effect.zipRight(checkOptions(options, checks), checked(() => dispatcherOf(options))),
+      (dispatcher) =>
+        Effect.acquireRelease(
+          Effect.sync(() => new Dispatched(dispatcher)),
+          (dispatched) => Effect.sync(() => dispatched.close())
+        )
+    ),
+    (dispatched) => fromCallbacks((request, listener) => dispatched.start(request, listener))
+  )
+
+const dispatcherOf = (options: Options): Dispatcher => {
+  const { dispatcher, ...others } = options
+  if (typeof (dispatcher as Partial<Dispatcher> | null)?.dispatch !== "function") {
+    throw wrong("dispatcher", "must be a dispatcher of undici, such as `new Agent()`: it has no method `dispatch`")
+  }
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) {
+      throw wrong(
+        name,
+        "has no meaning beside `dispatcher`: leave it out, and set it there"
+      )
+    }
+  }
+  return dispatcher!
+}
 
 /**
  * The transport over undici, with keep-alive connections per origin and time limits that are exact to the millisecond.

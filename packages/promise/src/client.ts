@@ -7,15 +7,15 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import type { CallError, CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
-import { awaitOptionsFault } from "hookrail/options/calls"
-import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
+import { awaitOptionsFault, optionsFault } from "hookrail/options/calls"
+import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent } from "hookrail/send/reader"
@@ -24,6 +24,7 @@ import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
 import { Caller, located } from "./caller.js"
+import { type Checks, checksIn, type Found, noCatalogue } from "./catalogue.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
@@ -157,17 +158,32 @@ class Runs extends Queue<Run<never>> {
 }
 
 /** What the facade has in addition to the options of the core. */
-const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
+const ownOptions = ["events", "fetch", "log", "onRetry", "traceparent", "transport"]
 
-const checkNames = (options: object): void => {
+const checkNames = (options: object, ofTransport: ReadonlyArray<string>): void => {
   const names = [...HookrailConfig.optionNames.filter((name) => name !== "propagateTrace"), ...ownOptions]
   for (const name of Object.keys(options)) {
+    if (ofTransport.includes(name)) throw configError(name, `belongs into transport: { ${name} }`)
     if (!names.includes(name)) throw configError(name, unknownName(name, names))
   }
 }
 
-const checkFunction = (name: string, value: unknown): void => {
-  if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+const checkFunctions = (functions: object): void => {
+  for (const [name, value] of Object.entries(functions)) {
+    if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+  }
+}
+
+const checkOptions = (options: unknown): void => {
+  const fault = optionsFault(options)
+  if (fault !== undefined) throw located(argumentError("options", fault))
+}
+
+const checkSignal = (signal: AbortSignal | undefined): void => {
+  if (signal === undefined || typeof signal?.addEventListener === "function") return
+  throw located(
+    argumentError("options", "signal: must be an AbortSignal, such as controller.signal")
+  )
 }
 
 /** Tells the user of a retry. Nothing of what they do with it reaches the call. */
@@ -183,11 +199,15 @@ const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnR
   if (onRetry !== undefined) tell(onRetry, { error, attempts, delayMs })
 }
 
-/** @internal */
-export const define = (open: Open): Types.HookrailConstructor => {
+/**
+ * @internal
+ * @param ofTransport The options of `transport`, which people look for one level too high.
+ */
+export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Types.HookrailConstructor => {
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
+    readonly #checks: Checks | undefined
     readonly #scope: Scope.Closeable
     readonly #context: Context.Context<never>
     readonly #runs = new Runs()
@@ -197,19 +217,20 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     constructor(given: Types.HookrailOptions = {}) {
       try {
-        if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
-        checkNames(given)
-        const { apiKey, fetch, log, onRetry: listener, traceparent, transport: transportOptions, ...options } = given
+        if (typeof given !== "object" || given === null) {
+          throw configError("options", "must be an object, such as { apiKey: \"hk_...\" }")
+        }
+        checkNames(given, ofTransport)
+        const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
           throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
         }
         const write = logOf(log)
         if (write instanceof Reason) throw configError("log", write.text)
-        const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
-        if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
-        checkFunction("fetch", fetch)
-        checkFunction("traceparent", traceparent)
+        this.#checks = checksIn(events)
+        if (events !== undefined && this.#checks === undefined) throw configError("events", noCatalogue)
+        checkFunctions({ fetch, onRetry, traceparent })
         this.#traceparent = traceparent
         const config = runSync(HookrailConfig.makeFrom({
           ...options,
@@ -236,13 +257,22 @@ export const define = (open: Open): Types.HookrailConstructor => {
     async sendEvent(
       topic: string,
       payload: {} | null,
-      options: Types.SendOptions = {}
+      options: Types.SendOptions = {},
+      found?: Found
     ): Promise<Types.EventAccepted> {
+      checkOptions(options)
       const { idempotencyKey, signal } = options
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
-        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
+        (observer) =>
+          this.#prepare(
+            topic,
+            payload,
+            options,
+            observer,
+            found ?? this.#checks?.find(topic, payload, idempotencyKey)
+          )
       )
       try {
         return await call
@@ -252,6 +282,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      checkOptions(options)
       const call = this.#begin(
         new Send(String(event.topic), event.idempotencyKey),
         options.signal,
@@ -265,6 +296,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     async getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
+      checkOptions(options)
       const call = this.#begin(
         new Read(String(eventId)),
         options.signal,
@@ -301,7 +333,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     sendEvents(events: Types.Events, options?: Types.SendEventsOptions): Types.SendingEvents<never> {
       const caller = new Caller(this.sendEvents)
-      return new Sending(this, events, options, caller, this.#unused) as Types.SendingEvents<never>
+      return new Sending(this, events, options, caller, this.#unused, this.#checks) as Types.SendingEvents<never>
     }
 
     close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
@@ -322,6 +354,27 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return this.close({ drain: true })
     }
 
+    /** The call that sends an event, or what the catalogue has found for its payload. */
+    #prepare(
+      topic: string,
+      payload: unknown,
+      options: Types.SendOptions,
+      observer: CallObserver,
+      found: Found | Promise<Found> | undefined
+    ): Effect.Effect<Types.EventAccepted, CallError> {
+      if (found !== undefined) {
+        if ("then" in found) {
+          return Effect.flatMap(
+            Effect.promise(() => found),
+            (found) => this.#prepare(topic, payload, options, observer, found)
+          )
+        }
+        if (found.error !== undefined) throw found.error
+        payload = found.value
+      }
+      return this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
+    }
+
     /** Tracing must not keep an event from being sent. */
     #trace(): string | undefined {
       if (this.#traceparent === undefined) return undefined
@@ -339,6 +392,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
       signal: AbortSignal | undefined,
       prepare: (observer: CallObserver) => Effect.Effect<A, unknown>
     ): Promise<A> {
+      checkSignal(signal)
       if (signal?.aborted === true) throw located(abortedError(about, signal.reason))
       if (this.#closing !== undefined) throw located(closedError(about))
       let failure: Failure | undefined
@@ -351,5 +405,6 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return promise
     }
   }
-  return HookrailClient
+  // Which events it takes is checked when they are sent.
+  return HookrailClient as Types.HookrailConstructor
 }

@@ -11,6 +11,7 @@ export {
   HookrailConnectionError,
   HookrailError,
   HookrailTimeoutError,
+  InsufficientRoleError,
   InvalidArgumentError,
   InvalidPayloadError,
   isHookrailError,
@@ -19,17 +20,24 @@ export {
   OrderingKeyHeldError,
   PayloadTooLargeError,
   RateLimitError,
+  ReceiverCheckError,
+  ReplayExpiredError,
   RetryError,
+  SecretLostError,
   ServerError,
   UnexpectedResponseError,
-  UnmatchedEventError
+  UnmatchedEventError,
+  UnprocessableError,
+  UrlRejectedError
 } from "./errors.js"
-export type { Argument, Outcome, Problem, RetryableError } from "./errors.js"
+export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, RetryableError, Role } from "./errors.js"
 export type {
+  AnyEvents,
   Attempt,
   AwaitOptions,
   CloseOptions,
   Delivery,
+  Dispatcher,
   Duration,
   EncodedEvent,
   EventAccepted,

@@ -6,11 +6,12 @@
  * @since 0.1.0
  */
 import type * as Core from "hookrail/HookrailError"
+import type { AdminArgument, AdminOperation, Role } from "hookrail/wire/admin"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 import { isWorthRetrying } from "hookrail/wire/retryable"
 
-export type { Argument, Outcome, Problem }
+export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, Role }
 
 /**
  * On the prototype of every error, for `isHookrailError`. Not the brand of the core, whose errors have durations where these
@@ -44,6 +45,10 @@ export abstract class CallError extends ClientError {
   declare readonly idempotencyKey?: string
   declare readonly outcome?: Outcome
   declare readonly eventId?: string
+  /** Of the admin API. */
+  declare readonly operation?: AdminOperation
+  /** What an operation of the admin API is about: an id, or a URL without its query. */
+  declare readonly target?: string
 }
 
 /**
@@ -56,7 +61,7 @@ export abstract class ResponseError extends CallError {
   declare readonly problem?: Problem
   /** The start of a body that is no problem document, without anything that looks like a secret. */
   declare readonly body?: string
-  /** What to do about an answer that is not Hookrail's own, such as one of a proxy or firewall. */
+  /** What to do about it: for an answer that is not Hookrail's own, such as one of a proxy, and in the admin API. */
   declare readonly hint?: string
 }
 
@@ -90,7 +95,7 @@ export class InvalidPayloadError extends CallError {
 export class InvalidArgumentError extends CallError {
   declare readonly _tag: "InvalidArgumentError"
   /** `events` and `pollInterval` exist only in this package. */
-  declare readonly argument: Argument | "events" | "pollInterval"
+  declare readonly argument: Argument | AdminArgument | "events" | "pollInterval"
   declare readonly reason: string
 }
 
@@ -270,6 +275,79 @@ export class AwaitTimeoutError extends ClientError {
 }
 
 /**
+ * 403 of the admin API: the role of the token is too low for the operation.
+ *
+ * @since 0.1.0
+ */
+export class InsufficientRoleError extends ResponseError {
+  declare readonly _tag: "InsufficientRoleError"
+  /** The least role that the operation needs. */
+  declare readonly required: Role
+  /** The role of the token, if the server told it. */
+  declare readonly actual?: Role | (string & {})
+}
+
+/**
+ * 422 of the admin API: the URL of the endpoint fails the server's policy.
+ *
+ * @since 0.1.0
+ */
+export class UrlRejectedError extends ResponseError {
+  declare readonly _tag: "UrlRejectedError"
+}
+
+/**
+ * 422 of the admin API: the server does not accept a setting.
+ *
+ * @since 0.1.0
+ */
+export class UnprocessableError extends ResponseError {
+  declare readonly _tag: "UnprocessableError"
+}
+
+/**
+ * 410 of the admin API: the delivery has been dead for too long to be replayed.
+ *
+ * @since 0.1.0
+ */
+export class ReplayExpiredError extends ResponseError {
+  declare readonly _tag: "ReplayExpiredError"
+}
+
+/**
+ * A write was done, but its answer was lost, and with it the only copy of a secret. Give the endpoint another one with
+ * `rotateSecret`, or revoke the token. `onLostSecret: "replace"` does so.
+ *
+ * @since 0.1.0
+ */
+export class SecretLostError extends ClientError {
+  declare readonly _tag: "SecretLostError"
+  declare readonly operation: AdminOperation
+  declare readonly target?: string
+  declare readonly outcome?: Outcome
+  /** What has been made. More than one, if others were made like it at the same time. */
+  declare readonly ids: ReadonlyArray<string>
+}
+
+/**
+ * The receiver of an endpoint is not ready for another secret, or does not take both after it was deployed.
+ *
+ * @since 0.1.0
+ */
+export class ReceiverCheckError extends ClientError {
+  declare readonly _tag: "ReceiverCheckError"
+  declare readonly operation: AdminOperation
+  declare readonly target?: string
+  declare readonly outcome?: Outcome
+  /** Whether the endpoint has its new secret by now. */
+  declare readonly isRotated: boolean
+  /** What is wrong with the receiver. */
+  declare readonly reason: string
+  /** Its answers. */
+  declare readonly check: Core.ReceiverCheckError["check"]
+}
+
+/**
  * The client is closed, or was closed during the call. An event whose `outcome` is `"unknown"` may be stored: send it again
  * with its idempotency key, through another client.
  *
@@ -326,6 +404,12 @@ export type HookrailError =
   | OrderingKeyHeldError
   | UnmatchedEventError
   | AwaitTimeoutError
+  | InsufficientRoleError
+  | UrlRejectedError
+  | UnprocessableError
+  | ReplayExpiredError
+  | SecretLostError
+  | ReceiverCheckError
   | HookrailAbortedError
   | HookrailClosedError
 
@@ -388,6 +472,12 @@ export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError
   OrderingKeyHeldError,
   UnmatchedEventError,
   AwaitTimeoutError,
+  InsufficientRoleError,
+  UrlRejectedError,
+  UnprocessableError,
+  ReplayExpiredError,
+  SecretLostError,
+  ReceiverCheckError,
   HookrailAbortedError,
   HookrailClosedError
 }

@@ -21,8 +21,10 @@ export const Hookrail: Types.HookrailConstructor = define((_, options, fetch) =>
 )
 
 /**
+ * `Sent`: the payloads of its catalogue, by topic.
+ *
  * @since 0.1.0
  */
-export type Hookrail = Types.Hookrail
+export type Hookrail<Sent extends object = Types.AnyEvents> = Types.Hookrail<Sent>
 
 export * from "./common.js"

@@ -19,12 +19,14 @@ export class Directory {
     const id = ulid(now, this.random)
     const endpoint: Endpoint = { id, url, description, secret, createdAt: now, deletedAt: undefined }
     this.store.endpoints.set(id, endpoint)
+    this.store.changed()
     return endpoint
   }
 
   /** Gives an endpoint a new secret, used by every later attempt (protocol section 4.6). */
   rotateSecret(endpoint: Endpoint): string {
     endpoint.secret = credential("whsec_", this.random)
+    this.store.changed()
     return endpoint.secret
   }
 
@@ -42,6 +44,7 @@ export class Directory {
       deletedAt: undefined
     }
     this.store.subscriptions.set(subscription.id, subscription)
+    this.store.changed()
     return subscription
   }
 
@@ -49,5 +52,6 @@ export class Directory {
   remove(target: Endpoint | Subscription): void {
     target.deletedAt = this.clock.now()
     this.cancel(target)
+    this.store.changed()
   }
 }

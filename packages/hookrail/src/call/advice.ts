@@ -5,17 +5,33 @@ import { shorten } from "../wire/shorten.js"
 /** Where the requests go, as a message may show it. */
 export interface Address {
   readonly baseUrl: string
-  readonly from: "baseUrl" | "HOOKRAIL_BASE_URL" | "default"
+  readonly from: "baseUrl" | Variable | "default"
+  /** The variable that it would be from. */
+  readonly variable: Variable
 }
 
-export const addressOf = (url: string, from: Address["from"], apiKey: string): Address => ({
+type Variable = "HOOKRAIL_BASE_URL" | "HOOKRAIL_ADMIN_URL"
+
+export const addressOf = (
+  url: string,
+  from: Address["from"],
+  apiKey: string,
+  variable: Variable = "HOOKRAIL_BASE_URL"
+): Address => ({
   baseUrl: shorten(redact(url, apiKey), 200),
-  from
+  from,
+  variable
 })
 
 /** Which base URL is in use, and where it is from. */
-export const whichBaseUrl = ({ baseUrl, from }: Address): string =>
-  `The base URL is ${baseUrl}, ${from === "default" ? "the default: HOOKRAIL_BASE_URL is not set" : `from ${from}`}.`
+export const whichBaseUrl = ({ baseUrl, from, variable }: Address): string =>
+  `The base URL is ${baseUrl}, ${from === "default" ? `the default: ${variable} is not set` : `from ${from}`}.`
+
+/** What the clients add to a base URL. */
+const ownPath = /\/v1(\/(events|endpoints|subscriptions|deliveries|dlq|ordered-keys|admin-tokens|whoami))?$/
+
+const ownUrl =
+  /^(.*)\/v1\/(?:events|endpoints|subscriptions|deliveries|dlq|ordered-keys|admin-tokens|whoami)(?:\/[^/]*){0,2}$/
 
 /** What to do about an answer without a problem document, which no handler of Hookrail gives (protocol section 1.4). */
 export const foreignAnswer = (status: number, body: string, address: Address): string => {
@@ -23,9 +39,11 @@ export const foreignAnswer = (status: number, body: string, address: Address): s
   const what = status === 400 && /plain HTTP|HTTP request to an HTTPS server/i.test(body)
     ? "The server speaks TLS on this port: begin the base URL with https://."
     : status === 404
-    ? "There is no Hookrail at this path."
+    ? address.variable === "HOOKRAIL_ADMIN_URL"
+      ? "There is no admin API at this path: it has a port of its own, 8082 by default."
+      : "There is no Hookrail at this path."
     : "This is not how Hookrail answers: a proxy or firewall did, or another server."
-  const [end] = /\/v1(\/events)?$/.exec(address.baseUrl) ?? []
+  const [end] = ownPath.exec(address.baseUrl) ?? []
   const but = end === undefined ? "" : ` Leave out ${end}: the client adds it.`
   return `${what} ${whichBaseUrl(address)}${but}`
 }
@@ -35,7 +53,7 @@ export const redirected = (location: string | undefined, secrets: Secrets): stri
   if (location === undefined) return "A redirect is never followed"
   // Without user name, password and query, which may hold credentials.
   const to = location.replace(/[?#].*/s, "").replace(/\/\/.*@/, "//")
-  const [, base] = /^(.*)\/v1\/events(\/[^/]*)?$/.exec(to) ?? []
+  const [, base] = ownUrl.exec(to) ?? []
   return `A redirect to ${excerpt(to, secrets)} is never followed${
     base ? `: set the base URL to ${excerpt(base, secrets)}` : ""
   }`

@@ -310,6 +310,16 @@ export class Calls {
     return this.classified(call, this.answerOf(call))
   }
 
+  /** Another attempt, unless an earlier one has succeeded after all; `"hidden"` if that cannot be seen. */
+  private again<A>(call: Call<A>): Effect.Effect<A, AttemptFailure | "hidden"> {
+    if (call.operation.look === undefined || call.outcome !== "unknown") return this.attempt(call)
+    return Effect.flatMap(
+      call.operation.look(),
+      (done): Effect.Effect<A, AttemptFailure | "hidden"> =>
+        done === "hidden" ? Effect.fail(done) : done ?? this.attempt(call)
+    )
+  }
+
   private classified<A>(
     call: Call<A>,
     answer: Effect.Effect<TransportResponse, TransportError | GateTimeoutError>
@@ -330,24 +340,27 @@ export class Calls {
     const { operation } = call
     const { status } = response
     if (status >= 200 && status < 300) {
-      const result = response.truncated ? undefined : operation.read(response)
+      const result = response.truncated ? operation.readCut?.() : operation.read(response)
       // With a result, too: an interrupt may still come before it, and the event is stored.
       this.attempted(call, "unknown", result !== undefined)
-      return result ?? Effect.fail(unexpectedBody(response, call.context(), this.secretsOf(call)))
+      return result ??
+        Effect.fail(unexpectedBody(response, call.context(), this.secretsOf(call), operation.isSecret))
     }
     const secrets = this.secretsOf(call)
     const problem = problemOf(response, secrets)
+    const before = call.outcome
     this.attempted(call, outcomeOf(status))
     const context = isConclusive(status, problem) ? call.context("refused") : call.context()
-    const answered = Effect.map(
+    const own = problem === undefined ? undefined : operation.answered?.(status, problem, before, call.context())
+    const answered = own ?? Effect.flip(Effect.map(
       Clock.currentTimeMillis,
       (now) => errorOfResponse(response, problem, context, secrets, now)
-    )
-    if (!this.config.probeOutages || !operation.isMasked(status)) return Effect.flip(answered)
+    ))
+    if (!this.config.probeOutages || !operation.isMasked(status)) return answered
     return Effect.flatMap(this.databaseIsDown(call), (down) =>
       down
         ? Effect.fail(new ServerError({ ...context, status: 503, problem, maskedStatus: status }))
-        : Effect.flip(answered))
+        : answered)
   }
 
   /** Asks the server once whether its database is down. Only a 503 proves that it is. */
@@ -375,7 +388,8 @@ export class Calls {
         Effect.matchEffect(driver.next(error), {
           onFailure: () => Effect.flip(gaveUp(call, error)),
           onSuccess: () =>
-            Effect.catchAll(this.attempt(call), (failure) => {
+            Effect.catchAll(this.again(call), (failure) => {
+              if (failure === "hidden") return next(error)
               const latest = this.errorOf(call, failure)
               if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
               return Effect.zipRight(

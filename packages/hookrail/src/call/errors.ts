@@ -1,6 +1,13 @@
 /** Turns a response, or a transport error, into the error of an attempt. `classify.ts` decides what it means. */
 import * as Duration from "effect/Duration"
-import type { RetryableError } from "../HookrailError.js"
+import type {
+  InsufficientRoleError,
+  ReplayExpiredError,
+  RetryableError,
+  SecretLostError,
+  UnprocessableError,
+  UrlRejectedError
+} from "../HookrailError.js"
 import {
   AuthenticationError,
   BadRequestError,
@@ -16,6 +23,7 @@ import {
 } from "../HookrailError.js"
 import type { TransportError } from "../transport/error.js"
 import type { TransportResponse } from "../transport/model.js"
+import type { AdminOperation } from "../wire/admin.js"
 import type { Outcome, Problem } from "../wire/model.js"
 import { excerpt, redact, type Secrets } from "../wire/redact.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
@@ -28,6 +36,8 @@ export interface CallContext {
   readonly idempotencyKey?: string
   readonly eventId?: string
   readonly outcome?: Outcome
+  readonly operation?: AdminOperation
+  readonly target?: string | undefined
   /** Where its requests go. */
   readonly address: Address
 }
@@ -48,6 +58,15 @@ export type AttemptError =
   | NotFoundError
   | ConflictError
   | PayloadTooLargeError
+  | AdminAttemptError
+
+/** Those of the admin API alone. */
+export type AdminAttemptError =
+  | InsufficientRoleError
+  | UrlRejectedError
+  | UnprocessableError
+  | ReplayExpiredError
+  | SecretLostError
 
 /** Errors without fields of their own. An explicit table, so that bundles can drop the other errors. */
 const plain = {
@@ -113,13 +132,15 @@ const retryAfterOf = (response: TransportResponse, now: number): Duration.Durati
 export const unexpectedBody = (
   response: TransportResponse,
   context: CallContext,
-  secrets: Secrets
+  secrets: Secrets,
+  isSecret: boolean = false
 ): UnexpectedResponseError =>
   new UnexpectedResponseError({
     ...context,
     status: response.status,
     reason: response.truncated ? "The body is too long" : "The body is not the promised JSON",
     ...foreignFields(response, context, secrets),
+    ...(isSecret ? { body: "" } : {}),
     retryable: true
   })
 

@@ -59,6 +59,32 @@ export interface ClientOptions<Key, Duration, Retry> {
   readonly dangerouslyAllowBrowser?: boolean | undefined
 }
 
+/** The options of an admin client. */
+export interface AdminClientOptions<Token, Duration, Retry> extends
+  Pick<
+    ClientOptions<Token, Duration, Retry>,
+    "timeout" | "responseTimeout" | "retry" | "maxInFlight" | "appInfo"
+  >
+{
+  /** The admin token, `hkadm_...`, or that of the server's environment. Default: `HOOKRAIL_ADMIN_TOKEN`. */
+  readonly adminToken?: Token | undefined
+  /**
+   * The URL of the admin API: `http` or `https`, with a path prefix if it has one. Default: `HOOKRAIL_ADMIN_URL`, else
+   * `http://127.0.0.1:8082`.
+   */
+  readonly baseUrl?: string | URL | undefined
+  /**
+   * Whether to ask `/readyz` before trusting a 404: the server gives it while its database is down (protocol section 5.1).
+   * Default true.
+   */
+  readonly probeOutages?: boolean | undefined
+  /**
+   * Allows a client in a browser, and in the window of an Electron program. It is refused by default: everybody who opens the
+   * page can read the token there, and administrate the server with it. Default false.
+   */
+  readonly dangerouslyAllowBrowser?: boolean | undefined
+}
+
 /** Options of a status read. */
 export interface ReadOptions<Duration, Retry> {
   /** How long a whole attempt may take. Default: the client's. */

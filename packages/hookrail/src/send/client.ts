@@ -15,6 +15,7 @@ import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 import { traceparentOf } from "../wire/traceparent.js"
 import type { ClientCalls } from "./calls.js"
+import { encodeTyped, isTyped } from "./encode.js"
 import type { EncodedEvent, ReadOptions, SendEncodedOptions, SendOptions, Service } from "./model.js"
 import { awaitEvent, invalidArgument } from "./reader.js"
 
@@ -34,13 +35,13 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
           ? traceparentOf(span.traceId, span.spanId, span.sampled)
           : undefined
         return options.onInterrupt === undefined
-          ? sender.prepare(clock, topic, payload, options, observer, trace)
+          ? prepare(sender, clock, topic, payload, options, observer, trace)
           : telling(
             options.onInterrupt,
             name,
             options,
             observer,
-            (observer) => sender.prepare(clock, topic, payload, options, observer, trace)
+            (observer) => prepare(sender, clock, topic, payload, options, observer, trace)
           )
       }
     ) as Effect.Effect<EventAccepted, SendError>
@@ -86,6 +87,23 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
     }
   }
 }
+
+/** The payload of a typed topic is encoded first. */
+const prepare = (
+  sender: ClientCalls["sender"],
+  clock: Clock,
+  topic: string | Topic.Any,
+  payload: unknown,
+  options: SendOptions,
+  observer: CallObserver | undefined,
+  trace: string | undefined
+): Effect.Effect<EventAccepted, CallError> =>
+  isTyped(topic)
+    ? Effect.flatMap(
+      encodeTyped(topic, payload, options),
+      (json) => sender.prepare(clock, topic.name, json, options, observer, trace)
+    )
+    : sender.prepare(clock, topic, payload, options, observer, trace)
 
 /** Tells what is known about a send that is interrupted. */
 const telling = (

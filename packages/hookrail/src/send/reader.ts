@@ -64,6 +64,8 @@ export class Reader {
   }
 }
 
+const mustBeFinite = "must be a finite duration, such as \"20 seconds\" (a number alone is milliseconds)"
+
 /** Polls a status until the condition holds or the time is up. */
 export const awaitEvent = (
   getEvent: (eventId: string, options: ReadOptions) => Effect.Effect<EventStatus, ReadError>,
@@ -73,7 +75,7 @@ export const awaitEvent = (
   Effect.suspend(() => {
     const until = options.until ?? isSettled
     const limit = toMillis(options.timeout ?? 60_000)
-    if (limit === undefined) return Effect.fail(invalidArgument(eventId, "timeout", "must be a finite duration"))
+    if (limit === undefined) return Effect.fail(invalidArgument(eventId, "timeout", mustBeFinite))
     let last: EventStatus | undefined
     const timedOut = () =>
       new AwaitTimeoutError({

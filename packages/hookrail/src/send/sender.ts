@@ -8,12 +8,11 @@ import type { HookrailConfig } from "../HookrailConfig.js"
 import { UnmatchedEventError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import { random as randomKeys } from "../IdempotencyKeys.js"
-import type * as Topic from "../Topic.js"
 import { uuid } from "../wire/bytes.js"
 import { addHeaders } from "../wire/headers.js"
 import type { EventAccepted } from "../wire/model.js"
 import { tracedKey } from "../wire/traceparent.js"
-import { encodedFault, encodePayload, encodeTyped, invalidArgument, isTyped, keyOf, Topics, traceOf } from "./encode.js"
+import { encodedFault, encodePayload, invalidArgument, keyOf, Topics, traceOf } from "./encode.js"
 import type { EncodedEvent, SendEncodedOptions, SendOptions } from "./model.js"
 import { SendOperation } from "./operations.js"
 
@@ -54,41 +53,12 @@ export class Sender {
   /** The call that sends an event, or an effect that leads to it, or an error. */
   prepare(
     clock: Clock,
-    topic: string | Topic.Any,
+    topic: string,
     payload: unknown,
     options: SendOptions,
     observer?: CallObserver,
     /** The trace of the span around the call. */
     ambient?: string
-  ): Effect.Effect<EventAccepted, CallError> {
-    return isTyped(topic)
-      ? Effect.flatMap(
-        encodeTyped(topic, payload, options),
-        (json) => this.encode(clock, topic.name, json, options, observer, ambient)
-      )
-      : this.encode(clock, topic, payload, options, observer, ambient)
-  }
-
-  /** The call that sends an event whose bytes and key are fixed. */
-  prepareEncoded(
-    clock: Clock,
-    event: EncodedEvent,
-    options: SendEncodedOptions,
-    observer?: CallObserver
-  ): Effect.Effect<EventAccepted, CallError> {
-    const fault = encodedFault(event)
-    if (fault !== undefined) return Effect.fail(fault)
-    const { body, idempotencyKey, orderingKey, topic } = event
-    return this.call(clock, topic, body, idempotencyKey, { ...options, orderingKey }, observer)
-  }
-
-  private encode(
-    clock: Clock,
-    topic: string,
-    payload: unknown,
-    options: SendOptions,
-    observer: CallObserver | undefined,
-    ambient: string | undefined
   ): Effect.Effect<EventAccepted, CallError> {
     // The default source needs no extra step and no check.
     if (options.idempotencyKey === undefined && this.keys === randomKeys) {
@@ -104,6 +74,19 @@ export class Sender {
     return isSuccess(key)
       ? this.call(clock, topic, encoded.body, key.value, options, observer)
       : Effect.flatMap(key, (key) => this.call(clock, topic, encoded.body, key, options, observer))
+  }
+
+  /** The call that sends an event whose bytes and key are fixed. */
+  prepareEncoded(
+    clock: Clock,
+    event: EncodedEvent,
+    options: SendEncodedOptions,
+    observer?: CallObserver
+  ): Effect.Effect<EventAccepted, CallError> {
+    const fault = encodedFault(event)
+    if (fault !== undefined) return Effect.fail(fault)
+    const { body, idempotencyKey, orderingKey, topic } = event
+    return this.call(clock, topic, body, idempotencyKey, { ...options, orderingKey }, observer)
   }
 
   /** From here on the key and the bytes are fixed. */

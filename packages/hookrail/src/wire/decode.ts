@@ -4,11 +4,12 @@
  */
 import type { Attempt, Delivery, EventStatus, Problem } from "./model.js"
 
-type Json = Record<string, unknown>
+export type Json = Record<string, unknown>
 
-const isObject = (u: unknown): u is Json => typeof u === "object" && u !== null && !Array.isArray(u)
+export const isObject = (u: unknown): u is Json => typeof u === "object" && u !== null && !Array.isArray(u)
 
-const parse = (text: string): unknown => {
+/** JSON, or `undefined`. */
+export const parse = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
@@ -21,7 +22,7 @@ const isOptionalString = (u: unknown): u is string | undefined => u === undefine
 const isOptionalNumber = (u: unknown): u is number | undefined => u === undefined || typeof u === "number"
 
 /** Decodes a list, `null` as an empty one; `undefined` if it is not a list or an item is invalid. */
-const list = <A>(u: unknown, item: (u: unknown) => A | undefined): ReadonlyArray<A> | undefined => {
+export const list = <A>(u: unknown, item: (u: unknown) => A | undefined): ReadonlyArray<A> | undefined => {
   if (u === null) return []
   if (!Array.isArray(u)) return undefined
   const out: Array<A> = []
@@ -49,7 +50,8 @@ const attempt = (u: unknown): Attempt | undefined =>
     }
     : undefined
 
-const delivery = (u: unknown): Delivery | undefined => {
+/** A delivery with its attempts. */
+export const delivery = (u: unknown): Delivery | undefined => {
   if (!isObject(u) || typeof u["delivery_id"] !== "string" || typeof u["state"] !== "string") return undefined
   const truncated = u["attempts_truncated"]
   if (truncated !== undefined && typeof truncated !== "boolean") return undefined

@@ -1,0 +1,114 @@
+/** The words of the admin API that errors need too (protocol section 5). */
+
+/**
+ * What an admin token may do: a viewer reads, an operator also replays and skips deliveries, an admin does everything (protocol
+ * section 3).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Role = "viewer" | "operator" | "admin"
+
+/**
+ * An operation of the admin API, by the name of its method.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdminOperation =
+  | "endpoints.create"
+  | "endpoints.list"
+  | "endpoints.get"
+  | "endpoints.update"
+  | "endpoints.delete"
+  | "endpoints.rotateSecret"
+  | "subscriptions.create"
+  | "subscriptions.list"
+  | "subscriptions.get"
+  | "subscriptions.update"
+  | "subscriptions.delete"
+  | "deliveries.list"
+  | "deliveries.get"
+  | "deliveries.skip"
+  | "deliveries.replay"
+  | "deadLetters.list"
+  | "orderedKeys.list"
+  | "tokens.create"
+  | "tokens.list"
+  | "tokens.revoke"
+  | "whoami"
+  | "ensureSubscription"
+  | "replayAll"
+  | "checkReceiver"
+  | "rotateWithReceiver"
+
+/**
+ * Which argument of an admin call an `InvalidArgumentError` is about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AdminArgument =
+  | "id"
+  | "input"
+  | "filter"
+  | "url"
+  | "description"
+  | "topic"
+  | "endpointId"
+  | "eventId"
+  | "maxAttempts"
+  | "rateLimitRps"
+  | "backoffPolicy"
+  | "ordered"
+  | "active"
+  | "role"
+  | "label"
+  | "cursor"
+  | "limit"
+  | "pageSize"
+  | "includeDeleted"
+  | "state"
+  | "since"
+  | "until"
+  | "replayed"
+  | "rate"
+  | "concurrency"
+  | "dryRun"
+  | "where"
+  | "onLostSecret"
+  | "secrets"
+  | "current"
+  | "deploy"
+  | "payload"
+  | "pause"
+
+/** Operations that do the same when they are repeated. */
+const repeatable: ReadonlySet<string> = new Set(
+  [
+    "endpoints.update",
+    "endpoints.delete",
+    "endpoints.rotateSecret",
+    "subscriptions.update",
+    "subscriptions.delete",
+    "deliveries.skip",
+    "deliveries.replay",
+    "tokens.revoke",
+    "ensureSubscription"
+  ] satisfies ReadonlyArray<AdminOperation>
+)
+
+/** What is known about an operation after it failed, as a sentence after a blank. */
+export const adminVerdictOf = (operation: string, outcome: string | undefined): string => {
+  switch (outcome) {
+    case "not-sent":
+    case "refused":
+      return " Nothing was changed."
+    case "unknown":
+      return repeatable.has(operation)
+        ? " It may have been done: repeating it is safe."
+        : " It may have been done: look at the list before you repeat it."
+    default:
+      return ""
+  }
+}
