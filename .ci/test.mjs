@@ -42,7 +42,8 @@ const builds = packages.filter(({ scripts }) => scripts?.build !== undefined).ma
 // The long ones first: what is left for the end should be short.
 const checks = [
   ...builds,
-  ...["lint:effect", "lint", "typecheck", "check:docs", "test:types", "check:lock"].map((script) => stage(".", script)),
+  // The first one does what `typecheck` does, too.
+  ...["lint:effect", "lint", "check:docs", "test:types", "check:lock"].map((script) => stage(".", script)),
   ...packages.filter(({ scripts }) => scripts?.["check:package"] !== undefined)
     .map(({ folder }) => stage(folder, "check:package", [`build ${folder}`]))
 ]

@@ -110,7 +110,9 @@ const snippets = [
       .flatMap((file) => examplesIn(file, read(file)))
       .map((snippet) => ({
         ...snippet,
-        effect: /^(hookrail|node)$/.test(basename(folder)) || snippet.file.endsWith("-3.ts") ? "effect-3" : "effect-4"
+        effect: /^(hookrail|node)$/.test(basename(folder)) || /-3(\.ts$|\/)/.test(snippet.file)
+          ? "effect-3"
+          : "effect-4"
       }))
   )
 ]

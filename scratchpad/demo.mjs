@@ -1,10 +1,11 @@
 // The main job from end to end, on the embedded emulator: events go out through `HookrailClient`, arrive as signed
-// webhooks at a receiver of our own, are verified there, and their status is read back.
+// webhooks at a receiver of our own, are verified there, and their status is read back. Then the outbox: see outbox.mjs.
 import { startEmulator } from "@hookrail/emulator"
 import { NodeHookrail } from "@hookrail/node"
 import { Effect, Layer, Redacted } from "effect"
 import { HookrailClient, SignatureVerifier } from "hookrail"
 import { createServer } from "node:http"
+import { outboxDemo } from "./outbox.mjs"
 
 const began = performance.now()
 const say = (line) => console.log(`${`${Math.round(performance.now() - began)} ms`.padStart(8)}  ${line}`)
@@ -122,3 +123,4 @@ const main = Effect.gen(function*() {
 })
 
 await Effect.runPromise(Effect.scoped(main))
+await outboxDemo(say)

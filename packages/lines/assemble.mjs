@@ -34,6 +34,7 @@ mkdirSync(target)
 const filter = (path) => !path.endsWith(".d.cts")
 for (const part of ["dist", "src"]) cpSync(join(folder, part), join(target, part), { filter, recursive: true })
 cpSync(join(folder, "..", original, "README.md"), join(target, "README.md"))
+cpSync(join(folder, "../../LICENSE"), join(target, "LICENSE"))
 writeFileSync(
   join(target, "package.json"),
   `${

@@ -92,9 +92,9 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
   "src/HookrailAdmin.ts": [[`Stream.runFold(results, noReplays,`, `Stream.runFold(results, () => noReplays,`]],
   "src/RetryPolicy.ts": [
     [
-      `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
+      `  Schedule.makeWithState({ retries: 0, start: undefined }, (wall, error: HookrailError, state: Progress) =>
     Effect.map(
-      next(policy, error, state, onDelay),
+      next(policy, error, state),
       // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
       ([state, delay]) =>
         delay === undefined
@@ -107,10 +107,10 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
     ))
 `,
       `  Schedule.fromStep(Effect.sync(() => {
-    let progress: Progress = { retries: 0, start }
+    let progress: Progress = { retries: 0, start: undefined }
     // The time of a schedule is that of the wall clock, which may be set.
     return (_wall: number, error: HookrailError) =>
-      Effect.flatMap(next(policy, error, progress, onDelay), ([state, delay]) => {
+      Effect.flatMap(next(policy, error, progress), ([state, delay]) => {
         progress = state
         if (delay === undefined) return Cause.done(Duration.zero)
         const wait = Duration.millis(delay)
@@ -196,8 +196,8 @@ const serviceOf = (source: Source,`
   ],
   "src/Topic.ts": [
     [
-      `import * as ParseResult from "effect/ParseResult"\nimport type * as Schema from "effect/Schema"\n`,
-      `import type * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\n`
+      `import * as JSONSchema from "effect/JSONSchema"\nimport * as ParseResult from "effect/ParseResult"\nimport * as Schema from "effect/Schema"\n`,
+      `import * as Schema from "effect/Schema"\nimport * as SchemaIssue from "effect/SchemaIssue"\nimport * as SchemaParser from "effect/SchemaParser"\n`
     ],
     [
       `  if (!Either.isEither(decoded)) return Effect.mapError(decoded, faultOf)
@@ -208,19 +208,28 @@ const serviceOf = (source: Source,`
       `  return Exit.isExit(decoded) && Exit.isSuccess(decoded) ? decoded as Exit.Exit<A> : Effect.mapError(decoded, faultOf)`
     ],
     [
-      `  const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
-  const path = first?.path.map((key) => typeof key === "number" ? \`[\${key}]\` : \`.\${String(key)}\`).join("") ?? ""
-  const message = first?.message ?? "it does not fit the topic's Schema"
+      `  const { "~standard": standard } = Schema.standardSchemaV1(schema)
+  const input = () => JSONSchema.make(schema, { target: "jsonSchema2020-12" }) as object
+  return { "~standard": { ...standard, jsonSchema: { input } } } as StandardSchema`,
+      `  return Schema.toStandardJSONSchemaV1(Schema.toStandardSchemaV1(schema)) as unknown as StandardSchema`
+    ],
+    [`return Either.isEither(encoded) ?`, `return Exit.isExit(encoded) ?`],
+    [
+      `  const message = first?.message ?? "it does not fit the topic's Schema"
   const end = message.indexOf(", actual ")
   return { path: \`$\${path}\`, reason: end < 0 ? message : message.slice(0, end) }
 }`,
-      `  const first = format(issue).issues[0]
-  const keys = first?.path?.map((segment) => typeof segment === "object" ? segment.key : segment) ?? []
-  const path = keys.map((key) => typeof key === "number" ? \`[\${key}]\` : \`.\${String(key)}\`).join("")
-  return { path: \`$\${path}\`, reason: first?.message ?? "it does not fit the topic's Schema" }
-}
+      `  return { path: \`$\${path}\`, reason: first?.message ?? "it does not fit the topic's Schema" }
+}`
+    ],
+    [
+      `
+const issuesOf = (issue: ParseResult.ParseIssue): ReadonlyArray<StandardIssue> =>
+  ParseResult.ArrayFormatter.formatIssueSync(issue)`,
+      `
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()`
+const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => format(issue).issues`
     ]
   ],
   "src/Webhooks.ts": [
@@ -285,14 +294,12 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
         },
         onFailure: Effect.failCause
       }))`
-    ],
+    ]
+  ],
+  "src/call/pauses.ts": [
     [
-      `    return Effect.flatMap(Schedule.driver(schedule), (driver) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(driver.next(error), {`,
-      `    return Effect.flatMap(Schedule.toStepWithSleep(schedule), (step) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(step(error), {`
+      `Effect.map(Schedule.driver(schedule), (driver) => (input: In) => driver.next(input))`,
+      `Schedule.toStepWithSleep(schedule)`
     ]
   ],
   "src/fiber/tracing.ts": [
@@ -304,15 +311,6 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
     // A date, as the start of the span.
     [`clock.unsafeCurrentTimeNanos()`, `clock.currentTimeNanosUnsafe()`],
     [`Effect.withParentSpan(rest, span)`, `Effect.withParentSpan(rest, span, { captureStackTrace: false })`]
-  ],
-  "src/gate/lane.ts": [
-    [
-      `Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber)))`,
-      `Effect.flatMap(
-        Effect.forkChild(timer),
-        (fiber) => Effect.ensuring(Deferred.await(woken), Effect.sync(() => fiber.interruptUnsafe()))
-      )`
-    ]
   ],
   "src/receive/note.ts": [
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
@@ -334,23 +332,38 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
       `[items, Option.fromNullishOr(nextCursor)] as const`
     ]
   ],
-  "src/send/calls.ts": [
-    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
-    [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`]
-  ],
-  "src/send/reader.ts": [
+  "src/send/client.ts": [
     [
-      `Effect.timeoutFail({ duration: limit, onTimeout: timedOut })`,
-      `Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut()) })`
-    ],
-    [
-      `Schedule.modifyDelay((_, delay) => Duration.min(delay, "5 seconds"))`,
-      `Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, longestPause)))`
-    ],
-    [`const pollSchedule =`, `const longestPause = Duration.seconds(5)\n\nconst pollSchedule =`]
+      `Effect.timeoutFail(effect, { duration: millis, onTimeout })`,
+      `Effect.timeoutOrElse(effect, { duration: millis, orElse: () => Effect.fail(onTimeout()) })`
+    ]
   ],
   "src/receive/receive.ts": [
+    // A metric has its attributes from the start: those of `Metric.withAttributes` make a new context for each update.
+    [
+      `const received = Metric.counter("hookrail.webhooks", {
+  description: "Webhook requests received, by outcome",
+  incremental: true
+})
+
+const secretLastUsed = Metric.gauge("hookrail.webhooks.secret_last_used", {
+  description: "When a webhook was last signed with each secret (0 is the first of the list), in seconds since 1970"
+})
+`,
+      `const received = (attributes: Metric.Metric.AttributeSet) =>
+  Metric.counter("hookrail.webhooks", {
+    description: "Webhook requests received, by outcome",
+    incremental: true,
+    attributes
+  })
+
+const secretLastUsed = (attributes: Metric.Metric.AttributeSet) =>
+  Metric.gauge("hookrail.webhooks.secret_last_used", {
+    description: "When a webhook was last signed with each secret (0 is the first of the list), in seconds since 1970",
+    attributes
+  })
+`
+    ],
     [
       `{ _tag: "SpanLink", span: Tracer.externalSpan({ traceId, spanId, sampled }), attributes: {} }`,
       `{ span: Tracer.externalSpan({ traceId, spanId, sampled }), attributes: {} }`
@@ -385,14 +398,14 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
   count(outcome: Outcome): void {
     let metric = this.outcomes.get(outcome)
     if (metric === undefined) {
-      metric = Metric.withAttributes(received, { outcome })
+      metric = received({ outcome })
       this.outcomes.set(outcome, metric)
     }
     metric.updateUnsafe(1, this.context)
   }
 
   used({ secretIndex, signedAtSeconds }: VerifiedWebhook): void {
-    const metric = this.secrets[secretIndex] ??= Metric.withAttributes(secretLastUsed, { secret: String(secretIndex) })
+    const metric = this.secrets[secretIndex] ??= secretLastUsed({ secret: String(secretIndex) })
     metric.updateUnsafe(signedAtSeconds, this.context)
   }
 }`
@@ -441,28 +454,57 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()`
 )
 
 `,
-      `const duration = Metric.histogram("hookrail.send.duration", {
-  boundaries: [
-    5,
-    10,
-    25,
-    50,
-    75,
-    100,
-    250,
-    500,
-    750,
-    1000,
-    2500,
-    5000,
-    7500,
-    10_000,
-    30_000,
-    60_000
-  ],
-  description: "How long sends take, with all attempts and pauses, in milliseconds"
+      `const duration = (attributes: Metric.Metric.AttributeSet) =>
+  Metric.histogram("hookrail.send.duration", {
+    boundaries: [
+      5,
+      10,
+      25,
+      50,
+      75,
+      100,
+      250,
+      500,
+      750,
+      1000,
+      2500,
+      5000,
+      7500,
+      10_000,
+      30_000,
+      60_000
+    ],
+    description: "How long sends take, with all attempts and pauses, in milliseconds",
+    attributes
+  })
+
+`
+    ],
+    [
+      `const sends = Metric.counter("hookrail.sends", {
+  description: "Sends, by result: accepted, interrupted, or the error; and by what is known about the event",
+  incremental: true
 })
 
+const attempts = Metric.counter("hookrail.send.attempts", {
+  description: "Attempts of sends, by outcome: accepted, refused, not-sent, unknown",
+  incremental: true
+})
+`,
+      `// A metric has its attributes from the start: those of Metric.withAttributes make a new context for each update.
+const sends = (attributes: Metric.Metric.AttributeSet) =>
+  Metric.counter("hookrail.sends", {
+    description: "Sends, by result: accepted, interrupted, or the error; and by what is known about the event",
+    incremental: true,
+    attributes
+  })
+
+const attempts = (attributes: Metric.Metric.AttributeSet) =>
+  Metric.counter("hookrail.send.attempts", {
+    description: "Attempts of sends, by outcome: accepted, refused, not-sent, unknown",
+    incremental: true,
+    attributes
+  })
 `
     ],
     [
@@ -512,7 +554,7 @@ export class SendMetrics implements CallMetrics {
     if (call.kind !== "send") return
     let metric = this.outcomes.get(outcome)
     if (metric === undefined) {
-      metric = Metric.withAttributes(attempts, { outcome })
+      metric = attempts({ outcome })
       this.outcomes.set(outcome, metric)
     }
     metric.updateUnsafe(1, this.context)
@@ -524,8 +566,8 @@ export class SendMetrics implements CallMetrics {
     let metrics = this.results.get(key)
     if (metrics === undefined) {
       metrics = new Measured(
-        Metric.withAttributes(sends, { result, outcome }),
-        Metric.withAttributes(duration, { result, outcome })
+        sends({ result, outcome }),
+        duration({ result, outcome })
       )
       this.results.set(key, metrics)
     }
@@ -720,6 +762,20 @@ const inTests = {
       `import * as Schema from "effect/Schema"\nimport * as SchemaGetter from "effect/SchemaGetter"\n`
     ]
   ],
+  "test/catalogue.test.ts": [
+    [`import { Effect, Exit, Schema } from "effect"`, `import { Effect, Exit, Schema, SchemaGetter } from "effect"`],
+    [
+      `Schema.transformOrFail(Schema.String, Schema.Number, {
+          strict: true,
+          decode: (text) => Effect.promise(async () => Number(text)),
+          encode: (number) => Effect.promise(async () => String(number))
+        })`,
+      `Schema.String.pipe(Schema.decodeTo(Schema.Number, {
+          decode: SchemaGetter.transformEffect((text: string) => Effect.promise(async () => Number(text))),
+          encode: SchemaGetter.transformEffect((number: number) => Effect.promise(async () => String(number)))
+        }))`
+    ]
+  ],
   "test/interruption.test.ts": [
     [
       `      // The fiber finds both at once, and does not go on with the answer.
@@ -763,6 +819,23 @@ const inTests = {
     ]
   ],
   "test/rotation.test.ts": [
+    // The default provider of Effect 4 reads the environment once.
+    [
+      `it.effect("is a way of giving the secrets, and is read again from the environment", () =>`,
+      `it.effect("is read again from the environment, with a provider that does so", () =>`
+    ],
+    [
+      `      const verifier = yield* SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") })
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`,
+      `      const verifier = yield* Effect.provideService(
+        SignatureVerifier.make({ secrets: Config.redacted("TEST_WEBHOOK_SECRET") }),
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.make((path) => ConfigProvider.fromEnv().load(path))
+      )
+      strictEqual(yield* outcomeOf(verifier, old), 0)
+      vi.stubEnv(`
+    ],
     [
       `  const providerOf = (values: ReadonlyMap<string, string>) => {
     const { patch } = ConfigProvider.fromMap(new Map()).flattened
@@ -831,13 +904,6 @@ const inTests = {
     ]
   ],
   "test/Webhooks.test.ts": [
-    [
-      `  Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ logLevel, message }) => void lines.push(\`\${logLevel.label} \${String(message)}\`))
-  )`,
-      `  Logger.layer([Logger.make(({ logLevel, message }) => void lines.push(\`\${logLevel.label} \${String(message)}\`))])`
-    ],
     [
       `Logger.replace(
         Logger.defaultLogger,

@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
-import { lines, onlyOnce, skipped } from "./lines.mjs"
+import { lines, onlyOnce } from "./lines.mjs"
 import { translate } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
@@ -29,16 +29,6 @@ const edited = (name, path, text) =>
   (edits[name]?.[path] ?? []).reduce((text, [before, after]) => {
     if (!text.includes(before)) throw new Error(`packages/${name}/${path} has changed: edits.mjs looks for\n${before}`)
     return text.replace(before, () => after)
-  }, text)
-
-/** Marks tests that are left out. */
-const withoutSkipped = (name, path, text) =>
-  (skipped[name]?.[path] ?? []).reduce((text, title) => {
-    const before = new RegExp(
-      `(\\bit(?:\\.effect|\\.live)?)(\\(["\`](?:\\$\\{[^}]*\\} )?${title.replace(/[^\w ]/g, "\\$&")})`
-    )
-    if (!before.test(text)) throw new Error(`packages/${name}/${path} has no test "${title}" any more: see lines.mjs`)
-    return text.replace(before, "$1.skip$2")
   }, text)
 
 for (const [name, twin] of Object.entries(lines)) {
@@ -66,8 +56,7 @@ for (const [name, twin] of Object.entries(lines)) {
         copyFileSync(join(from, file), join(to, file))
         continue
       }
-      const text = translate(edited(name, path, readFileSync(join(from, file), "utf8")))
-      writeFileSync(join(to, file), withoutSkipped(name, path, text))
+      writeFileSync(join(to, file), translate(edited(name, path, readFileSync(join(from, file), "utf8"))))
     }
   }
 }

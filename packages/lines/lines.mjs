@@ -7,8 +7,6 @@ export const onlyOnce = {
     "arguments",
     "body",
     "claims",
-    "decode",
-    "mistakes",
     "pace",
     "paceSteps",
     "payload",
@@ -16,16 +14,6 @@ export const onlyOnce = {
     "refusals",
     "retry",
     "signature",
-    "wire",
-    // Not translated yet: its tracer, and the snapshot of metrics.
-    "tracing"
+    "wire"
   ].map((name) => `test/${name}.test.ts`)
-}
-
-/** Tests that make no sense in the second line, by their beginning. */
-export const skipped = {
-  hookrail: {
-    // The default provider of Effect 4 reads the environment once.
-    "test/rotation.test.ts": ["is a way of giving the secrets, and is read again"]
-  }
 }

@@ -4,6 +4,7 @@ import type { BuildOptions, Plugin } from "esbuild"
 import { transform } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
+import { bundleEffect } from "./effect.js"
 import { bundleUndici } from "./undici.js"
 
 const { version } = createRequire(import.meta.url)("./package.json") as { readonly version: string }
@@ -54,5 +55,5 @@ export const bundle = {
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
   external: ["./verify.js"],
-  plugins: [markPureCalls, leaveOut, bundleUndici]
+  plugins: [markPureCalls, leaveOut, bundleUndici, bundleEffect]
 } satisfies BuildOptions

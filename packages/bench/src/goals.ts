@@ -3,11 +3,13 @@ import type { Goal, Results } from "./report.js"
 
 const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
   const limits: Readonly<Record<string, number>> = {
-    "hookrail NodeTransport": 1,
+    "hookrail@4 NodeTransport": 0.7,
+    "hookrail@3 NodeTransport": 1,
     "@hookrail/promise": 1.15,
-    "hookrail NodeTransport, traced": 1.4,
-    "hookrail layerHttpClient (undici)": 4,
-    "hookrail layerHttpClient (fetch)": 4
+    "hookrail@4 NodeTransport, traced": 1.4,
+    "hookrail@3 NodeTransport, traced": 1.4,
+    "hookrail@3 layerHttpClient (undici)": 4,
+    "hookrail@3 layerHttpClient (fetch)": 4
   }
   return (send?.rows ?? []).filter((row) => row.concurrency === 64 && row.contender in limits).map((row) => ({
     goal: `send, 64 at a time: ${row.contender}, relative to undici's Pool.request`,
@@ -17,7 +19,11 @@ const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
 }
 
 const receiveGoals = ({ receive }: Results): ReadonlyArray<Goal> => {
-  const limits: Readonly<Record<string, number>> = { "@hookrail/promise": 1.4, "hookrail NodeWebhooks": 1.7 }
+  const limits: Readonly<Record<string, number>> = {
+    "@hookrail/promise": 1.4,
+    "hookrail@4 NodeWebhooks": 1.7,
+    "hookrail@3 NodeWebhooks": 1.7
+  }
   return (receive ?? []).filter(({ contender }) => contender in limits).map(({ contender, ratio }) => ({
     goal: `receive: ${contender}, relative to a bare node:http server`,
     measured: ratio.median,
@@ -39,11 +45,11 @@ const verifyGoals = ({ verify = [] }: Results): ReadonlyArray<Goal> =>
         measured: micros("@hookrail/promise/verify"),
         limit
       },
-      {
-        goal: `verify ${bare.bodyBytes} bytes: SignatureVerifier, µs`,
-        measured: micros("hookrail SignatureVerifier"),
+      ...[4, 3].map((line) => ({
+        goal: `verify ${bare.bodyBytes} bytes: hookrail@${line} SignatureVerifier, µs`,
+        measured: micros(`hookrail@${line} SignatureVerifier`),
         limit: limit + effectMicros
-      }
+      }))
     ]
   })
 
@@ -115,6 +121,13 @@ const enqueueGoals = ({ enqueue = [] }: Results): ReadonlyArray<Goal> =>
     limit: 1.1
   }))
 
+const relayGoals = ({ relay }: Results): ReadonlyArray<Goal> =>
+  (relay?.rows ?? []).flatMap(({ contender, limit, ratio, reference }) =>
+    limit === undefined
+      ? []
+      : [{ goal: `relay: ${contender}, relative to ${reference}`, measured: ratio.median, limit }]
+  )
+
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
   ...receiveGoals(results),
@@ -123,5 +136,6 @@ export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...startGoals(results),
   ...sizeGoals(results),
   ...enqueueGoals(results),
+  ...relayGoals(results),
   ...stormsGoals(results)
 ]

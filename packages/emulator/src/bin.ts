@@ -15,6 +15,9 @@ const usage = `Usage: hookrail-emulator [options]
   --host <address>            address to listen on, default 127.0.0.1
   --api-key <key>             producer key, may be repeated; default a drawn one
   --admin-token <token>       admin token; default a drawn one
+  --page                      serve a page to look at events and deliveries, on a port of its own
+  --page-port <number>        port of the page, which this implies; default a free one
+  --page-token <token>        token of the page, which this implies; default a drawn one
   --subscribe <topic=url>     deliver a topic pattern to a URL, may be repeated
   --secret <secret>           signing secret of the endpoints above; default a drawn one, which is printed
   --sweep-interval <ms>       how often due retries go out, default 30000; 0 at once
@@ -72,6 +75,9 @@ const flags = {
   host: { type: "string" },
   "api-key": { type: "string", multiple: true },
   "admin-token": { type: "string" },
+  page: { type: "boolean" },
+  "page-port": { type: "string" },
+  "page-token": { type: "string" },
   subscribe: { type: "string", multiple: true },
   secret: { type: "string" },
   "sweep-interval": { type: "string" },
@@ -121,6 +127,9 @@ const readFlags = (): Asked | undefined => {
       host: values.host,
       apiKeys: values["api-key"],
       adminToken: values["admin-token"],
+      page: values.page === true || values["page-port"] !== undefined || values["page-token"] !== undefined
+        ? { port: number("page-port", values["page-port"]), token: values["page-token"] }
+        : false,
       sweepIntervalMs: number("sweep-interval", values["sweep-interval"]),
       seed: number("seed", values.seed),
       ingestRateLimit: unlimited,
@@ -136,6 +145,8 @@ const flagNames: Readonly<Record<string, string>> = {
   adminPort: "--admin-port",
   host: "--host",
   adminToken: "--admin-token",
+  "page.port": "--page-port",
+  "page.token": "--page-token",
   sweepIntervalMs: "--sweep-interval",
   seed: "--seed",
   url: "--subscribe",
@@ -171,6 +182,7 @@ const main = async (): Promise<void> => {
     line(
       `hookrail-emulator ready url=${emulator.url} admin=${emulator.adminUrl} ` +
         `api-key=${emulator.apiKey} admin-token=${emulator.adminToken}` +
+        (emulator.pageUrl === "" ? "" : ` page=${emulator.pageUrl}`) +
         (asked.drawsSecret ? ` secret=${secret}` : "")
     )
   } catch (error) {

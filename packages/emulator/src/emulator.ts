@@ -4,6 +4,7 @@ import { manualClock, realClock } from "./base/clock.js"
 import { credential, ulid } from "./base/ids.js"
 import { seededRandom, systemRandom } from "./base/random.js"
 import { urlAllowed } from "./base/urlPolicy.js"
+import { listenForPage } from "./control/listener.js"
 import type { Core } from "./core.js"
 import { Sender } from "./delivery/attempt.js"
 import { Dispatcher, type Surroundings } from "./delivery/dispatcher.js"
@@ -18,6 +19,7 @@ import { settingsOf } from "./options/settings.js"
 import { Producers } from "./producer/producers.js"
 import { producerHandler } from "./producer/routes.js"
 import { Directory } from "./store/directory.js"
+import { History } from "./store/history.js"
 import { Ledger } from "./store/ledger.js"
 import { type Endpoint, Store } from "./store/store.js"
 
@@ -42,6 +44,13 @@ export interface Emulator extends AsyncDisposable {
   readonly url: string
   /** Base URL of the admin API; empty if it is switched off. */
   readonly adminUrl: string
+  /**
+   * The page for a browser, with its token behind the `#`; empty unless the option `page` is on. Without that part, it is the
+   * base of the page's calls.
+   */
+  readonly pageUrl: string
+  /** The token of the page's calls, for `Authorization: Bearer`; empty unless the option `page` is on. */
+  readonly pageToken: string
   /** The first producer key. */
   readonly apiKey: string
   /** The environment token of the admin API (protocol section 3). */
@@ -82,10 +91,14 @@ export interface Emulator extends AsyncDisposable {
   readonly advance: (ms: number) => Promise<void>
   /**
    * Resolves when no delivery is in flight or, with the real clock, scheduled. With a manual clock, scheduled deliveries
-   * wait for `advance`. Deliveries blocked behind a dead one do not count. Rejects with an `EmulatorError` after
+   * wait for `advance`. Deliveries blocked behind a dead one, or held by `pause`, do not count. Rejects with an `EmulatorError` after
    * `timeoutMs` milliseconds of real time.
    */
   readonly idle: (options?: { readonly timeoutMs?: number | undefined }) => Promise<void>
+  /** Makes the workers take no more deliveries; attempts in flight end as usual. Events are still accepted. */
+  readonly pause: () => void
+  /** Makes the workers go on after `pause`. */
+  readonly resume: () => void
   /** How many producer connections are open now. */
   readonly openConnections: () => number
   /** Stops everything at once; later calls do nothing. */
@@ -111,11 +124,14 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   const manual = options.clock === "manual" ? manualClock(options.startAt ?? Date.now()) : undefined
   const clock = manual ?? realClock()
   const random = options.seed === undefined ? systemRandom : seededRandom(options.seed)
-  const store = new Store(settings.eventLimit)
-  const faults = new Faults(random)
+  const store = new Store(
+    settings.eventLimit,
+    settings.page === undefined ? undefined : new History(settings.page.historyBytes)
+  )
+  const faults = new Faults(random, () => store.changed())
   const ledger = new Ledger(settings.ledgerLimit, options.observer ?? {})
   const surroundings: Surroundings = { database: "up", redis: "up" }
-  const sender = new Sender(settings)
+  const sender = new Sender(settings, store.history !== undefined)
   const dispatcher = new Dispatcher({ settings, store, clock, random, faults, ledger, sender, surroundings })
   const directory = new Directory(
     store,
@@ -147,7 +163,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   const addEndpoint = (endpoint: EndpointOptions, at = ""): Endpoint => {
     if (!urlAllowed(settings.urlPolicy, endpoint.url)) {
       const option = at === "" ? "url" : `${at}.url`
-      throw new EmulatorError(`${option} must be a URL that urlPolicy allows, got ${show(endpoint.url)}`, { option })
+      throw new EmulatorError(
+        `${option} must be a URL that urlPolicy allows, such as "http://127.0.0.1:3000/", got ${show(endpoint.url)}`,
+        { option }
+      )
     }
     return directory.addEndpoint(endpoint.url, endpoint.description, endpoint.secret)
   }
@@ -196,20 +215,36 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     throw error
   })
 
+  const { page } = settings
+  const pageSide = page === undefined
+    ? undefined
+    : await listenForPage(page, async (port) => {
+      const { pageHandler } = await import("./control/app.js")
+      return pageHandler({ core, tokens, controls: emulator, settings: page, port, manual: manual !== undefined })
+    })
+      .catch(async (error: unknown) => {
+        await Promise.all([producerSide.close(), adminSide?.close()])
+        throw error
+      })
+
   const settle = async (): Promise<void> => {
     while (dispatcher.busy) await dispatcher.changed()
   }
+  // One at a time: two at once would move the clock back and forth.
+  let advancing: Promise<unknown> = Promise.resolve()
   let closing: Promise<void> | undefined
   const close = (): Promise<void> =>
     closing ??= (async () => {
       dispatcher.close()
       sender.close()
-      await Promise.all([producerSide.close(), adminSide?.close()])
+      await Promise.all([producerSide.close(), adminSide?.close(), pageSide?.close()])
     })()
 
-  return {
+  const emulator: Emulator = {
     url: producerSide.url,
     adminUrl: adminSide?.url ?? "",
+    pageUrl: pageSide === undefined ? "" : `${pageSide.url}/#token=${page?.token}`,
+    pageToken: page?.token ?? "",
     apiKey: apiKeys[0] ?? "",
     adminToken,
     addApiKey,
@@ -229,6 +264,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     removeSubscription: (id) => directory.remove(found(store.subscriptions, id, "subscription")),
     setActive: (id, active) => {
       found(store.subscriptions, id, "subscription").active = active
+      store.changed()
     },
     fault: (rule) => {
       check(checks.faultRule, rule)
@@ -239,10 +275,12 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       check(checks.databaseState, state, "state")
       surroundings.database = state
       if (state === "up") dispatcher.resume()
+      store.changed()
     },
     setRedis: (state) => {
       check(checks.redisState, state, "state")
       surroundings.redis = state
+      store.changed()
     },
     ledger: () => ledger.view(),
     clearLedger: () => ledger.clear(),
@@ -250,7 +288,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     advance: async (ms) => {
       if (manual === undefined) throw new EmulatorError("advance needs the option clock: \"manual\"")
       check(checks.millis, ms, "ms")
-      await manual.advance(ms, settle)
+      const turn = advancing.then(() => manual.advance(ms, settle))
+      advancing = turn.catch(() => {})
+      await turn
+      store.changed()
     },
     idle: async (wait) => {
       let late = false
@@ -268,8 +309,11 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
         clearTimeout(timer)
       }
     },
+    pause: () => dispatcher.hold(true),
+    resume: () => dispatcher.hold(false),
     openConnections: () => producerSide.openConnections(),
     close,
     [Symbol.asyncDispose]: close
   }
+  return emulator
 }

@@ -93,7 +93,15 @@ export interface FaultHandle {
   readonly hits: number
 }
 
+/** A rule among all active ones. */
+export interface ActiveFault {
+  readonly id: number
+  readonly rule: FaultRule
+  readonly hits: number
+}
+
 interface Entry {
+  readonly id: number
   readonly rule: FaultRule
   seen: number
   hits: number
@@ -104,16 +112,20 @@ const pointOf = (rule: FaultRule): FaultPoint => rule.on ?? "ingest"
 /** The active rules. The first match wins. */
 export class Faults {
   private readonly entries = new Set<Entry>()
+  private lastId = 0
 
-  constructor(private readonly random: Random) {}
+  /** `changed` is called whenever a rule comes, goes, or is applied. */
+  constructor(private readonly random: Random, private readonly changed: () => void = () => {}) {}
 
   /** Activates a rule. */
-  add(rule: FaultRule): FaultHandle {
-    const entry: Entry = { rule, seen: 0, hits: 0 }
+  add(rule: FaultRule): FaultHandle & { readonly id: number } {
+    const entry: Entry = { id: ++this.lastId, rule, seen: 0, hits: 0 }
     this.entries.add(entry)
+    this.changed()
     return {
+      id: entry.id,
       remove: () => {
-        this.entries.delete(entry)
+        this.remove(entry.id)
       },
       get hits() {
         return entry.hits
@@ -121,9 +133,26 @@ export class Faults {
     }
   }
 
+  /** The active rules, used-up ones included. */
+  list(): ReadonlyArray<ActiveFault> {
+    return [...this.entries].map(({ hits, id, rule }) => ({ id, rule, hits }))
+  }
+
+  /** Removes a rule; false if there is none with that id. */
+  remove(id: number): boolean {
+    for (const entry of this.entries) {
+      if (entry.id !== id) continue
+      this.entries.delete(entry)
+      this.changed()
+      return true
+    }
+    return false
+  }
+
   /** Removes all rules. */
   clear(): void {
     this.entries.clear()
+    this.changed()
   }
 
   /** Whether a rule at this point depends on the topic, so that the body must be read first. */
@@ -152,6 +181,7 @@ export class Faults {
       if (rule.times !== undefined && entry.hits >= rule.times) continue
       if (rule.probability !== undefined && this.random.next() >= rule.probability) continue
       entry.hits++
+      this.changed()
       return rule
     }
     return undefined

@@ -6,13 +6,41 @@ import { signature } from "./delivery/signing.js"
 import { renderJsonb } from "./json/jsonb.js"
 import { checked, filled, Invalid, object, optional, secret } from "./options/check.js"
 
-/** Options of `signWebhook`. */
-export interface SignWebhookOptions {
+/** As much of a catalogue as `signWebhook` needs: what `defineEvents` of `@hookrail/promise/events` returns. */
+export interface WebhookCatalogue<out Sent extends object> {
+  readonly "~hookrail/EventCatalogue": {
+    /** The JSON value that a sender's payload is sent as, or where and why it does not fit. */
+    readonly encode: (topic: string, payload: unknown) => Checked | Promise<Checked> | undefined
+    readonly unknown: (topic: string) => string
+    readonly types?: { readonly sent: Sent } | undefined
+  }
+}
+
+type Checked = { readonly value: unknown } | { readonly path: string; readonly reason: string }
+
+/** Payloads by topic; without a catalogue: any topic, any payload. */
+export interface AnyPayloads {
+  readonly [topic: string]: unknown
+}
+
+/** Options of `signWebhook`. With a catalogue, `Sent` are the payloads of its senders. */
+export interface SignWebhookOptions<
+  Sent extends AnyPayloads = AnyPayloads,
+  Topic extends keyof Sent & string = keyof Sent & string
+> {
   /** The endpoint's secret, its `whsec_` included. */
   readonly secret: string
-  readonly topic: string
-  /** Anything that `JSON.stringify` accepts. It is rendered as Hookrail's database does (protocol section 4.2). */
-  readonly payload: unknown
+  /**
+   * The catalogue of the sender, from `defineEvents` of `@hookrail/promise/events`. The payload is then checked and encoded as the
+   * sender's client does it.
+   */
+  readonly events?: WebhookCatalogue<Sent> | undefined
+  readonly topic: Topic
+  /**
+   * Anything that `JSON.stringify` accepts; with a catalogue, what senders give. It is rendered as Hookrail's database does
+   * (protocol section 4.2).
+   */
+  readonly payload: NoInfer<Sent[Topic]>
   /** Default: a new one. */
   readonly eventId?: string | undefined
   /** Reuse one to simulate a retry or duplicate. Default: a new one. */
@@ -36,6 +64,10 @@ export interface SignedWebhook {
 
 const webhookOptions = object<SignWebhookOptions>({
   secret,
+  events: optional((value, at) => {
+    if (typeof value === "object" && value !== null && "~hookrail/EventCatalogue" in value) return
+    throw new Invalid(at, `${at} must be made by defineEvents of @hookrail/promise/events`)
+  }),
   topic: filled,
   // Checked when it is rendered.
   payload: () => {},
@@ -47,9 +79,22 @@ const webhookOptions = object<SignWebhookOptions>({
   })
 })
 
+/** What is sent for a payload. */
+const sentOf = ({ events, payload, topic }: SignWebhookOptions): unknown => {
+  if (events === undefined) return payload
+  const catalogue = events["~hookrail/EventCatalogue"]
+  const checked = catalogue.encode(topic, payload)
+  if (checked === undefined) throw new TypeError(`topic ${JSON.stringify(topic)}: ${catalogue.unknown(topic)}`)
+  if ("then" in checked) {
+    throw new TypeError(`topic ${JSON.stringify(topic)}: its schema is asynchronous, so sign await events.encode(...)`)
+  }
+  if ("value" in checked) return checked.value
+  throw new TypeError(`payload does not fit topic ${JSON.stringify(topic)}: at ${checked.path}, ${checked.reason}`)
+}
+
 /**
  * A genuine webhook, as Hookrail would send it, to test receivers without a server. Throws a `TypeError` for wrong options
- * and for a payload that is not JSON or that Hookrail refuses.
+ * and for a payload that is not JSON, that Hookrail refuses, or that does not fit the catalogue, if there is one.
  *
  * @example
  * import { signWebhook } from "@hookrail/emulator"
@@ -65,9 +110,12 @@ const webhookOptions = object<SignWebhookOptions>({
  *
  * @since 0.1.0
  */
-export const signWebhook = (options: SignWebhookOptions): SignedWebhook => {
+export const signWebhook = <
+  Sent extends AnyPayloads = AnyPayloads,
+  const Topic extends keyof Sent & string = keyof Sent & string
+>(options: SignWebhookOptions<Sent, Topic>): SignedWebhook => {
   checked(webhookOptions, options, "", (message) => new TypeError(message))
-  const text = JSON.stringify(options.payload) as string | undefined
+  const text = JSON.stringify(sentOf(options)) as string | undefined
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
   const rendered = renderJsonb(text)
   if (!rendered.ok) throw new TypeError(`Hookrail refuses this payload: ${rendered.reason}`)

@@ -66,7 +66,25 @@ it("prints the secret that it drew, which signs for every receiver, and none tha
   given.child.kill("SIGTERM")
 })
 
+it("serves the page when told to, and says where", async () => {
+  const ready = async (...flags: ReadonlyArray<string>): Promise<string> => {
+    const child = start("--port", "0", "--admin-port", "0", "--quiet", ...flags)
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const line = String((await lines.next()).value)
+    child.kill("SIGTERM")
+    return line
+  }
+  assert.match(await ready("--page"), / page=http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{32}$/)
+  assert.match(
+    await ready("--page-token", "a_token_of_my_own"),
+    / page=http:\/\/127\.0\.0\.1:\d+\/#token=a_token_of_my_own$/
+  )
+  assert.notInclude(await ready(), "page=")
+})
+
 it.each([
+  [["--page-port", "x"], "--page-port must be a whole number, got x"],
+  [["--page-token", "short"], "--page-token must be 16 to 256 letters, digits, \"_\" or \"-\""],
   [["--port", "x"], "--port must be a whole number, got x"],
   [["--port", "99999"], "--port must be a whole number of 0..65535, got 99999"],
   [["--subscribe", "t=nonsense"], "--subscribe must be a URL that urlPolicy allows, got \"nonsense\""],

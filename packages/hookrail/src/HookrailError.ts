@@ -133,6 +133,9 @@ const answer = (error: ResponseFields, advice: string): string => {
   return `the server answered ${answerOf(error)}. ${error.hint ?? advice}${start}`
 }
 
+/** Ends a sentence, unless it is a question. */
+const ended = (text: string): string => text.endsWith("?") ? text : `${text}.`
+
 const sentence = (error: CallFields, what: string): string => `${callOf(error)}: ${what}${verdictOf(error)}`
 
 const answered = (error: ResponseFields, advice: string): string => sentence(error, answer(error, advice))
@@ -193,7 +196,7 @@ export class InvalidArgumentError extends TaggedError("InvalidArgumentError")<
   }
 > {
   override get message(): string {
-    return sentence(this, `invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}.`)
+    return sentence(this, ended(`invalid ${shorten(`${this.argument}: ${this.reason}`, maxText)}`))
   }
 }
 
@@ -459,7 +462,8 @@ export class RetryError extends TaggedError("RetryError")<
 > {
   override get message(): string {
     const { attempts, cause } = this
-    const elapsed = Duration.format(this.elapsed)
+    // Without the nanoseconds of the clock.
+    const elapsed = Duration.format(Duration.millis(Math.round(Duration.toMillis(this.elapsed))))
     if (attempts === 0) {
       const status = "status" in cause ? ` with ${cause.status}` : ""
       return sentence(

@@ -5,9 +5,19 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as JSONSchema from "effect/JSONSchema"
 import * as ParseResult from "effect/ParseResult"
-import type * as Schema from "effect/Schema"
-import type { EventDefinitions, ReceivedBy, SentBy } from "./catalogue/model.js"
+import * as Schema from "effect/Schema"
+import type {
+  Catalogue,
+  EventCodec,
+  EventDefinition,
+  EventDefinitions,
+  ReceivedBy,
+  SentBy,
+  StandardIssue,
+  StandardSchema
+} from "./catalogue/model.js"
 import { Typed as DefinedTopic } from "./catalogue/typed.js"
 
 /**
@@ -121,9 +131,14 @@ type TopicsOf<Definitions> = {
     & { readonly name: T }
 }
 
+type TopicsIn<Sent, Received> = {
+  readonly [T in keyof Sent & keyof Received & string]: Typed<Sent[T], Received[T]> & { readonly name: T }
+}
+
 /**
- * The topics of a plain catalogue, for `HookrailClient.sendEvent` and `Webhooks.on`: give it the schemas of any Standard
- * Schema library by topic, or `{ schema, encode }` with the way back.
+ * The topics of a plain catalogue, for `HookrailClient.sendEvent` and `Webhooks.on`: give it what `defineEvents` of
+ * `@hookrail/promise/events` returns. Or the schemas of any Standard Schema library by topic, or `{ schema, encode }` with the
+ * way back.
  *
  * What is sent is the input of a schema as JSON; handlers get its output. Senders give the input, or with an `encode` the
  * output. A payload is checked before it is sent, as JSON, exactly as its receivers will check it.
@@ -131,18 +146,88 @@ type TopicsOf<Definitions> = {
  * @since 0.1.0
  * @category conversions
  */
-export const fromEvents = <const Definitions extends EventDefinitions>(
-  definitions: Definitions
-): TopicsOf<Definitions> =>
+export const fromEvents: {
+  <Sent extends object, Received extends object>(catalogue: Catalogue<Sent, Received>): TopicsIn<Sent, Received>
+  <const Definitions extends EventDefinitions>(definitions: Definitions): TopicsOf<Definitions>
+} = (events: Catalogue | EventDefinitions) =>
   Object.fromEntries(
-    Object.entries(definitions).map(([name, definition]) => [name, new DefinedTopic(name, definition)])
+    Array.from(definitionsIn(events), ([name, definition]) => [name, new DefinedTopic(name, definition)])
   ) as never
+
+const definitionsIn = (events: Catalogue | EventDefinitions): Iterable<readonly [string, EventDefinition]> =>
+  isCatalogue(events) ? events["~hookrail/EventCatalogue"].definitions : Object.entries(events)
+
+const isCatalogue = (events: object): events is Catalogue => "~hookrail/EventCatalogue" in events
+
+type EventsOf<Topics extends ReadonlyArray<Any>> = {
+  readonly [T in Topics[number] as T["name"]]: T extends Topic<infer A, infer I> ? EventCodec<I, A> : EventDefinition
+}
+
+/**
+ * Topics for programs without Effect code: the argument of `defineEvents` of `@hookrail/promise/events`. Senders and handlers
+ * there use the type of the Schema, such as `Date`, and the Schema encodes and decodes it. The Schemas can be exported as JSON
+ * Schema and OpenAPI.
+ *
+ * @example
+ * import { Topic } from "hookrail"
+ * import { Schema } from "effect"
+ *
+ * const OrderCreated = Topic.make("orders.created", Schema.Struct({ order_id: Schema.String, placed: Schema.Date }))
+ *
+ * // In a module for all: export const events = defineEvents(Topic.toEvents([OrderCreated]))
+ * const definitions = Topic.toEvents([OrderCreated])
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toEvents = <const Topics extends ReadonlyArray<Any>>(topics: Topics): EventsOf<Topics> =>
+  Object.fromEntries(topics.map((topic) => [topic.name, definitionOf(topic)])) as never
+
+const definitionOf = (topic: Any): EventDefinition => {
+  // One of `fromEvents`, whichever copy of this package made it.
+  if ("definition" in topic) return topic.definition as EventDefinition
+  const { schema } = topic as Topic<unknown>
+  const encode = ParseResult.encodeUnknown(schema, { onExcessProperty: "ignore" })
+  return { schema: standardOf(schema), encode: (payload: never) => settled(encode(payload)) }
+}
+
+/** The Schema as a Standard Schema that can be exported as JSON Schema. */
+const standardOf = (schema: Schema.Schema<unknown>): StandardSchema => {
+  const { "~standard": standard } = Schema.standardSchemaV1(schema)
+  const input = () => JSONSchema.make(schema, { target: "jsonSchema2020-12" }) as object
+  return { "~standard": { ...standard, jsonSchema: { input } } } as StandardSchema
+}
+
+/** What a Schema gives at once, or a promise of it. */
+const settled = (encoded: Effect.Effect<unknown, ParseResult.ParseIssue>): unknown => {
+  const outcome = Effect.match(encoded, {
+    onFailure: (issue) => new NotEncoded(issuesOf(issue)),
+    onSuccess: (value) => value
+  })
+  return Either.isEither(encoded) ? fitting(Effect.runSync(outcome)) : Effect.runPromise(outcome).then(fitting)
+}
+
+const fitting = (outcome: unknown): unknown => {
+  if (outcome instanceof NotEncoded) throw outcome
+  return outcome
+}
+
+/** A payload that a Schema cannot encode, with issues as those of Standard Schema. */
+class NotEncoded extends Error {
+  constructor(readonly issues: ReadonlyArray<StandardIssue>) {
+    super("the payload does not fit the topic's Schema")
+  }
+}
 
 /** The first issue, without the actual value: payloads may hold data that must not be logged. */
 const faultOf = (issue: ParseResult.ParseIssue): PayloadFault => {
-  const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]
-  const path = first?.path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("") ?? ""
+  const first = issuesOf(issue)[0]
+  const keys = first?.path?.map((part) => typeof part === "object" ? part.key : part) ?? []
+  const path = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("")
   const message = first?.message ?? "it does not fit the topic's Schema"
   const end = message.indexOf(", actual ")
   return { path: `$${path}`, reason: end < 0 ? message : message.slice(0, end) }
 }
+
+const issuesOf = (issue: ParseResult.ParseIssue): ReadonlyArray<StandardIssue> =>
+  ParseResult.ArrayFormatter.formatIssueSync(issue)

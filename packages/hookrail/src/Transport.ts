@@ -18,6 +18,7 @@ import * as fetchTransport from "./transport/fetch.js"
 import * as callbackRequest from "./transport/fromCallbacks.js"
 import type { Service, Start } from "./transport/service.js"
 
+export type * from "./transport/dispatcher.js"
 export * from "./transport/model.js"
 
 export type { Fetch }

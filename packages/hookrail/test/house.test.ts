@@ -44,7 +44,7 @@ const neutral = [
   /^options\/(appInfo|browser|calls|check|model|tolerance)$/,
   /^receive\/topicPattern$/,
   /^send\/inOrder$/,
-  /^transport\/(model|decompress)$/
+  /^transport\/(dispatcher|model|decompress)$/
 ]
 
 interface Import {

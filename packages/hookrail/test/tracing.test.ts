@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Random, Redacted, TestClock, Tracer } from "effect"
+import { Effect, Fiber, Layer, Random, Redacted, TestClock } from "effect"
 import { DeliveryLog, HookrailClient, type HookrailConfig, SignatureVerifier, Webhooks } from "../src/index.js"
 import { takeTrace, tracedKey, traceMember, traceparentIn, traceparentOf, withTrace } from "../src/wire/traceparent.js"
 import { accepted, type Answer, brokenConnection, layer, problem, scripted } from "./utils/memoryTransport.js"
+import { countsOf, debugLines, tagged, traced } from "./utils/observed.js"
 
 const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 const other = "00-11111111111111111111111111111111-2222222222222222-00"
@@ -12,56 +13,6 @@ const keyOf = (request: { readonly headers: Readonly<Record<string, string>> }):
   request.headers["idempotency-key"]!
 
 const textOf = (request: { readonly body: Uint8Array | undefined }): string => new TextDecoder().decode(request.body)
-
-/** Keeps the spans that a program makes. */
-const traced = () => {
-  const spans: Array<NativeSpan> = []
-  const native = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const span = new NativeSpan(name, parent, context, links, startTime, kind)
-      spans.push(span)
-      return span
-    },
-    context: (f) => f()
-  })
-  return { spans, layer: Layer.setTracer(native) }
-}
-
-let ids = 0
-class NativeSpan implements Tracer.Span {
-  readonly _tag = "Span"
-  readonly spanId = (++ids).toString(16).padStart(16, "0")
-  readonly traceId: string
-  readonly sampled = true
-  readonly attributes = new Map<string, unknown>()
-  readonly events: Array<readonly [string, Record<string, unknown> | undefined]> = []
-  readonly links: Array<Tracer.SpanLink>
-  status: Tracer.SpanStatus
-  constructor(
-    readonly name: string,
-    readonly parent: Tracer.Span["parent"],
-    readonly context: Tracer.Span["context"],
-    links: ReadonlyArray<Tracer.SpanLink>,
-    startTime: bigint,
-    readonly kind: Tracer.SpanKind
-  ) {
-    this.links = [...links]
-    this.traceId = (++ids).toString(16).padStart(32, "0")
-    this.status = { _tag: "Started", startTime }
-  }
-  end(endTime: bigint, exit: never): void {
-    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
-  }
-  attribute(key: string, value: unknown): void {
-    this.attributes.set(key, value)
-  }
-  event(name: string, _: bigint, attributes?: Record<string, unknown>): void {
-    this.events.push([name, attributes])
-  }
-  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
-    this.links.push(...links)
-  }
-}
 
 const run = <A, E>(
   transport: ReturnType<typeof scripted>,
@@ -194,14 +145,8 @@ describe("a traced send", () => {
 
   it.effect("logs failed attempts at level debug", () =>
     Effect.gen(function*() {
-      const lines: Array<string> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.make(({ message }) => void lines.push(String(message)))
-      )
-      yield* run(scripted([problem(503), accepted]), HookrailClient.sendEvent("t", {})).pipe(
-        Effect.provide(Layer.merge(logger, Logger.minimumLogLevel(LogLevel.Debug)))
-      )
+      const { layer: logger, lines } = debugLines()
+      yield* run(scripted([problem(503), accepted]), HookrailClient.sendEvent("t", {})).pipe(Effect.provide(logger))
       strictEqual(lines.length, 1)
       assert.match(lines[0]!, /^hookrail: attempt 1 has failed: /)
     }))
@@ -210,17 +155,8 @@ describe("a traced send", () => {
 describe("metrics of sends", () => {
   const count = (answers: ReadonlyArray<Answer>, name: string) =>
     Effect.gen(function*() {
-      yield* run(scripted(answers), HookrailClient.sendEvent("t", {}), { retry: { maxRetries: 2 } }).pipe(
-        Effect.tagMetrics("test", name)
-      )
-      const snapshot = yield* Metric.snapshot
-      return snapshot.flatMap(({ metricKey, metricState }) => {
-        const tags = new Map(metricKey.tags.map(({ key, value }) => [key, value]))
-        if (tags.get("test") !== name || !metricKey.name.startsWith("hookrail.")) return []
-        const state = metricState as unknown as { readonly count: number; readonly max?: number }
-        const what = [metricKey.name, tags.get("result"), tags.get("outcome")].filter((text) => text !== undefined)
-        return [`${what.join(" ")}: ${state.count}`]
-      }).sort()
+      yield* tagged(name, run(scripted(answers), HookrailClient.sendEvent("t", {}), { retry: { maxRetries: 2 } }))
+      return yield* countsOf(name)
     })
 
   it.effect("count sends by result and attempts by outcome", () =>

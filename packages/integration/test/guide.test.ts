@@ -1,19 +1,16 @@
 /** The examples of docs/testing.md run; those for Jest in `extended/guide.test.ts`. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { guideFiles } from "./guide.js"
 import { exec, root } from "./packing.js"
-
-const here = fileURLToPath(new URL("..", import.meta.url))
 
 describe("docs/testing.md", () => {
   let directory: string
 
   beforeAll(async () => {
-    // Within this package, whose dependencies it uses.
-    directory = await mkdtemp(join(here, ".guide-"))
+    // The documentation has the packages for Effect 4, and the vitest that goes with it.
+    directory = await mkdtemp(join(root, "docs/.guide-"))
     for (const { code, name } of await guideFiles()) await writeFile(join(directory, name), code)
   })
 
@@ -24,7 +21,7 @@ describe("docs/testing.md", () => {
 
   it("each of its examples is run", async () => {
     const page = await readFile(join(root, "docs/testing.md"), "utf8")
-    assert.lengthOf(await guideFiles(), page.split(/\n```ts(?: effect-3)?\n/).length - 1)
+    assert.lengthOf(await guideFiles(), page.split(/\n```ts(?: effect-4)?\n/).length - 1)
   })
 
   it("with vitest", async () => {
@@ -36,14 +33,14 @@ describe("docs/testing.md", () => {
         JSON.stringify({
           resolve: { conditions },
           ssr: { resolve: { conditions } },
-          test: { include: names, reporters: ["json"], poolOptions: { forks: { singleFork: true } } }
+          test: { include: names, reporters: ["json"], outputFile: "report.json", maxWorkers: 1 }
         })
       }`
     )
-    const cli = join(root, "node_modules/vitest/vitest.mjs")
-    const { stdout } = await exec(process.execPath, [cli, "run", "--root", directory], directory)
-    const report = JSON.parse(stdout.slice(stdout.indexOf("{")))
-    assert.isTrue(report.success, stdout)
+    const cli = join(root, "docs/node_modules/vitest/vitest.mjs")
+    await exec(process.execPath, [cli, "run", "--root", directory], directory)
+    const report = JSON.parse(await readFile(join(directory, "report.json"), "utf8"))
+    assert.isTrue(report.success)
     assert.strictEqual(report.testResults.length, names.length)
   }, 60_000)
 

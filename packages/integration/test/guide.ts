@@ -11,7 +11,7 @@ export interface GuideFile {
 
 export const guideFiles = async (): Promise<ReadonlyArray<GuideFile>> => {
   const page = await readFile(join(root, "docs/testing.md"), "utf8")
-  return [...page.matchAll(/^```ts(?: effect-3)?\n\/\/ (\S+\.test\.ts)\n([\s\S]*?)^```$/gm)].map(([, name, code]) => ({
+  return [...page.matchAll(/^```ts(?: effect-4)?\n\/\/ (\S+\.test\.ts)\n([\s\S]*?)^```$/gm)].map(([, name, code]) => ({
     name: name!,
     code: code!,
     runner: code!.includes("\"@jest/globals\"") ? "jest" : code!.includes("\"node:test\"") ? "node:test" : "vitest"

@@ -29,7 +29,11 @@ interface Use {
 }
 
 const usesIn = (file: string): Array<Use> => {
-  const code = readFileSync(join(packages, file), "utf8").replace(/\/\*\*[^]*?\*\//g, "")
+  // Where both lines are in one package, Effect 4 has a name of its own.
+  const code = readFileSync(join(packages, file), "utf8").replace(/\/\*\*[^]*?\*\//g, "").replace(
+    /"effect-4\//g,
+    "\"effect/"
+  )
   return [...code.matchAll(/^import (?:type )?(?:\* as (\w+)|\{([^}]*)\}) from "(effect\/[^"]+)"/gm)].flatMap(
     ([, namespace, list = "", module = ""]) => {
       const names = namespace === undefined
@@ -40,9 +44,9 @@ const usesIn = (file: string): Array<Use> => {
   )
 }
 
-const uses = ["hookrail-4/src", "node-4/src", "promise/src"].flatMap((folder) =>
+const uses = ["hookrail-4/src", "node-4/src", "promise/src", "outbox/src"].flatMap((folder) =>
   readdirSync(join(packages, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
+    .filter((file) => file.endsWith(".ts") && !(folder === "outbox/src" && /^(effect-3|line-3)\b/.test(file)))
     .flatMap((file) => usesIn(`${folder}/${file.replaceAll("\\", "/")}`))
 )
 
@@ -53,5 +57,5 @@ it("the exports of Effect 4 that are used are stable, except where the list says
     return found.length === 0 || found.some((stability) => stability !== "stable")
   })
   assert.deepStrictEqual([...new Set(others.map(({ file }) => file))].sort(), Object.keys(unstable).sort())
-  assert.deepStrictEqual(others.filter(({ module }) => !module.startsWith("effect/http/")), [])
+  assert.deepStrictEqual(others.filter(({ module }) => !/^effect\/(http|sql)\//.test(module)), [])
 })

@@ -13,7 +13,7 @@ import type { HookrailConfigError } from "hookrail/HookrailError"
 import * as NodeTransport from "./NodeTransport.js"
 
 /**
- * The options of the client and of its transport. `connections` defaults to `maxInFlight`.
+ * The options of the client and of its transport. `connections` defaults to `maxInFlight`, unless there is a `dispatcher`.
  *
  * @since 0.1.0
  * @category models
@@ -42,10 +42,11 @@ export const layer = (
   { transport, ...options }: Options = {}
 ): Layer.Layer<HookrailClient.HookrailClient, HookrailConfigError> =>
   HookrailClient.layer(options).pipe(
-    Layer.provide(NodeTransport.layer({
-      ...transport,
-      connections: transport?.connections ?? connectionsFor(options.maxInFlight)
-    }))
+    Layer.provide(NodeTransport.layer(
+      transport?.dispatcher === undefined
+        ? { ...transport, connections: transport?.connections ?? connectionsFor(options.maxInFlight) }
+        : transport
+    ))
   )
 
 /** The client reports an invalid `maxInFlight`, under that name. */

@@ -12,10 +12,20 @@ import { anything, checkOptions, configured, duration, wholeNumber, withDefault 
 import type { Environment } from "hookrail/HookrailConfig"
 import type { HookrailConfigError } from "hookrail/HookrailError"
 import { fromCallbacks, Transport } from "hookrail/Transport"
-import type { Service } from "hookrail/Transport"
+import type { Dispatcher, Service } from "hookrail/Transport"
 import { secureContexts } from "./transport/certificates.js"
+import { checked, wrong } from "./transport/checked.js"
+import { Dispatched } from "./transport/dispatched.js"
 import { Pools, type Settings } from "./transport/pools.js"
 import { proxyOf } from "./transport/proxy.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Dispatcher
+}
 
 /**
  * All options are checked when the transport is built. Certificates and keys are PEM: the content of a file, not its name.
@@ -53,6 +63,12 @@ export interface Options {
    * environment, servers on the loopback interface are still reached directly.
    */
   readonly proxy?: string | URL | Redacted.Redacted<string> | false | undefined
+  /**
+   * A dispatcher of your own undici, of any version, which carries out the requests: an `Agent`, a `ProxyAgent`, a `MockAgent`.
+   * Time limits and interruption work as without it. Everything else about connections is then its own, so no other option may be
+   * given, and the environment's proxy does not apply. It is yours: closing the transport does not close it.
+   */
+  readonly dispatcher?: Dispatcher | undefined
 }
 
 /** The longest delay that timers support. */
@@ -68,20 +84,23 @@ const checks = {
   key: anything<Options["key"]>,
   passphrase: anything<Options["passphrase"]>,
   pfx: anything<Options["pfx"]>,
-  proxy: anything<Options["proxy"]>
+  proxy: anything<Options["proxy"]>,
+  // Checked by `dispatchedBy`.
+  dispatcher: anything<Options["dispatcher"]>
 }
+
+/** @internal */
+export const optionNames: ReadonlyArray<string> = Object.keys(checks)
 
 const settingsOf = (options: Options, environment: Environment): Effect.Effect<Settings, HookrailConfigError> =>
   Effect.flatMap(
     checkOptions(options, checks),
     ({ connections, connectTimeout, keepAliveTimeout }) =>
-      Effect.all({
-        connections: Effect.succeed(connections),
-        connectTimeout: Effect.succeed(connectTimeout),
-        keepAliveTimeout: Effect.succeed(keepAliveTimeout),
-        contexts: secureContexts(options),
-        proxyOf: proxyOf(options.proxy, environment)
-      })
+      Effect.flatMap(secureContexts(options), (contexts) =>
+        Effect.map(
+          proxyOf(options.proxy, environment),
+          (proxyOf) => ({ connections, connectTimeout, keepAliveTimeout, contexts, proxyOf })
+        ))
   )
 
 /**
@@ -92,25 +111,65 @@ const settingsOf = (options: Options, environment: Environment): Effect.Effect<S
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> => makeFrom(options, configured)
+): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(open(options, configured), ({ close }) => Effect.promise(close)),
+    ({ transport }) => transport
+  )
 
 /**
- * The same, with another source for the proxy's variables.
+ * The same for those who close it themselves, with any source for the proxy's variables.
  *
  * @internal
  */
-export const makeFrom = (
+export const open = (
   options: Options,
   environment: Environment
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+): Effect.Effect<Opened, HookrailConfigError> =>
+  options.dispatcher === undefined ? overPools(options, environment) : overDispatcher(options)
+
+/** @internal */
+export interface Opened {
+  readonly transport: Service
+  readonly close: () => Promise<void>
+}
+
+const overPools = (options: Options, environment: Environment): Effect.Effect<Opened, HookrailConfigError> =>
+  Effect.map(settingsOf(options, environment), (settings) => {
+    const pools = new Pools(settings)
+    return {
+      transport: fromCallbacks((request, listener) => pools.start(request, listener)),
+      close: () => pools.close()
+    }
+  })
+
+const overDispatcher = (options: Options): Effect.Effect<Opened, HookrailConfigError> =>
   Effect.map(
-    Effect.flatMap(settingsOf(options, environment), (settings) =>
-      Effect.acquireRelease(
-        Effect.sync(() => new Pools(settings)),
-        (pools) => Effect.promise(() => pools.close())
-      )),
-    (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
+    Effect.zipRight(checkOptions(options, checks), checked(() => dispatcherOf(options))),
+    (dispatcher) => {
+      const dispatched = new Dispatched(dispatcher)
+      return {
+        transport: fromCallbacks((request, listener) => dispatched.start(request, listener)),
+        close: () => Promise.resolve(dispatched.close())
+      }
+    }
   )
+
+const dispatcherOf = (options: Options): Dispatcher => {
+  const { dispatcher, ...others } = options
+  if (typeof (dispatcher as Partial<Dispatcher> | null)?.dispatch !== "function") {
+    throw wrong("dispatcher", "must be a dispatcher of undici, such as `new Agent()`: it has no method `dispatch`")
+  }
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) {
+      throw wrong(
+        name,
+        "has no meaning beside `dispatcher`: leave it out, and set it there"
+      )
+    }
+  }
+  return dispatcher!
+}
 
 /**
  * The transport over undici, with keep-alive connections per origin and time limits that are exact to the millisecond.

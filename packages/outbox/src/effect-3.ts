@@ -1,15 +1,13 @@
 /**
- * The outbox and the inbox over `@effect/sql`: thin adapters of the plain functions, which this module does not export again.
+ * The outbox, the inbox and the relay over `@effect/sql`: thin adapters of the plain functions, which this module does not export
+ * again.
  *
  * @since 0.1.0
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as DeliveryLog from "hookrail/DeliveryLog"
@@ -24,25 +22,12 @@ import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import * as plain from "./enqueue/enqueue.js"
 import { type EncodedEvent, uuidv7 } from "./enqueue/freeze.js"
 import type { EnqueueOptions } from "./enqueue/statement.js"
-import { InvalidEventError, OutboxConfigError, type OutboxError, TransactionRequiredError } from "./errors.js"
+import { InvalidEventError, type OutboxError, TransactionRequiredError } from "./errors.js"
 import type { Executor } from "./executor/model.js"
 import type { DeliveryName, InboxOptions } from "./inbox/delivery.js"
 import { isFirstDelivery, type Processed, requireIntact } from "./inbox/inbox.js"
 import { deliveryLog } from "./inbox/log.js"
-import type { Dialect, Row } from "./sql/dialect.js"
-
-/** Where clients keep the connection of a transaction. */
-const transactionTags = [
-  SqlClient.TransactionConnection.key,
-  "@effect/sql-libsql/LibsqlClient/LibsqlTransaction"
-]
-
-const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
-  sql.onDialectOrElse({
-    pg: () => Effect.succeed<Dialect>("postgres"),
-    sqlite: () => Effect.succeed<Dialect>("sqlite"),
-    orElse: () => Effect.die(new OutboxConfigError({ option: "SqlClient", reason: "must be of Postgres or SQLite" }))
-  })
+import { executor, executorOutside } from "./line-3/executor.js"
 
 /**
  * The executor of the client in context, and of its transaction if there is one.
@@ -50,21 +35,15 @@ const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
  * @since 0.1.0
  * @category executors
  */
-export const executor: Effect.Effect<Executor, never, SqlClient.SqlClient> = Effect.gen(function*() {
-  const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-  const dialect = yield* dialectOf(sql)
-  const context = yield* Effect.context<never>()
-  return {
-    dialect,
-    inTransaction: () => transactionTags.some((tag) => context.unsafeMap.has(tag)),
-    execute: async (text, params) => {
-      const exit = await Effect.runPromiseExit(Effect.provide(sql.unsafe<Row>(text, params), context))
-      if (Exit.isSuccess(exit)) return exit.value
-      // The error itself, not what `runPromise` wraps around it: it has the driver's error as its cause.
-      throw Cause.squash(exit.cause)
-    }
-  }
-})
+export { executor }
+
+/**
+ * Sends what is in the outbox.
+ *
+ * @since 0.1.0
+ * @category relay
+ */
+export * as Relay from "./line-3/Relay.js"
 
 /**
  * Runs one of the plain functions, such as `migrate` or `outboxStats`, over the client in context. What it rejects with is the
@@ -153,7 +132,8 @@ export const enqueueMany = (
       )
     }
     const traceparent = yield* currentTraceparent
-    const encoded = yield* Effect.forEach(events, encode)
+    const inPayload = options?.propagateTrace === true ? traceparent : undefined
+    const encoded = yield* Effect.forEach(events, (event) => encode(event, inPayload))
     return yield* Effect.tryPromise({
       try: () => plain.enqueueMany(it, encoded.map((event) => ({ traceparent, ...event })), options),
       catch: (error) => error
@@ -161,15 +141,20 @@ export const enqueueMany = (
   })
 
 const encode = (
-  event: Event.EventInput | EncodedEvent
+  event: Event.EventInput | EncodedEvent,
+  traceparent: string | undefined
 ): Effect.Effect<EncodedEvent, InvalidPayloadError | InvalidArgumentError | PayloadTooLargeError> =>
   "body" in event
     ? Effect.succeed(event)
     : Effect.flatMap(IdempotencyKeys.IdempotencyKeys, (keys) =>
       // Keys that grow with time are neighbours in the index.
       Event.encode(
-        keys === IdempotencyKeys.random && event.idempotencyKey === undefined
-          ? { ...event, idempotencyKey: uuidv7() }
+        event.idempotencyKey === undefined
+          ? {
+            traceparent,
+            ...event,
+            idempotencyKey: keys === IdempotencyKeys.random ? uuidv7() : undefined
+          }
           : event
       ))
 
@@ -231,7 +216,7 @@ export const layerDeliveryLog = (
 ): Layer.Layer<DeliveryLog.DeliveryLog, never, SqlClient.SqlClient> =>
   Layer.effect(
     DeliveryLog.DeliveryLog,
-    Effect.map(Effect.mapInputContext(executor, withoutTransaction), (it): DeliveryLog.Service => {
+    Effect.map(executorOutside, (it): DeliveryLog.Service => {
       const log = deliveryLog(it, options)
       const attempt = <A>(operation: DeliveryLogError["operation"], deliveryId: string, run: () => Promise<A>) =>
         Effect.tryPromise({
@@ -254,7 +239,3 @@ export const layerDeliveryLog = (
       }
     })
   )
-
-/** A layer that is built within a transaction must not keep its connection. */
-const withoutTransaction = (context: Context.Context<SqlClient.SqlClient>): Context.Context<SqlClient.SqlClient> =>
-  Context.unsafeMake(new Map([...context.unsafeMap].filter(([tag]) => !transactionTags.includes(tag))))

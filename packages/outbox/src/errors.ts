@@ -156,16 +156,26 @@ export class SchemaError extends Base<"SchemaError"> {
 export class DatabaseError extends Base<"DatabaseError"> {
   readonly _tag = "DatabaseError"
   readonly operation: string
-  /** The SQLSTATE of Postgres or the result code of SQLite, if there is one. */
+  /** The SQLSTATE of Postgres, the result code of SQLite, or Node's code of a connection that failed, if there is one. */
   readonly code: string | undefined
-  constructor(fields: { readonly operation: string; readonly code: string | undefined; readonly cause: unknown }) {
+  /** What it means, and what to do, for the more common codes. */
+  readonly advice: string | undefined
+  constructor(fields: {
+    readonly operation: string
+    readonly code: string | undefined
+    readonly advice?: string | undefined
+    readonly cause: unknown
+  }) {
     super(
       `${fields.operation} failed in the database${fields.code === undefined ? "" : ` (${fields.code})`}. ` +
-        `See the cause, which is the error of the driver. If this was in a transaction, roll it back.`,
+        `${fields.advice === undefined ? "" : `${fields.advice} `}` +
+        `${fields.cause === undefined ? "" : "See the cause, which is the error of the driver. "}` +
+        "If this was in a transaction, roll it back.",
       fields.cause
     )
     this.operation = fields.operation
     this.code = fields.code
+    this.advice = fields.advice
   }
 }
 

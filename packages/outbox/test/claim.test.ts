@@ -166,8 +166,7 @@ for (const [name, open] of engines) {
         execute: async (sql, params) =>
           (await executor.execute(sql, params)).map((row) => "body" in row ? { ...row, body: 42 } : row)
       }
-      const { lost, taken } = await storeOf(odd).claim("me", "", 0, all)
-      assert.strictEqual(lost, 0)
+      const { taken } = await storeOf(odd).claim("me", "", 0, all)
       assert.deepInclude(taken[0]!.event, { _tag: "RowError", column: "body" })
     })
   })

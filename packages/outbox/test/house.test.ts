@@ -15,7 +15,8 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["inbox/"],
   ["relay/"],
   ["index", "contract", "command/"],
-  ["effect-3", "bin"]
+  ["line-3/", "line-4/"],
+  ["effect-3", "effect", "bin"]
 ]
 
 /** The command is for Node. Drivers it loads when it runs. */
@@ -25,7 +26,7 @@ const isCommand = (module: string): boolean => module === "bin" || module.starts
 const foreign = /^hookrail\/wire\//
 
 /** The only ones that may import Effect. */
-const withEffect = new Set(["effect-3"])
+const isOfEffect = (module: string): boolean => /^(effect(-3)?$|line-[34]\/)/.test(module)
 
 const importsOf = (file: string): ReadonlyArray<string> => {
   const source = ts.createSourceFile(file, readFileSync(join(src, file), "utf8"), ts.ScriptTarget.ESNext)
@@ -80,7 +81,7 @@ describe("the house of the outbox", () => {
   })
 
   it("needs no Effect, no driver and no module of Node, outside of the adapters", () => {
-    const wrong = [...modules].filter(([module]) => !withEffect.has(module)).flatMap(([module, imports]) =>
+    const wrong = [...modules].filter(([module]) => !isOfEffect(module)).flatMap(([module, imports]) =>
       imports.filter((target) => !modules.has(target) && !foreign.test(target))
         .filter((target) => !(isCommand(module) && target.startsWith("node:")))
         .map((target) => `${module} -> ${target}`)

@@ -18,7 +18,7 @@ const postgres = (): Promise<string> =>
 
 /** Short runs: the command runs longer ones, with crashes of the database too. */
 const run = (options: Pick<LedgerOptions, "database" | "role">): Promise<Ledger> =>
-  runLedger({ seconds: 1.5, relays: 2, writers: 2, leaseMs: 1_500, ...options })
+  runLedger({ seconds: 1, relays: 2, writers: 2, leaseMs: 1_500, minAccepted: 200, ...options })
 
 const clean = { lost: 0, ghosts: 0, duplicated: 0, outOfOrder: 0, left: 0 }
 

@@ -3,6 +3,7 @@ import {
   blockedKeys,
   discardEvent,
   type Executor,
+  fromPg,
   listEvents,
   migrate,
   OutboxConfigError,
@@ -11,7 +12,7 @@ import {
   SchemaError,
   startRelay
 } from "../src/index.js"
-import { server } from "./utils/engines.js"
+import { postgresDatabase, server } from "./utils/engines.js"
 import { rejects } from "./utils/failures.js"
 import {
   engines,
@@ -177,6 +178,23 @@ for (const [name, open] of engines) {
       const [parked] = await listEvents(executor)
       assert.deepInclude(parked, { reason: "attempts_exhausted", attempts: 2, lastStatus: 500 })
       assert.lengthOf(client.sent, 2)
+    })
+
+    it("but not for a wrong key, or a server that is not there: the event is not at fault", async () => {
+      const { executor } = await filled(open, ["u1"])
+      let now = 0
+      const client = new Stub((_, times) =>
+        times === 1
+          ? failureOf("AuthenticationError", "refused", { status: 401 })
+          : times === 2
+          ? failureOf("HookrailConnectionError", "not-sent")
+          : undefined
+      )
+      const relay = await relayOf({ executor, client, maxAttempts: 1, backoff: { baseMs: 1 } }, {
+        monotonic: () => now += 10_000
+      })
+      await eventually(() => relay.stats().acked === 1)
+      assert.deepInclude(relay.stats(), { parked: 0, failed: 2 })
     })
 
     it("parks what may have been accepted too long ago, before it is sent again", async () => {
@@ -457,6 +475,190 @@ for (const [name, open] of engines) {
       assert.isAtMost(relay.stats().claims, 12)
     })
 
+    it("goes on with a busy key as soon as its events are recorded, not at the next look", async () => {
+      const { executor } = await filled(open, ["a1", "a2", "a3", "a4", "a5", "b1"])
+      const client = new Stub()
+      await relayOf({ executor, client, run: 2, poll: { minMs: 50_000, maxMs: 60_000 } })
+      await eventually(() => isEmpty(executor))
+      assert.deepStrictEqual(client.ofKey("a"), ["a1", "a2", "a3", "a4", "a5"])
+    })
+
+    it("takes nothing more while too much is not recorded", async () => {
+      const { executor } = await filled(open, [])
+      await executor.execute(
+        executor.dialect === "postgres"
+          ? "insert into hookrail_outbox (id, topic, body) select n::text, 't', '\\x00' from generate_series(1, 4000) as n"
+          : `with recursive s(n) as (select 1 union all select n + 1 from s where n < 4000)
+            insert into hookrail_outbox (id, topic, body) select cast(n as text), 't', x'00' from s`,
+        []
+      )
+      let isFull = true
+      const flaky: Executor = {
+        ...executor,
+        execute: (sql, params) =>
+          sql.startsWith("delete") && isFull ? Promise.reject(new Error("away")) : executor.execute(sql, params)
+      }
+      const relay = await relayOf({
+        executor: flaky,
+        client: { sendEncoded: async () => ({ replayed: false }) },
+        batch: 500
+      })
+      await eventually(() => relay.stats().accepted > 2_000 && relay.stats().inFlight === 0)
+      const { claimed } = relay.stats()
+      await eventually(() => relay.stats().databaseErrors > 3)
+      assert.strictEqual(relay.stats().claimed, claimed)
+      assert.isAtMost(claimed, 3_000)
+      isFull = false
+      await eventually(() => relay.stats().acked === 4_000)
+      assert.isTrue(await isEmpty(executor))
+    })
+
+    it("after a pause, an answer about a single event shows that the server works", async () => {
+      const { executor } = await filled(open, ["u1", "u2", "u3", "u4"])
+      let now = 0
+      const client = new Stub((_, times) =>
+        now === 0
+          ? failureOf("AuthenticationError", "refused", { status: 401 })
+          : times === 2
+          ? failureOf("BadRequestError", "refused", { status: 400 })
+          : undefined
+      )
+      const relay = await relayOf({ executor, client, concurrency: 1, backoff: { baseMs: 1 } }, {
+        monotonic: () => now
+      })
+      await eventually(() => relay.stats().gateClosedMs > 0 && relay.stats().inFlight === 0)
+      const busyClaims = (): number => relay.stats().claims - relay.stats().emptyClaims
+      const before = busyClaims()
+      now = 100_000
+      await eventually(() => relay.stats().parked === 1)
+      await eventually(async () => (await ids(executor)).length === 1)
+      assert.strictEqual(busyClaims() - before, 2, "the probe, then all at once")
+    })
+
+    it("a topic that the key may not send to is tried again: its scope can be changed", async () => {
+      const { executor } = await filled(open, ["a1", "a2"])
+      const client = new Stub((_, times) =>
+        times === 1 ? failureOf("ForbiddenError", "refused", { status: 403 }) : undefined
+      )
+      const relay = await relayOf({ executor, client, backoff: { baseMs: 1 } })
+      await eventually(() => isEmpty(executor))
+      assert.deepInclude(relay.stats(), { parked: 0, failed: 2, gateClosedMs: 0 })
+    })
+
+    it("a statement without an answer is tried again", async () => {
+      const { executor } = await filled(open, ["a1"])
+      let lost = 1
+      const flaky: Executor = {
+        ...executor,
+        execute: (sql, params) =>
+          sql.startsWith("with") && lost-- > 0 ? new Promise(() => {}) : executor.execute(sql, params)
+      }
+      const { entries, onLog } = logs()
+      const client = new Stub()
+      await relayOf({ executor: flaky, client, onLog }, { statementMs: 50 })
+      await client.until(1)
+      assert.include(String(entries[0]!.fields.error), "(ETIMEDOUT). There was no answer.")
+    })
+
+    it("what listens to its log may throw", async () => {
+      const { executor } = await filled(open, ["a1", "u1"])
+      const client = new Stub((key, times) => key === "a1" && times === 1 ? serverError() : undefined)
+      await relayOf({
+        executor,
+        client,
+        backoff: { baseMs: 1 },
+        onLog: () => {
+          throw new Error("no")
+        }
+      })
+      await eventually(() => isEmpty(executor))
+    })
+
+    it("the latency contains the time in the relay", async () => {
+      const { executor } = await filled(open, ["u1", "u2"])
+      let now = 0
+      const client = new Stub(() => void (now += 20_000))
+      const relay = await relayOf({ executor, client, concurrency: 1 }, { monotonic: () => now })
+      await eventually(() => relay.stats().latency.count === 2)
+      assert.isAtLeast(relay.stats().latency.sumMs, 60_000)
+    })
+
+    it("refuses a driver that gives values as other types", async () => {
+      const { executor } = await filled(open, ["a1"])
+      const odd: Executor = {
+        ...executor,
+        execute: async (sql, params) =>
+          (await executor.execute(sql, params)).map((row) =>
+            "body" in row ? { ...row, body: Buffer.from(row.body as Uint8Array).toString("base64") } : row
+          )
+      }
+      const error = await rejects(startRelay({ executor: odd, client: new Stub() }), RowError)
+      assert.strictEqual(error.column, "body")
+      const [row] = await rows(executor)
+      assert.isNull(row!.lease_owner)
+    })
+
+    it("says so when a database that was away has no tables, and goes on when they are there", async () => {
+      const { executor } = await open()
+      let isAway = true
+      const flaky: Executor = {
+        ...executor,
+        execute: (sql, params) => isAway ? Promise.reject(new Error("away")) : executor.execute(sql, params)
+      }
+      const { entries, onLog } = logs()
+      const client = new Stub()
+      const relay = await relayOf({ executor: flaky, client, onLog })
+      isAway = false
+      await eventually(() => relay.stats().databaseError?.startsWith("SchemaError: There is no table") === true)
+      assert.strictEqual(relay.stats().claims, 0)
+      await migrate(executor)
+      await put(executor, ["a1"])
+      await client.until(1)
+      assert.isAtMost(entries.length, 3)
+    })
+
+    it("refuses to start in an unknown schema, and with tables of another version", async () => {
+      const { executor } = await filled(open, [])
+      const problemOf = async (options: object = {}) =>
+        (await rejects(startRelay({ executor, client: new Stub(), ...options }), SchemaError)).problem
+      assert.strictEqual(await problemOf({ schema: "nowhere" }), "missing")
+      await executor.execute("update hookrail_schema set version = 0", [])
+      assert.strictEqual(await problemOf(), "older")
+      await executor.execute("update hookrail_schema set version = 99", [])
+      assert.strictEqual(await problemOf(), "newer")
+    })
+
+    it("a table that goes away does not make it spin; it goes on when it is there again", async () => {
+      const { executor } = await filled(open, [])
+      const client = new Stub()
+      const { entries, onLog } = logs()
+      const relay = await relayOf({ executor, client, onLog })
+      await executor.execute("alter table hookrail_outbox rename to away", [])
+      await eventually(() => relay.stats().databaseError !== undefined)
+      assert.include(relay.stats().databaseError, "Run the migrations")
+      await eventually(() => relay.stats().databaseErrors >= 3)
+      assert.isAtMost(relay.stats().databaseErrors, 6)
+      await executor.execute("alter table away rename to hookrail_outbox", [])
+      await put(executor, ["a1"])
+      await client.until(1)
+      await eventually(() => relay.stats().databaseError === undefined)
+      assert.deepStrictEqual(entries.map(({ level }) => level), ["error", "info"])
+    })
+
+    it("another event under the same key is parked, not sent again and again", async () => {
+      const { executor } = await filled(open, ["a1", "a2", "b1"])
+      const client = new Stub((key) =>
+        key === "a1"
+          ? failureOf("ConflictError", "refused", { status: 409, problem: { title: "idempotency conflict" } })
+          : undefined
+      )
+      const relay = await relayOf({ executor, client })
+      await eventually(() => relay.stats().parked === 1 && relay.stats().acked === 1)
+      const [parked] = await listEvents(executor)
+      assert.deepInclude(parked, { idempotencyKey: "a1", reason: "refused", lastStatus: 409 })
+      assert.deepStrictEqual([...client.sent].sort(), ["a1", "b1"])
+    })
+
     it("refuses to start without its tables", async () => {
       const { executor } = await open()
       const error = await rejects(startRelay({ executor, client: new Stub() }), SchemaError)
@@ -466,6 +668,21 @@ for (const [name, open] of engines) {
     })
   })
 }
+
+describe.skipIf(server === undefined)("a relay over a single connection", () => {
+  it("is refused while it is in a transaction", async () => {
+    const { pool } = await postgresDatabase()
+    await migrate(fromPg(pool))
+    const client = await pool.connect()
+    try {
+      await client.query("begin")
+      const error = await rejects(startRelay({ executor: fromPg(client), client: new Stub() }), OutboxConfigError)
+      assert.include(error.message, "must be in no transaction")
+    } finally {
+      client.release(true)
+    }
+  })
+})
 
 describe("the options of a relay", () => {
   const executor: Executor = { dialect: "sqlite", inTransaction: () => undefined, execute: async () => [] }

@@ -53,6 +53,7 @@ describe("options", () => {
   test("of this package are the same, with what JavaScript has", () => {
     expect<keyof Facade.HookrailOptions>().type.toBe<
       | Exclude<keyof HookrailConfig.Options, "propagateTrace">
+      | "events"
       | "fetch"
       | "log"
       | "onRetry"

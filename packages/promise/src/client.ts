@@ -5,29 +5,30 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
-import type { CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import type { CallError, CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import { unscheduled } from "hookrail/call/pauses"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
+import { lineOf } from "hookrail/gate/report"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
-import { awaitOptionsFault } from "hookrail/options/calls"
-import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
+import { awaitOptionsFault, optionsFault } from "hookrail/options/calls"
+import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
-import { awaitEvent } from "hookrail/send/reader"
+import { awaitEvent, type Limited } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
 import { onAbort } from "./abort.js"
 import { Caller, located } from "./caller.js"
+import { type Checks, checksIn, type Found, noCatalogue } from "./catalogue.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { contextOf, logOf, tell, type Write } from "./log.js"
+import { logOf, tell, type Write } from "./log.js"
 import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
 import { Unused } from "./unused.js"
@@ -36,10 +37,16 @@ type Open = (
   config: HookrailConfig.HookrailConfig,
   options: Types.TransportOptions | undefined,
   fetch: Types.HookrailOptions["fetch"]
-) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
+) => Effect.Effect<Opened, unknown>
+
+interface Opened {
+  readonly transport: Transport.Service
+  readonly close: () => Promise<void>
+}
 
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
-  const exit = Effect.runSyncExit(effect)
+  // It ends at once. `Effect.runSync` could say so of one that does not, and has a scheduler of its own.
+  const exit = Effect.runFork(effect).pollUnsafe()!
   if (Exit.isSuccess(exit)) return exit.value
   throw fromCore(Cause.squash(exit.cause))
 }
@@ -79,7 +86,6 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
 
   constructor(
     private readonly runs: Runs,
-    private readonly runtime: Context.Context<never>,
     private readonly about: Described,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
@@ -105,7 +111,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   resume(rest: Effect.Effect<A, unknown>): void {
     if (this.isOver) return
     if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
-    const interrupt = Effect.runCallbackWith(this.runtime)(rest, { onExit: (exit) => this.settle(exit) })
+    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
     if (this.isOver) interrupt()
     else this.interrupt = interrupt
   }
@@ -156,18 +162,55 @@ class Runs extends Queue<Run<never>> {
   }
 }
 
-/** What the facade has in addition to the options of the core. */
-const ownOptions = ["fetch", "log", "onRetry", "traceparent", "transport"]
+/** `Effect.timeoutOrElse`, whose race of two fibers would be the only one in the bundle. */
+const limited: Limited = (effect, millis, onTimeout) =>
+  Effect.callback((resume) => {
+    const stopTimer = Effect.runCallback(Effect.sleep(millis), {
+      onExit: (exit) => {
+        if (Exit.isFailure(exit)) return
+        resume(Effect.fail(onTimeout()))
+        stop()
+      }
+    })
+    const stop = Effect.runCallback(effect, {
+      onExit: (exit) => {
+        stopTimer()
+        resume(exit)
+      }
+    })
+    return Effect.sync(() => {
+      stopTimer()
+      stop()
+    })
+  })
 
-const checkNames = (options: object): void => {
+/** What the facade has in addition to the options of the core. */
+const ownOptions = ["events", "fetch", "log", "onRetry", "traceparent", "transport"]
+
+const checkNames = (options: object, ofTransport: ReadonlyArray<string>): void => {
   const names = [...HookrailConfig.optionNames.filter((name) => name !== "propagateTrace"), ...ownOptions]
   for (const name of Object.keys(options)) {
+    if (ofTransport.includes(name)) throw configError(name, `belongs into transport: { ${name} }`)
     if (!names.includes(name)) throw configError(name, unknownName(name, names))
   }
 }
 
-const checkFunction = (name: string, value: unknown): void => {
-  if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+const checkFunctions = (functions: object): void => {
+  for (const [name, value] of Object.entries(functions)) {
+    if (value !== undefined && typeof value !== "function") throw configError(name, "must be a function")
+  }
+}
+
+const checkOptions = (options: unknown): void => {
+  const fault = optionsFault(options)
+  if (fault !== undefined) throw located(argumentError("options", fault))
+}
+
+const checkSignal = (signal: AbortSignal | undefined): void => {
+  if (signal === undefined || typeof signal?.addEventListener === "function") return
+  throw located(
+    argumentError("options", "signal: must be an AbortSignal, such as controller.signal")
+  )
 }
 
 /** Tells the user of a retry. Nothing of what they do with it reaches the call. */
@@ -183,13 +226,16 @@ const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnR
   if (onRetry !== undefined) tell(onRetry, { error, attempts, delayMs })
 }
 
-/** @internal */
-export const define = (open: Open): Types.HookrailConstructor => {
+/**
+ * @internal
+ * @param ofTransport The options of `transport`, which people look for one level too high.
+ */
+export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Types.HookrailConstructor => {
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
-    readonly #scope: Scope.Closeable
-    readonly #context: Context.Context<never>
+    readonly #close: () => Promise<void>
+    readonly #checks: Checks | undefined
     readonly #runs = new Runs()
     readonly #unused: Unused
     readonly #traceparent: (() => string | undefined) | undefined
@@ -197,33 +243,35 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     constructor(given: Types.HookrailOptions = {}) {
       try {
-        if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
-        checkNames(given)
-        const { apiKey, fetch, log, onRetry: listener, traceparent, transport: transportOptions, ...options } = given
+        if (typeof given !== "object" || given === null) {
+          throw configError("options", "must be an object, such as { apiKey: \"hk_...\" }")
+        }
+        checkNames(given, ofTransport)
+        const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
         if (transportOptions !== undefined && (typeof transportOptions !== "object" || transportOptions === null)) {
           throw configError("transport", "must be an object, such as { proxy: \"http://proxy.example.com:3128\" }")
         }
         const write = logOf(log)
         if (write instanceof Reason) throw configError("log", write.text)
-        const onRetry = withDefault<Types.HookrailOptions["onRetry"]>(callable, undefined)(listener)
-        if (onRetry instanceof Reason) throw configError("onRetry", onRetry.text)
-        checkFunction("fetch", fetch)
-        checkFunction("traceparent", traceparent)
+        this.#checks = checksIn(events)
+        if (events !== undefined && this.#checks === undefined) throw configError("events", noCatalogue)
+        checkFunctions({ fetch, onRetry, traceparent })
         this.#traceparent = traceparent
         const config = runSync(HookrailConfig.makeFrom({
           ...options,
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
         }, environment))
-        this.#scope = runSync(Scope.make())
-        const transport = runSync(Scope.provide(open(config, transportOptions, fetch), this.#scope))
-        this.#context = contextOf(write)
+        const { close, transport } = runSync(open(config, transportOptions, fetch))
+        this.#close = close
         this.#unused = new Unused(write)
         this.#calls = makeCalls({
           config,
           transport,
           keys: IdempotencyKeys.random,
-          runtime: this.#context,
+          report: (change) => write(lineOf(change)),
+          log: (line) => Effect.sync(() => write(line)),
+          scheduled: unscheduled,
           onRetry: tellRetry(write, onRetry)
         })
       } catch (error) {
@@ -236,13 +284,22 @@ export const define = (open: Open): Types.HookrailConstructor => {
     async sendEvent(
       topic: string,
       payload: {} | null,
-      options: Types.SendOptions = {}
+      options: Types.SendOptions = {},
+      found?: Found
     ): Promise<Types.EventAccepted> {
+      checkOptions(options)
       const { idempotencyKey, signal } = options
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
-        (observer) => this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
+        (observer) =>
+          this.#prepare(
+            topic,
+            payload,
+            options,
+            observer,
+            found ?? this.#checks?.find(topic, payload, idempotencyKey)
+          )
       )
       try {
         return await call
@@ -252,6 +309,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      checkOptions(options)
       const call = this.#begin(
         new Send(String(event.topic), event.idempotencyKey),
         options.signal,
@@ -265,6 +323,7 @@ export const define = (open: Open): Types.HookrailConstructor => {
     }
 
     async getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
+      checkOptions(options)
       const call = this.#begin(
         new Read(String(eventId)),
         options.signal,
@@ -286,11 +345,11 @@ export const define = (open: Open): Types.HookrailConstructor => {
         if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         const read = (id: string, options: ReadOptions) =>
           Effect.suspend(() => this.#calls.reader.prepare(clock, id, options) as Effect.Effect<EventStatus, ReadError>)
-        if (pollInterval === undefined) return awaitEvent(read, eventId, options)
+        if (pollInterval === undefined) return awaitEvent(read, eventId, options, limited)
         const millis = positiveDuration(pollInterval)
         return millis instanceof Reason
           ? Effect.fail(argumentError("pollInterval", millis.text))
-          : awaitEvent(read, eventId, { ...options, schedule: Schedule.spaced(millis) })
+          : awaitEvent(read, eventId, options, limited, Effect.succeed(() => Effect.sleep(millis)))
       })
       try {
         return await call
@@ -301,14 +360,14 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     sendEvents(events: Types.Events, options?: Types.SendEventsOptions): Types.SendingEvents<never> {
       const caller = new Caller(this.sendEvents)
-      return new Sending(this, events, options, caller, this.#unused) as Types.SendingEvents<never>
+      return new Sending(this, events, options, caller, this.#unused, this.#checks) as Types.SendingEvents<never>
     }
 
     close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
       this.#unused.tellAll()
-      this.#closing ??= this.#runs.ended().then(() => Effect.runPromise(Scope.close(this.#scope, Exit.void)))
+      this.#closing ??= this.#runs.ended().then(this.#close)
       if (limit === 0) {
         this.#runs.cancel()
       } else if (limit !== undefined) {
@@ -320,6 +379,27 @@ export const define = (open: Open): Types.HookrailConstructor => {
 
     [Symbol.asyncDispose](): Promise<void> {
       return this.close({ drain: true })
+    }
+
+    /** The call that sends an event, or what the catalogue has found for its payload. */
+    #prepare(
+      topic: string,
+      payload: unknown,
+      options: Types.SendOptions,
+      observer: CallObserver,
+      found: Found | Promise<Found> | undefined
+    ): Effect.Effect<Types.EventAccepted, CallError> {
+      if (found !== undefined) {
+        if ("then" in found) {
+          return Effect.flatMap(
+            Effect.promise(() => found),
+            (found) => this.#prepare(topic, payload, options, observer, found)
+          )
+        }
+        if (found.error !== undefined) throw found.error
+        payload = found.value
+      }
+      return this.#calls.sender.prepare(clock, topic, payload, options, observer, this.#trace())
     }
 
     /** Tracing must not keep an event from being sent. */
@@ -339,11 +419,12 @@ export const define = (open: Open): Types.HookrailConstructor => {
       signal: AbortSignal | undefined,
       prepare: (observer: CallObserver) => Effect.Effect<A, unknown>
     ): Promise<A> {
+      checkSignal(signal)
       if (signal?.aborted === true) throw located(abortedError(about, signal.reason))
       if (this.#closing !== undefined) throw located(closedError(about))
       let failure: Failure | undefined
       const promise = new Promise<A>((resolve, reject) => {
-        const run = new Run<A>(this.#runs, this.#context, about, signal, resolve, reject)
+        const run = new Run<A>(this.#runs, about, signal, resolve, reject)
         run.begin(prepare)
         failure = run.failure
       })
@@ -351,5 +432,6 @@ export const define = (open: Open): Types.HookrailConstructor => {
       return promise
     }
   }
-  return HookrailClient
+  // Which events it takes is checked when they are sent.
+  return HookrailClient as Types.HookrailConstructor
 }

@@ -26,10 +26,12 @@ export {
 } from "./errors.js"
 export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, RetryableError, Role } from "./errors.js"
 export type {
+  AnyEvents,
   Attempt,
   AwaitOptions,
   CloseOptions,
   Delivery,
+  Dispatcher,
   Duration,
   EncodedEvent,
   EventAccepted,

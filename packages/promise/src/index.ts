@@ -17,13 +17,21 @@ import type * as Types from "./types.js"
  */
 export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.makeFrom({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
-    : Effect.fail(configError("fetch", "is not for Node: see transport"))
-)
+    ? NodeTransport.open(
+      options?.dispatcher === undefined
+        ? { ...options, connections: options?.connections ?? config.maxInFlight }
+        : options,
+      environment
+    )
+    : Effect.fail(
+      configError("fetch", "is not for Node: there it is a dispatcher of undici, as transport: { dispatcher }")
+    ), NodeTransport.optionNames)
 
 /**
+ * `Sent`: the payloads of its catalogue, by topic.
+ *
  * @since 0.1.0
  */
-export type Hookrail = Types.Hookrail
+export type Hookrail<Sent extends object = Types.AnyEvents> = Types.Hookrail<Sent>
 
 export * from "./common.js"

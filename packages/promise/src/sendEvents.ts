@@ -1,25 +1,31 @@
 /** Sends many events concurrently, with results in order. Keeps only the events in flight in memory. */
-import { sendEventsFault } from "hookrail/options/calls"
+import { eventFault, sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
 import type { Caller } from "./caller.js"
+import type { Checks, Found } from "./catalogue.js"
 import { abortedError, argumentError, type HookrailError, isHookrailError, RetryError, usedError } from "./errors.js"
 import { heldError } from "./fromCore.js"
 import type {
   EventAccepted,
   EventInput,
   Events,
-  Hookrail,
   SendEventsOptions,
   SendFailure,
   SendingEvents,
+  SendOptions,
   SendResult,
   SendSummary
 } from "./types.js"
 import type { Unused } from "./unused.js"
 
 type Result = EventAccepted | SendResult
+
+/** What sends each event. `found`: what the catalogue has found for its payload. */
+interface Client {
+  sendEvent(topic: string, payload: {} | null, options: SendOptions, found?: Found): Promise<EventAccepted>
+}
 
 /** An error in place of a result. */
 class Failure {
@@ -31,14 +37,16 @@ class Ready {
   constructor(
     readonly input: EventInput,
     readonly payload: {} | null,
-    readonly orderingKey: string | undefined
+    readonly orderingKey: string | undefined,
+    readonly found: Found | undefined
   ) {}
 }
 
 /** Untyped callers may pass anything: what is not an event is refused when it is sent. */
-const ready = (input: EventInput): Ready => {
-  const { orderingKey, payload } = orderedPayload(input?.payload)
-  return new Ready(input, payload as {}, input?.orderingKey ?? orderingKey)
+const ready = (input: EventInput, found: Found | undefined): Ready => {
+  const given = input?.payload
+  const { orderingKey, payload } = orderedPayload(found === undefined ? given : found.value)
+  return new Ready(input, found === undefined ? payload as {} : given, input?.orderingKey ?? orderingKey, found)
 }
 
 type Send = Job<Ready, Result | Failure>
@@ -71,10 +79,11 @@ class Flow {
   private wake = () => {}
 
   constructor(
-    private readonly client: Hookrail,
+    private readonly client: Client,
     private readonly events: Events,
     private readonly options: SendEventsOptions,
-    private readonly caller: Caller
+    private readonly caller: Caller,
+    private readonly checks: Checks | undefined
   ) {
     this.limit = limitOf(options.concurrency)
     this.isAsync = typeof (events as AsyncIterable<EventInput>)?.[Symbol.asyncIterator] === "function"
@@ -165,13 +174,13 @@ class Flow {
     if (typeof (events as Iterable<EventInput>)?.[Symbol.iterator] === "function") {
       return (events as Iterable<EventInput>)[Symbol.iterator]()
     }
-    throw argumentError("events", "must be an iterable or an async iterable")
+    throw argumentError("events", "must be an iterable or an async iterable: await a Promise of one first")
   }
 
-  private answered(next: IteratorResult<EventInput>): void {
+  private answered(next: IteratorResult<EventInput>, found?: Found): void {
     this.isAsking = false
     // If it is over, the event is dropped.
-    if (!this.isOver) this.take(next)
+    if (!this.isOver) this.take(next, found)
     this.ask()
     this.wake()
   }
@@ -182,11 +191,19 @@ class Flow {
     this.wake()
   }
 
-  private take(next: IteratorResult<EventInput>): void {
+  private take(next: IteratorResult<EventInput>, known?: Found): void {
     if (next.done === true) {
       this.end = "exhausted"
+      return
+    }
+    const input = next.value
+    const found = known ?? this.checks?.find(input?.topic, input?.payload, input?.idempotencyKey)
+    if (found !== undefined && "then" in found) {
+      // Events with the same ordering key begin in their order: the next one waits.
+      this.isAsking = true
+      void found.then((found) => this.answered(next, found))
     } else {
-      const event = ready(next.value)
+      const event = ready(input, found)
       const sending = this.sendings.add(event, event.orderingKey)
       if (sending !== undefined) void this.send(sending)
     }
@@ -207,17 +224,14 @@ class Flow {
 
   private async send(sending: Send): Promise<void> {
     const { caller, client, controller: { signal }, options: { onError } } = this
-    const { input, payload } = sending.input
+    const { found, input, payload } = sending.input
     this.running++
     try {
+      const fault = typeof input === "object" && input !== null ? eventFault(input) : undefined
+      if (fault !== undefined) throw argumentError("options", fault)
       const { headers, idempotencyKey, orderingKey, topic, traceparent } = input ?? {}
-      const accepted = await client.sendEvent(topic, payload, {
-        idempotencyKey,
-        orderingKey,
-        signal,
-        headers,
-        traceparent
-      })
+      const own = { idempotencyKey, orderingKey, signal, headers, traceparent }
+      const accepted = await client.sendEvent(topic, payload, own, found)
       this.finish(sending, onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted)
     } catch (error) {
       if (onError === "collect" && !signal.aborted && isHookrailError(error)) {
@@ -284,13 +298,14 @@ export class Sending implements SendingEvents<Result> {
   private summary: Promise<SendSummary> | undefined
 
   constructor(
-    client: Hookrail,
+    client: Client,
     events: Events,
     options: SendEventsOptions = {},
     private readonly caller: Caller,
-    unused: Unused
+    unused: Unused,
+    checks: Checks | undefined
   ) {
-    this.flow = new Flow(client, events, options, caller)
+    this.flow = new Flow(client, events, options, caller, checks)
     this.results = this.flow.results()
     this.use = unused.watch(this, caller)
   }

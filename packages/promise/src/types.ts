@@ -4,11 +4,13 @@
  *
  * @since 0.1.0
  */
+import type { Catalogue } from "hookrail/catalogue/model"
 import type * as Plain from "hookrail/options/model"
+import type { Dispatcher } from "hookrail/transport/dispatcher"
 import type { Attempt, Delivery, EventAccepted, EventStatus, Outcome } from "hookrail/wire/model"
 import type { HookrailError, RetryableError } from "./errors.js"
 
-export type { Attempt, Delivery, EventAccepted, EventStatus }
+export type { Attempt, Delivery, Dispatcher, EventAccepted, EventStatus }
 
 type Unit =
   | "milli"
@@ -74,6 +76,12 @@ export interface TransportOptions {
    * environment names one. Default: `HTTPS_PROXY` or `HTTP_PROXY`, and `NO_PROXY`.
    */
   readonly proxy?: string | URL | false | undefined
+  /**
+   * A dispatcher of your own undici, of any version, which carries out the requests: an `Agent`, a `ProxyAgent`, a `MockAgent`.
+   * Time limits and `signal` work as without it. Everything else about connections is then its own, so no other option may be
+   * given, and the environment's proxy does not apply. It is yours: `close` does not close it.
+   */
+  readonly dispatcher?: Dispatcher | undefined
 }
 
 /**
@@ -124,7 +132,13 @@ export interface RetryNotice {
  *
  * @since 0.1.0
  */
-export interface HookrailOptions extends Plain.ClientOptions<string, Duration, Retry> {
+export interface HookrailOptions<Sent extends object = AnyEvents> extends Plain.ClientOptions<string, Duration, Retry> {
+  /**
+   * The events that the client sends, from `defineEvents` of `@hookrail/promise/events`. Payloads are checked before they are sent:
+   * one that does not fit is refused with `InvalidPayloadError`, a topic that is not in the catalogue with `InvalidArgumentError`.
+   * Default: any topic, any payload. See docs/catalogue.md.
+   */
+  readonly events?: Catalogue<Sent> | undefined
   /**
    * Where log lines go, such as `console`. Retries are of level `"info"`, what deserves attention of level `"warning"`. Default:
    * warnings and errors go to `console.warn` and `console.error`, on Node that is the standard error output.
@@ -193,14 +207,29 @@ export interface AwaitOptions extends Plain.AwaitOptions<Duration, Retry>, Abort
 }
 
 /**
- * An event to send, for `sendEvents`.
+ * The payloads of a client without a catalogue: any topic, any payload.
  *
  * @since 0.1.0
  */
-export interface EventInput extends Pick<SendOptions, "idempotencyKey" | "orderingKey" | "traceparent" | "headers"> {
-  readonly topic: string
-  readonly payload: {} | null
+export interface AnyEvents {
+  readonly [topic: string]: {} | null
 }
+
+interface OneOf<Sent extends object, T extends keyof Sent>
+  extends Pick<SendOptions, "idempotencyKey" | "orderingKey" | "traceparent" | "headers">
+{
+  readonly topic: T
+  readonly payload: Sent[T]
+}
+
+/**
+ * An event to send, for `sendEvents`. Of a catalogue: one of its events.
+ *
+ * @since 0.1.0
+ */
+export type EventInput<Sent extends object = AnyEvents> = {
+  readonly [T in keyof Sent & string]: OneOf<Sent, T>
+}[keyof Sent & string]
 
 /**
  * Options of sending many events.
@@ -216,9 +245,9 @@ export interface SendEventsOptions<OnError extends "fail" | "collect" = "fail" |
  *
  * @since 0.1.0
  */
-export type SendResult =
-  | { readonly _tag: "Accepted"; readonly input: EventInput; readonly accepted: EventAccepted }
-  | { readonly _tag: "Failed"; readonly input: EventInput; readonly error: HookrailError }
+export type SendResult<Sent extends object = AnyEvents> =
+  | { readonly _tag: "Accepted"; readonly input: EventInput<Sent>; readonly accepted: EventAccepted }
+  | { readonly _tag: "Failed"; readonly input: EventInput<Sent>; readonly error: HookrailError }
 
 /**
  * An event that `sendEvents` could not send, in its summary.
@@ -270,16 +299,20 @@ export interface SendingEvents<out A> extends AsyncIterableIterator<A>, Promise<
  *
  * @since 0.1.0
  */
-export type Events = Iterable<EventInput> | AsyncIterable<EventInput>
+export type Events<Sent extends object = AnyEvents> = Iterable<EventInput<Sent>> | AsyncIterable<EventInput<Sent>>
 
 /**
- * A client of a Hookrail server.
+ * A client of a Hookrail server. `Sent`: the payloads of its catalogue, by topic.
  *
  * @since 0.1.0
  */
-export interface Hookrail {
+export interface Hookrail<Sent extends object = AnyEvents> {
   /** Sends an event and waits until the server has stored it. Each retry carries the same bytes and idempotency key. */
-  sendEvent(topic: string, payload: {} | null, options?: SendOptions): Promise<EventAccepted>
+  sendEvent<T extends keyof Sent & string>(
+    topic: T,
+    payload: NoInfer<Sent[T]>,
+    options?: SendOptions
+  ): Promise<EventAccepted>
   /**
    * Sends an event that was encoded before: exactly its bytes, with its keys. However often it is sent, the server stores it once
    * within 24 hours.
@@ -290,8 +323,8 @@ export interface Hookrail {
    * **Without one of the two nothing is sent.** Leaving the loop aborts the sends in flight. Events with the same ordering key
    * are sent one after the other.
    */
-  sendEvents(events: Events, options?: SendEventsOptions<"fail">): SendingEvents<EventAccepted>
-  sendEvents(events: Events, options: SendEventsOptions<"collect">): SendingEvents<SendResult>
+  sendEvents(events: Events<Sent>, options?: SendEventsOptions<"fail">): SendingEvents<EventAccepted>
+  sendEvents(events: Events<Sent>, options: SendEventsOptions<"collect">): SendingEvents<SendResult<Sent>>
   /** Reads the status of an event: its deliveries and their attempts. */
   getEvent(eventId: string, options?: ReadOptions): Promise<EventStatus>
   /** Waits until every delivery of an event is terminal, or until a condition of your own holds. */
@@ -321,5 +354,5 @@ export interface CloseOptions {
  * @since 0.1.0
  */
 export interface HookrailConstructor {
-  new(options?: HookrailOptions): Hookrail
+  new<Sent extends object = AnyEvents>(options?: HookrailOptions<Sent>): Hookrail<Sent>
 }

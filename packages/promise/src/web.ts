@@ -16,13 +16,15 @@ import type * as Types from "./types.js"
  */
 export const Hookrail: Types.HookrailConstructor = define((_, options, fetch) =>
   options === undefined
-    ? Effect.succeed(fetchTransport.make(fetch))
+    ? Effect.succeed({ transport: fetchTransport.make(fetch), close: () => Promise.resolve() })
     : Effect.fail(configError("transport", "is for Node: here connections are those of fetch"))
 )
 
 /**
+ * `Sent`: the payloads of its catalogue, by topic.
+ *
  * @since 0.1.0
  */
-export type Hookrail = Types.Hookrail
+export type Hookrail<Sent extends object = Types.AnyEvents> = Types.Hookrail<Sent>
 
 export * from "./common.js"

@@ -32,15 +32,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type { Catalogue } from "hookrail/catalogue/model"
+import { effectOf } from "hookrail/catalogue/typed"
 import * as CoreLog from "hookrail/DeliveryLog"
 import { type Abortable, Callback, type Listener, nothing } from "hookrail/fiber/callback"
 import { Promised } from "hookrail/fiber/ground"
 import { DeliveryLogError, HookrailConfigError } from "hookrail/HookrailError"
 import { anything, callable, Fault, readOptions, Reason, topicPattern, withDefault } from "hookrail/options/check"
 import { tolerance } from "hookrail/options/duration"
+import { topicMatches } from "hookrail/receive/topicPattern"
 import * as SignatureVerifier from "hookrail/SignatureVerifier"
 import * as Webhooks from "hookrail/Webhooks"
 import { located } from "./caller.js"
+import { type Checks, checksIn, noCatalogue } from "./catalogue.js"
 import { configError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
 import { contextOf, logOf } from "./log.js"
@@ -56,12 +60,12 @@ export type { VerifiedWebhook } from "./verify.js"
  *
  * @since 0.1.0
  */
-export interface WebhookEvent<out A = unknown> {
-  readonly topic: string
+export interface WebhookEvent<out A = unknown, out T extends string = string> {
+  readonly topic: T
   readonly eventId: string
   /** The same for every attempt at this delivery. */
   readonly deliveryId: string
-  /** As parsed from JSON. */
+  /** As parsed from JSON. For a topic of a catalogue: checked, and decoded by its schema. */
   readonly payload: A
   /**
    * The W3C `traceparent` of the sender, if it has sent one, as the parent or a link of your own span. It was taken out of the
@@ -122,12 +126,84 @@ export interface DeliveryLog {
   readonly release: (delivery: string, token: string) => Promise<unknown>
 }
 
+/** The patterns that match a topic: for `a.b.c`, `a.*` and `a.b.*`. */
+type PatternsOf<Topic extends string> = Topic extends `${infer Head}.${infer Tail}`
+  ? `${Head}.*` | `${Head}.${PatternsOf<Tail>}`
+  : never
+
+/** The topics that a topic or pattern matches. */
+type Matching<Topic extends string, Pattern> = string extends Topic ? string
+  : Pattern extends "*" ? Topic
+  : Pattern extends `${infer Head}.*` ? Extract<Topic, `${Head}.${string}`>
+  : Extract<Topic, Pattern>
+
+/**
+ * The events of a catalogue that a topic or pattern matches: `if (event.topic === "orders.created")` narrows the payload.
+ *
+ * @example
+ * ```ts
+ * import { defineEvents } from "@hookrail/promise/events"
+ * import type { CatalogueEvent } from "@hookrail/promise/webhooks"
+ * import { z } from "zod"
+ *
+ * export const events = defineEvents({ "orders.created": z.object({ order_id: z.string() }) })
+ *
+ * export const ship = async ({ payload }: CatalogueEvent<typeof events, "orders.created">) => console.log(payload.order_id)
+ * ```
+ *
+ * @since 0.1.0
+ */
+export type CatalogueEvent<Events, Pattern extends string = "*"> = Events extends Catalogue<object, infer Received>
+  ? EventOf<Received, Pattern>
+  : never
+
+type EventOf<Received extends object, Pattern> = {
+  readonly [T in Matching<keyof Received & string, Pattern>]: WebhookEvent<Received[T], T>
+}[Matching<keyof Received & string, Pattern>]
+
 type MaybePromise<A> = A | Promise<A>
 
 /**
  * @since 0.1.0
  */
-export interface WebhookHandlerOptions<Topics extends object = { readonly [topic: string]: unknown }> {
+export interface WebhookHandlerOptions<Topics extends object = { readonly [topic: string]: unknown }>
+  extends WebhookSettings
+{
+  readonly events?: undefined
+  /** By topic, or by pattern: `orders.*`. A topic takes precedence over a pattern, a longer pattern over a shorter one. */
+  readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> } | undefined
+}
+
+/**
+ * Options of a handler with a catalogue. `Received`: the payloads that its handlers get, by topic.
+ *
+ * @since 0.1.0
+ */
+export interface CatalogueHandlerOptions<Received extends object> extends WebhookSettings {
+  /**
+   * The events that are handled, from `defineEvents` of `@hookrail/promise/events`. Payloads are checked and decoded by their
+   * schemas before a handler gets them: what does not fit is answered as `onInvalidPayload` says. See docs/catalogue.md.
+   */
+  readonly events: Catalogue<object, Received>
+  /**
+   * By topic of the catalogue, or by pattern: `orders.*`, or `*` for all of its topics. A topic takes precedence over a pattern, a
+   * longer pattern over a shorter one. A topic that is not in the catalogue goes to `otherwise`.
+   */
+  readonly on?: CatalogueHandlers<Received> | undefined
+}
+
+type CatalogueHandlers<Received extends object> = {
+  readonly [P in (keyof Received & string) | PatternsOf<keyof Received & string> | "*"]?: (
+    event: EventOf<Received, P>
+  ) => unknown
+}
+
+/**
+ * What all webhook handlers may be told.
+ *
+ * @since 0.1.0
+ */
+export interface WebhookSettings {
   /**
    * A function that returns the secret of the endpoint, including its `whsec_`; during a rotation, the new and the old one.
    * It is called when the first webhook arrives, so that a build does not need the secret; again when a signature does not
@@ -142,9 +218,7 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
    * this long. Default: 5 minutes.
    */
   readonly refreshSecrets?: Duration | undefined
-  /** By topic, or by pattern: `orders.*`. A topic takes precedence over a pattern, a longer pattern over a shorter one. */
-  readonly on?: { readonly [T in keyof Topics]?: Handler<Topics[T]> } | undefined
-  /** Handles every topic that has no other handler. */
+  /** Handles every topic that has no other handler. Its payloads are as parsed from JSON, with a catalogue too. */
   readonly otherwise?: Handler | undefined
   /**
    * How far the time of the signature may be from the clock of this machine: a text such as `"5 minutes"`, or milliseconds.
@@ -157,7 +231,7 @@ export interface WebhookHandlerOptions<Topics extends object = { readonly [topic
   readonly maxBodyBytes?: number | undefined
   /** A signature that does not match, or is too old: `"retry"` (503, the default) or `"reject"` (401: Hookrail gives up). */
   readonly onUnverified?: "retry" | "reject" | undefined
-  /** A body that is not JSON: `"reject"` (422, the default) or `"retry"` (503). */
+  /** A body that is not JSON, or does not fit its schema: `"reject"` (422, the default) or `"retry"` (503). */
   readonly onInvalidPayload?: "reject" | "retry" | undefined
   /** A topic without a handler: `"reject"` (422, the default), `"retry"` (503) or `"acknowledge"` (200: dropped). */
   readonly onUnhandled?: "reject" | "retry" | "acknowledge" | undefined
@@ -196,7 +270,8 @@ export interface LambdaResult {
 }
 
 /**
- * A request handler, in the forms that servers expect. None of them throws or rejects.
+ * A request handler, in the forms that servers expect. None of them throws or rejects, unless it is given something else than a
+ * request.
  *
  * @since 0.1.0
  */
@@ -224,7 +299,7 @@ export const retryLater = (options?: {
   readonly after?: Duration | undefined
   /** For the log. */
   readonly reason?: string | undefined
-}): Error => new Webhooks.RetryLater(options ?? {})
+}): Error => Webhooks.retryLater(options) as unknown as Error
 
 /**
  * Throw or return it in a handler: the delivery can never be handled. Hookrail dead-letters it at once.
@@ -239,18 +314,27 @@ export const reject = (reason: string): Error => new Webhooks.Rejected({ reason 
  *
  * @since 0.1.0
  */
-export const createWebhookHandler = <Topics extends object = { readonly [topic: string]: unknown }>(
-  options: WebhookHandlerOptions<Topics>
-): WebhookHandler => {
-  const [service, runtime] = started(options as WebhookHandlerOptions)
+export const createWebhookHandler: {
+  <Received extends object>(options: CatalogueHandlerOptions<Received>): WebhookHandler
+  <Topics extends object = { readonly [topic: string]: unknown }>(
+    options: WebhookHandlerOptions<Topics>
+  ): WebhookHandler
+} = (options: object): WebhookHandler => {
+  const [service, runtime] = started(options as Given)
   const web = Webhooks.toWebHandler(runtime)
-  // Not `web` itself: frameworks pass more arguments.
-  return Object.assign((request: Request) => web(request), {
-    node: NodeWebhooks.listener(runtime) as (request: object, response: object) => Promise<void>,
+  const node = NodeWebhooks.listener(runtime) as (request: object, response: object) => Promise<void>
+  // Not `web` itself: frameworks pass more arguments. Express gives its request and response to whatever it is given.
+  const handler = (request: Request, ...more: ReadonlyArray<unknown>): Promise<Response> =>
+    isServerResponse(more[0]) ? node(request, more[0]) as Promise<never> : web(request)
+  return Object.assign(handler as (request: Request) => Promise<Response>, {
+    node,
     lambda: Webhooks.toLambdaHandler(runtime),
     drain: () => Effect.runPromise(service.drain)
   })
 }
+
+const isServerResponse = (value: unknown): value is object =>
+  typeof (value as { readonly writeHead?: unknown } | null | undefined)?.writeHead === "function"
 
 const handlersOf = (on: unknown): ReadonlyArray<Webhooks.Handler> | Reason => {
   if (typeof on !== "object" || on === null) return new Reason("must be an object: a handler for each topic")
@@ -264,6 +348,35 @@ const handlersOf = (on: unknown): ReadonlyArray<Webhooks.Handler> | Reason => {
   return handlers
 }
 
+/**
+ * With a catalogue, patterns stand for its topics: each topic has a handler that decodes its payload. The most specific pattern
+ * decides, as it would at a delivery.
+ */
+const cataloguedHandlers = (checks: Checks, on: ReadonlyArray<Webhooks.Handler>): ReadonlyArray<Webhooks.Handler> => {
+  const topics = Array.from(checks.definitions.keys())
+  const found = new Map<string, Webhooks.Handler>()
+  // Longer patterns first, and a topic before its patterns.
+  for (const { handle, pattern } of [...on].sort((a, b) => b.pattern.length - a.pattern.length)) {
+    const matching = checks.definitions.has(pattern)
+      ? [pattern]
+      : topics.filter((topic) => topicMatches(pattern, topic))
+    if (matching.length === 0) {
+      throw configError(
+        "on",
+        pattern.endsWith("*")
+          ? `${JSON.stringify(pattern)} matches no topic of the catalogue`
+          : `${JSON.stringify(pattern)}: ${checks.unknown(pattern)}`
+      )
+    }
+    for (const topic of matching) {
+      if (topic === pattern || !found.has(topic)) {
+        found.set(topic, { pattern: topic, decode: (json) => effectOf(() => checks.decode(topic, json)!), handle })
+      }
+    }
+  }
+  return Array.from(found.values())
+}
+
 const deliveryLogOf = (log: unknown): DeliveryLog | false | Reason => {
   if (log === false) return false
   const methods = (log ?? {}) as { readonly [K in keyof DeliveryLog]?: unknown }
@@ -272,8 +385,15 @@ const deliveryLogOf = (log: unknown): DeliveryLog | false | Reason => {
     : new Reason("must have the methods claim, renew, done and release, or be false")
 }
 
+/** The options, whatever their types. */
+interface Given extends WebhookSettings {
+  readonly events?: unknown
+  readonly on?: unknown
+}
+
 const checks = {
   secrets: anything<WebhookHandlerOptions["secrets"]>,
+  events: withDefault<Checks | undefined>((events) => checksIn(events) ?? new Reason(noCatalogue), undefined),
   on: withDefault(handlersOf, []),
   otherwise: withDefault<Handler | undefined>(callable, undefined),
   refreshSecrets: anything<WebhookHandlerOptions["refreshSecrets"]>,
@@ -288,7 +408,7 @@ const checks = {
   log: logOf
 }
 
-const started = (options: WebhookHandlerOptions): ReturnType<typeof start> => {
+const started = (options: Given): ReturnType<typeof start> => {
   try {
     return start(options)
   } catch (error) {
@@ -297,15 +417,17 @@ const started = (options: WebhookHandlerOptions): ReturnType<typeof start> => {
 }
 
 const start = (
-  given: WebhookHandlerOptions
+  given: Given
 ): readonly [Webhooks.Service, Context.Context<Webhooks.Webhooks>] => {
   const options = readOptions(given, checks)
   if (options instanceof Fault) throw configError(options.option, options.reason)
-  const { deliveryLog, log, on, otherwise, refreshSecrets, secrets, tolerance, ...settings } = options
-  if (otherwise !== undefined && on.some(({ pattern }) => pattern === "*")) {
+  const { deliveryLog, events, log, on, otherwise, refreshSecrets, secrets, tolerance, ...settings } = options
+  // With a catalogue, "*" stands for its topics, and `otherwise` is for all others.
+  if (events === undefined && otherwise !== undefined && on.some(({ pattern }) => pattern === "*")) {
     throw configError("otherwise", "is a second handler for \"*\": give one")
   }
-  const handlers = otherwise === undefined ? on : [...on, handlerOf("*", otherwise)]
+  const own = events === undefined ? on : cataloguedHandlers(events, on)
+  const handlers = otherwise === undefined ? own : [...own, handlerOf("*", otherwise)]
   const parts = Layer.merge(
     Layer.effect(
       SignatureVerifier.SignatureVerifier,

@@ -541,12 +541,12 @@ describe("the bundle", () => {
   // The package is not minified. Those who bundle a program minify it with the rest.
   for (
     const [entry, limit, external] of [
-      ["index", 97, []],
-      ["index", 48, ["undici/*"]],
-      ["web", 43, []],
-      ["webhooks", 41, []],
-      ["admin", 103, []],
-      ["admin-web", 49, []],
+      ["index", 86, []],
+      ["index", 38, ["undici/*"]],
+      ["web", 32, []],
+      ["webhooks", 33, []],
+      ["admin", 95, []],
+      ["admin-web", 41, []],
       // Every entry loads it.
       ["errors", 2, []]
     ] as const

@@ -1,9 +1,13 @@
 /** Streams events with one of the clients, and samples its memory. */
 import { NodeHookrail } from "@hookrail/node"
+import * as Node4 from "@hookrail/node-4"
 import { Hookrail } from "@hookrail/promise"
 import { Effect, Stream } from "effect"
+import * as Effect4 from "effect-4"
 import { Event, HookrailClient } from "hookrail"
+import * as Hookrail4 from "hookrail-4"
 import { clientOptions } from "../contendWithEffect.js"
+import { clientOptions as clientOptions4 } from "../contendWithEffect4.js"
 import { apiKey, payload, topic } from "../payload.js"
 import type { Batch, MemorySample, StreamCost } from "../protocol.js"
 import { costOf, serve } from "../protocol.js"
@@ -22,6 +26,16 @@ const withEffect: Run = (events, concurrency, onAccepted) =>
     Effect.runPromise
   )
 
+const withEffect4: Run = (events, concurrency, onAccepted) =>
+  Hookrail4.HookrailClient.sendEvents(
+    Effect4.Stream.map(Effect4.Stream.range(1, events), () => Hookrail4.Event.make(topic, payload)),
+    { concurrency }
+  ).pipe(
+    Effect4.Stream.runForEach(() => Effect4.Effect.sync(onAccepted)),
+    Effect4.Effect.provide(Node4.NodeHookrail.layer(clientOptions4)),
+    Effect4.Effect.runPromise
+  )
+
 function* eventsOf(count: number) {
   for (let i = 0; i < count; i++) yield { topic, payload }
 }
@@ -31,7 +45,7 @@ const withPromises: Run = async (events, concurrency, onAccepted) => {
   for await (const _ of client.sendEvents(eventsOf(events), { concurrency })) onAccepted()
 }
 
-const run = contender === "promise" ? withPromises : withEffect
+const run = contender === "promise" ? withPromises : contender === "effect4" ? withEffect4 : withEffect
 
 const samplesPerRun = 10
 /** How often the memory is sampled, in events. */

@@ -1,7 +1,9 @@
 /** The contenders of the section "verify". Each verifies a signature of its own format, over the same body. */
 import { verifySignature } from "@hookrail/promise/verify"
 import { Effect, Redacted } from "effect"
+import * as Effect4 from "effect-4"
 import { SignatureVerifier } from "hookrail"
+import * as Hookrail4 from "hookrail-4"
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
 import { Webhook as StandardWebhook } from "standardwebhooks"
 import Stripe from "stripe"
@@ -17,6 +19,9 @@ const deliveryId = "01JZ8Q4T6WTVWXYZ0123456789"
 const secret = "whsec_0123456789abcdef0123456789abcdef0123456789abcdef"
 const key = createSecretKey(secret, "utf8")
 const verifier = Effect.runSync(SignatureVerifier.make({ secrets: Redacted.make(secret) }))
+const verifier4 = Effect4.Effect.runSync(
+  Hookrail4.SignatureVerifier.make({ secrets: Effect4.Redacted.make(secret) })
+)
 const webKey = await crypto.subtle.importKey("raw", Buffer.from(secret), { name: "HMAC", hash: "SHA-256" }, false, [
   "verify"
 ])
@@ -41,6 +46,13 @@ const verifyInFiber = (webhook: SignatureVerifier.SignedWebhook) => (times: numb
   let left = times
   return Effect.runPromise(
     Effect.whileLoop({ while: () => left-- > 0, body: () => verifier.verify(webhook), step: () => {} })
+  )
+}
+
+const verifyInFiber4 = (webhook: SignatureVerifier.SignedWebhook) => (times: number): Promise<void> => {
+  let left = times
+  return Effect4.Effect.runPromise(
+    Effect4.Effect.whileLoop({ while: () => left-- > 0, body: () => verifier4.verify(webhook), step: () => {} })
   )
 }
 
@@ -73,8 +85,11 @@ const operationsOn = (body: Buffer): Operations => {
   return {
     "createHmac + timingSafeEqual": () => must(timingSafeEqual(macOf(), mac)),
     "@hookrail/promise/verify": () => verifySignature({ secrets: secret, signature, deliveryId, body }),
-    "hookrail SignatureVerifier": { repeat: verifyInFiber({ signature, deliveryId, body }) },
-    "hookrail SignatureVerifier, runSync": () => Effect.runSync(verifier.verify({ signature, deliveryId, body })),
+    "hookrail@3 SignatureVerifier": { repeat: verifyInFiber({ signature, deliveryId, body }) },
+    "hookrail@4 SignatureVerifier": { repeat: verifyInFiber4({ signature, deliveryId, body }) },
+    "hookrail@3 SignatureVerifier, runSync": () => Effect.runSync(verifier.verify({ signature, deliveryId, body })),
+    "hookrail@4 SignatureVerifier, runSync": () =>
+      Effect4.Effect.runSync(verifier4.verify({ signature, deliveryId, body })),
     "WebCrypto": () => crypto.subtle.verify("HMAC", webKey, mac, Buffer.concat([Buffer.from(prefix), body])).then(must),
     "standardwebhooks": () => standardWebhook.verify(body, standardHeaders),
     "svix": () => svixWebhook.verify(body, svixHeaders),

@@ -11,14 +11,18 @@ interface Entry {
   readonly conditions?: ReadonlyArray<string> | undefined
 }
 
-const entry = (specifier: string): Entry => ({ name: specifier, specifier })
+const entry = (specifier: string, name = specifier): Entry => ({ name, specifier })
 
 const entries: ReadonlyArray<Entry> = [
   { name: "(nothing)", specifier: undefined },
-  entry("hookrail"),
-  entry("hookrail/HookrailClient"),
-  entry("hookrail/SignatureVerifier"),
-  entry("@hookrail/node"),
+  entry("hookrail", "hookrail@3"),
+  entry("hookrail-4", "hookrail@4"),
+  entry("hookrail/HookrailClient", "hookrail@3/HookrailClient"),
+  entry("hookrail-4/HookrailClient", "hookrail@4/HookrailClient"),
+  entry("hookrail/SignatureVerifier", "hookrail@3/SignatureVerifier"),
+  entry("hookrail-4/SignatureVerifier", "hookrail@4/SignatureVerifier"),
+  entry("@hookrail/node", "@hookrail/node@3"),
+  entry("@hookrail/node-4", "@hookrail/node@4"),
   entry("@hookrail/promise"),
   // What workers and browsers get.
   { name: "@hookrail/promise (web)", specifier: "@hookrail/promise", conditions: ["workerd"] },

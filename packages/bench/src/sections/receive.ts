@@ -10,8 +10,10 @@ const contenders: Readonly<Record<string, string>> = {
   [reference]: "bare",
   "bare node:http, svix verify": "svix",
   "@hookrail/promise": "hookrail-promise",
-  "hookrail NodeWebhooks": "hookrail-node",
-  "hookrail NodeWebhooks, traced": "hookrail-node-traced"
+  "hookrail@3 NodeWebhooks": "hookrail-node",
+  "hookrail@4 NodeWebhooks": "hookrail-node-4",
+  "hookrail@3 NodeWebhooks, traced": "hookrail-node-traced",
+  "hookrail@4 NodeWebhooks, traced": "hookrail-node-4-traced"
 }
 
 export interface ReceiveRow {

@@ -18,12 +18,14 @@ const contenders: Readonly<Record<string, string>> = {
   axios: "axios",
   stripe: "stripe",
   svix: "svix",
-  "hookrail NodeTransport": "hookrail-node",
-  "hookrail NodeTransport, traced": "hookrail-node-traced",
+  "hookrail@3 NodeTransport": "hookrail-node",
+  "hookrail@4 NodeTransport": "hookrail-node-4",
+  "hookrail@3 NodeTransport, traced": "hookrail-node-traced",
+  "hookrail@4 NodeTransport, traced": "hookrail-node-4-traced",
   "platform HttpClient (undici)": "platform-undici",
   "platform HttpClient (fetch)": "platform-fetch",
-  "hookrail layerHttpClient (undici)": "hookrail-http-client-undici",
-  "hookrail layerHttpClient (fetch)": "hookrail-http-client-fetch",
+  "hookrail@3 layerHttpClient (undici)": "hookrail-http-client-undici",
+  "hookrail@3 layerHttpClient (fetch)": "hookrail-http-client-fetch",
   "@hookrail/promise": "hookrail-promise"
 }
 

@@ -14,6 +14,12 @@ interface Program {
 const everywhere: ReadonlyArray<Platform> = ["node", "browser"]
 const onNode: ReadonlyArray<Platform> = ["node"]
 
+/** What the packages of the two lines are called here. */
+const lines = [
+  { line: 3, core: "hookrail", node: "@hookrail/node", effect: "effect" },
+  { line: 4, core: "hookrail-4", node: "@hookrail/node-4", effect: "effect-4" }
+]
+
 const programs: ReadonlyArray<Program> = [
   { name: "@hookrail/promise", source: `export { Hookrail } from "@hookrail/promise"`, platforms: everywhere },
   {
@@ -21,19 +27,25 @@ const programs: ReadonlyArray<Program> = [
     source: `export { verifySignature } from "@hookrail/promise/verify"`,
     platforms: everywhere
   },
-  {
-    name: "hookrail/HookrailClient, layerFetch",
-    source: `export { layer, sendEvent } from "hookrail/HookrailClient"
-      export { layerFetch } from "hookrail/Transport"`,
-    platforms: everywhere
-  },
-  {
-    name: "hookrail/SignatureVerifier",
-    source: `export { layer, verify } from "hookrail/SignatureVerifier"`,
-    platforms: everywhere
-  },
-  { name: "@hookrail/node", source: `export { layer } from "@hookrail/node/NodeHookrail"`, platforms: onNode },
-  { name: "effect/Effect", source: `export { runPromise, succeed } from "effect/Effect"`, platforms: everywhere },
+  ...lines.flatMap(({ core, effect, line, node }): ReadonlyArray<Program> => [
+    {
+      name: `hookrail@${line}/HookrailClient, layerFetch`,
+      source: `export { layer, sendEvent } from "${core}/HookrailClient"
+        export { layerFetch } from "${core}/Transport"`,
+      platforms: everywhere
+    },
+    {
+      name: `hookrail@${line}/SignatureVerifier`,
+      source: `export { layer, verify } from "${core}/SignatureVerifier"`,
+      platforms: everywhere
+    },
+    { name: `@hookrail/node@${line}`, source: `export { layer } from "${node}/NodeHookrail"`, platforms: onNode },
+    {
+      name: `effect@${line}/Effect`,
+      source: `export { runPromise, succeed } from "${effect}/Effect"`,
+      platforms: everywhere
+    }
+  ]),
   { name: "undici Pool", source: `export { Pool } from "undici"`, platforms: onNode },
   { name: "svix", source: `export { Svix } from "svix"`, platforms: everywhere },
   { name: "svix Webhook", source: `export { Webhook } from "svix"`, platforms: everywhere },

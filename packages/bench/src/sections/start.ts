@@ -25,6 +25,14 @@ const facade = `
   const { eventId } = await client.sendEvent(topic, payload)
   if (eventId.length !== 26) throw new Error("no event")`
 
+const withEffect = (node: string, core: string, effect: string) => `
+  const { layer } = await import("${node}/NodeHookrail")
+  const { sendEvent } = await import("${core}/HookrailClient")
+  const Effect = await import("${effect}/Effect")
+  const Redacted = await import("${effect}/Redacted")
+  const send = Effect.provide(sendEvent(topic, payload), layer({ apiKey: Redacted.make(apiKey), baseUrl: url }))
+  if ((await Effect.runPromise(send)).eventId.length !== 26) throw new Error("no event")`
+
 const reference = "svix"
 
 const contenders: ReadonlyArray<Contender> = [
@@ -60,16 +68,8 @@ const contenders: ReadonlyArray<Contender> = [
   { name: "@hookrail/promise", program: facade },
   // What workers get. Here it uses the `fetch` of Node.
   { name: "@hookrail/promise (web)", program: facade, conditions: ["workerd"] },
-  {
-    name: "hookrail on @hookrail/node",
-    program: `
-      const { layer } = await import("@hookrail/node/NodeHookrail")
-      const { sendEvent } = await import("hookrail/HookrailClient")
-      const Effect = await import("effect/Effect")
-      const Redacted = await import("effect/Redacted")
-      const send = Effect.provide(sendEvent(topic, payload), layer({ apiKey: Redacted.make(apiKey), baseUrl: url }))
-      if ((await Effect.runPromise(send)).eventId.length !== 26) throw new Error("no event")`
-  }
+  { name: "hookrail@3 on @hookrail/node", program: withEffect("@hookrail/node", "hookrail", "effect") },
+  { name: "hookrail@4 on @hookrail/node", program: withEffect("@hookrail/node-4", "hookrail-4", "effect-4") }
 ]
 
 export interface StartRow {

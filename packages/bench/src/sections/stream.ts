@@ -11,7 +11,11 @@ export interface StreamResult {
   readonly samples: ReadonlyArray<MemorySample>
 }
 
-const contenders = { effect: "HookrailClient.sendEvents", promise: "@hookrail/promise, sendEvents" }
+const contenders = {
+  effect: "hookrail@3 sendEvents",
+  effect4: "hookrail@4 sendEvents",
+  promise: "@hookrail/promise, sendEvents"
+}
 
 const concurrency = 64
 const warmUpEvents = 12_000

@@ -88,7 +88,20 @@ export const adminHandler = (core: Core, tokens: AdminTokens): (exchange: Exchan
     if ("status" in fields) return fields
     const readable = database === "up" || database === "readonly"
     try {
-      return handle({ core, tokens, role, params, query, fields, database, readable, writable: database === "up" })
+      const result = handle({
+        core,
+        tokens,
+        role,
+        params,
+        query,
+        fields,
+        database,
+        readable,
+        writable: database === "up"
+      })
+      // Routes for viewers only read.
+      if (least !== "viewer") core.store.changed()
+      return result
     } catch (error) {
       if (error instanceof Mistyped) return oneObject
       throw error

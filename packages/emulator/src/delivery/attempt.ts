@@ -5,6 +5,7 @@ import { isIP, type LookupFunction, type Socket } from "node:net"
 import { addressAllowed, type UrlPolicy } from "../base/urlPolicy.js"
 import type { AttemptStatus } from "../model.js"
 import type { Settings } from "../options/settings.js"
+import type { ReceivedResponse } from "../store/history.js"
 
 /** Most bytes of a receiver's answer that are read (protocol section 4.4). */
 export const maxResponseBytes = 64 * 1024
@@ -14,7 +15,13 @@ const maxResponseHeaderBytes = 10 << 20
 
 /** The outcome of one POST to a receiver. */
 export type AttemptOutcome =
-  | { readonly kind: "response"; readonly status: number; readonly retryAfter?: string | undefined }
+  | {
+    readonly kind: "response"
+    readonly status: number
+    readonly retryAfter?: string | undefined
+    /** What was answered, as far as it is kept. */
+    readonly answer?: (() => ReceivedResponse) | undefined
+  }
   | { readonly kind: "timeout" | "connection" | "policy" | "panic" | "secret_decrypt" }
 
 /** How the server classifies an outcome (protocol section 4.4). */
@@ -73,13 +80,17 @@ const locationParses = (location: string, base: URL): boolean => {
   }
 }
 
+/** Most bytes of a response body that are kept for the page. */
+const maxKeptBytes = 16 * 1024
+
 /** Sends deliveries over its own keep-alive connections. */
 export class Sender {
   private readonly http = new Http.Agent({ keepAlive: true, maxFreeSockets: 256 })
   private readonly https = new Https.Agent({ keepAlive: true, maxFreeSockets: 256 })
   private readonly open = new Set<Http.ClientRequest>()
 
-  constructor(private readonly settings: Settings) {}
+  /** With `keeps`, outcomes hold what the receiver answered. */
+  constructor(private readonly settings: Settings, private readonly keeps = false) {}
 
   /** Makes one POST. Never rejects: every failure is an outcome. */
   post(target: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<AttemptOutcome> {
@@ -143,10 +154,20 @@ export class Sender {
         const outcome: AttemptOutcome =
           redirects.has(status) && location !== undefined && location !== "" && !locationParses(location, url)
             ? { kind: "connection" }
-            : { kind: "response", status, retryAfter: message.headers["retry-after"] }
+            : {
+              kind: "response",
+              status,
+              retryAfter: message.headers["retry-after"],
+              answer: this.keeps
+                ? () => ({ rawHeaders: message.rawHeaders, body: Buffer.concat(kept), bodyBytes: read })
+                : undefined
+            }
         response = outcome
         let read = 0
+        const kept: Array<Buffer> = []
         message.on("data", (chunk: Buffer) => {
+          // Copied: the chunk is part of a larger buffer, which would be kept with it.
+          if (this.keeps && read < maxKeptBytes) kept.push(Buffer.from(chunk.subarray(0, maxKeptBytes - read)))
           read += chunk.length
           if (read >= maxResponseBytes) giveUp(outcome)
         })

@@ -46,6 +46,19 @@ const reachesReceiver = (fault: DeliveryFaultAction): boolean => {
   }
 }
 
+/** The headers of an attempt (protocol section 4.1). */
+const headersOf = ({ event, id }: Delivery, signed: string, length: number): Readonly<Record<string, string>> => ({
+  "User-Agent": "hookrail/0.1",
+  "Content-Length": String(length),
+  "Content-Type": "application/json",
+  "Hookrail-Delivery-Id": id,
+  "Hookrail-Event-Id": event.id,
+  "Hookrail-Signature": signed,
+  // Headers are bytes: one character per byte of the topic's UTF-8.
+  "Hookrail-Topic": Buffer.from(event.topic, "utf8").toString("latin1"),
+  "Accept-Encoding": "gzip"
+})
+
 /**
  * The workers and the sweeper: claims deliveries, sends them and schedules retries (protocol section 4). Every change of
  * state is synchronous, so nothing else sees it half done.
@@ -56,6 +69,7 @@ export class Dispatcher {
   private inFlight = 0
   private pumping = false
   private closed = false
+  private held = false
   private readonly waiting = new Map<Delivery, Timer>()
   private readonly parked = new Set<Delivery>()
   private readonly lost = new Set<Delivery>()
@@ -82,6 +96,32 @@ export class Dispatcher {
     for (const delivery of parked) this.plan(delivery, this.parts.clock.now())
   }
 
+  /** Makes the workers take nothing more, or go on. Attempts in flight end as usual. */
+  hold(held: boolean): void {
+    this.held = held
+    const { store } = this.parts
+    store.changed()
+    // What they wait for has changed.
+    for (const { event } of this.ready.slice(this.taken)) store.changed(event)
+    for (const { event } of this.parked) store.changed(event)
+    this.pump()
+  }
+
+  /** Whether the workers are held. */
+  get paused(): boolean {
+    return this.held
+  }
+
+  /** Sends a scheduled delivery now; false if it is not scheduled. */
+  hasten(delivery: Delivery): boolean {
+    const timer = this.waiting.get(delivery)
+    if (timer === undefined) return false
+    timer.cancel()
+    this.waiting.delete(delivery)
+    this.enqueue(delivery)
+    return true
+  }
+
   /** Cancels the pending and scheduled deliveries of a deleted target (protocol section 4.6). */
   cancel(concerns: (delivery: Delivery) => boolean): void {
     for (const delivery of this.parts.store.deliveries.values()) {
@@ -94,12 +134,13 @@ export class Dispatcher {
   /** Skips the dead head of a lane and returns the new head (protocol section 5.2). */
   skip(delivery: Delivery): Delivery | undefined {
     delivery.state = "skipped"
+    this.parts.store.changed(delivery.event)
     return this.advanceLane(delivery)
   }
 
   /** Whether a delivery is in flight, or could be sent now. */
   get busy(): boolean {
-    return this.inFlight > 0 || this.taken < this.ready.length
+    return this.inFlight > 0 || (!this.held && this.taken < this.ready.length)
   }
 
   /** Whether a retry is scheduled. */
@@ -133,7 +174,9 @@ export class Dispatcher {
   }
 
   private enqueue(delivery: Delivery): void {
+    delivery.dueAt = undefined
     this.ready.push(delivery)
+    this.parts.store.changed(delivery.event)
     if (this.pumping || this.closed) return
     this.pumping = true
     // After the answer to the producer, like a worker in another process.
@@ -144,7 +187,9 @@ export class Dispatcher {
   }
 
   private pump(): void {
-    while (!this.closed && this.inFlight < this.parts.settings.workers && this.taken < this.ready.length) {
+    while (
+      !this.closed && !this.held && this.inFlight < this.parts.settings.workers && this.taken < this.ready.length
+    ) {
       this.claim(this.ready[this.taken++]!)
     }
     if (this.taken > 1024 && this.taken * 2 > this.ready.length) {
@@ -159,6 +204,8 @@ export class Dispatcher {
     const period = this.parts.settings.sweepIntervalMs
     const time = period === 0 ? due : this.epoch + Math.ceil((due - this.epoch) / period) * period
     this.waiting.get(delivery)?.cancel()
+    delivery.dueAt = time
+    this.parts.store.changed(delivery.event)
     this.waiting.set(
       delivery,
       this.parts.clock.at(time, () => {
@@ -174,6 +221,7 @@ export class Dispatcher {
     if (!claimable || (delivery.lane !== undefined && headOf(delivery.lane) !== delivery)) return
     if (surroundings.database !== "up") {
       this.parked.add(delivery)
+      store.changed(delivery.event)
       return
     }
     this.lost.delete(delivery)
@@ -193,6 +241,7 @@ export class Dispatcher {
     }
     delivery.attemptCount++
     delivery.state = "in_flight"
+    store.changed(delivery.event)
     this.inFlight++
     void this.attempt(delivery).finally(() => {
       this.inFlight--
@@ -216,19 +265,23 @@ export class Dispatcher {
   }
 
   private async attempt(delivery: Delivery): Promise<void> {
-    const { clock, faults, ledger } = this.parts
+    const { clock, faults, ledger, store } = this.parts
     // Read once: later changes of the endpoint do not affect this attempt.
     const { id: endpointId, secret, url } = delivery.subscription.endpoint
     const { attemptCount: attemptNo, claimVersion } = delivery
     const at = clock.now()
     const fault = faults.forDelivery(delivery.event.topic)
     let signed: string | undefined
+    let headers: Readonly<Record<string, string>> | undefined
     let outcome: AttemptOutcome | undefined
     if (fault === undefined || reachesReceiver(fault)) {
       signed = signature(secret, Math.floor(at / 1000), delivery.id, delivery.event.payload)
-      outcome = await this.send(delivery, url, signed).catch(() => ({ kind: "panic" as const }))
+      const body = Buffer.from(delivery.event.payload, "utf8")
+      headers = headersOf(delivery, signed, body.length)
+      outcome = await this.send(url, headers, body).catch(() => ({ kind: "panic" as const }))
       if (this.closed) return
     }
+    const answered = outcome?.kind === "response" ? outcome.answer?.() : undefined
     const latencyMs = Math.max(0, clock.now() - at)
     const crashed = fault?.kind === "crash"
     switch (fault?.kind) {
@@ -263,6 +316,20 @@ export class Dispatcher {
       latencyMs,
       signature: signed
     })
+    store.history?.attempted(delivery, {
+      at,
+      attemptNo,
+      claimVersion,
+      status: crashed ? "crashed" : verdict.status,
+      httpStatus: verdict.httpStatus,
+      errorClass: verdict.errorClass,
+      latencyMs,
+      url,
+      fault: fault?.kind,
+      secret,
+      headers,
+      response: answered
+    })
     if (crashed) {
       this.lost.add(delivery)
       return this.plan(delivery, at + this.parts.settings.leaseMs)
@@ -271,21 +338,8 @@ export class Dispatcher {
     this.settle(delivery, known)
   }
 
-  private async send(delivery: Delivery, url: string, signed: string): Promise<AttemptOutcome> {
-    const { event, id } = delivery
-    // Headers are bytes: one character per byte of the topic's UTF-8.
-    const topic = Buffer.from(event.topic, "utf8").toString("latin1")
-    const body = Buffer.from(event.payload, "utf8")
-    return this.parts.sender.post(url, {
-      "User-Agent": "hookrail/0.1",
-      "Content-Length": String(body.length),
-      "Content-Type": "application/json",
-      "Hookrail-Delivery-Id": id,
-      "Hookrail-Event-Id": event.id,
-      "Hookrail-Signature": signed,
-      "Hookrail-Topic": topic,
-      "Accept-Encoding": "gzip"
-    }, body)
+  private async send(url: string, headers: Readonly<Record<string, string>>, body: Buffer): Promise<AttemptOutcome> {
+    return this.parts.sender.post(url, headers, body)
   }
 
   /** Decides what follows an attempt (protocol sections 4.4 to 4.7). */
@@ -295,6 +349,7 @@ export class Dispatcher {
     const { subscription } = delivery
     if (status === "success") {
       delivery.state = "succeeded"
+      store.changed(delivery.event)
       this.advanceLane(delivery)
     } else if (status === "permanent_failure" || delivery.attemptCount >= subscription.maxAttempts) {
       store.bury(delivery, errorClass ?? "", clock.now())
@@ -315,6 +370,7 @@ export class Dispatcher {
 
   /** A retry whose target was deleted waits for the hourly janitor (protocol section 4.6). */
   private orphan(delivery: Delivery): void {
+    this.parts.store.changed(delivery.event)
     const hours = Math.floor((this.parts.clock.now() - this.epoch) / janitorPeriodMs) + 1
     this.orphans.set(
       delivery,
@@ -329,6 +385,8 @@ export class Dispatcher {
     this.orphans.delete(delivery)
     this.parked.delete(delivery)
     delivery.state = "cancelled"
+    delivery.dueAt = undefined
+    this.parts.store.changed(delivery.event)
     this.advanceLane(delivery)
   }
 }

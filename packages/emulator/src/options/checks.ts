@@ -23,7 +23,14 @@ import {
   timer,
   whole
 } from "./check.js"
-import type { ApiKeyOptions, AttemptTimeouts, EmulatorOptions, EndpointOptions, SubscribeOptions } from "./options.js"
+import type {
+  ApiKeyOptions,
+  AttemptTimeouts,
+  EmulatorOptions,
+  EndpointOptions,
+  PageOptions,
+  SubscribeOptions
+} from "./options.js"
 
 /** The states of the database and of Redis. */
 export const databaseState = oneOf("up", "down", "failing", "readonly")
@@ -161,12 +168,33 @@ export const faultRule: Check = (value, at) => {
   object({ ...fields, ...selection }, `a fault of kind "${String(kind)}"`)(rest, at)
 }
 
+/** A token that goes into a URL and a header as it is, and cannot be guessed. The value is never shown. */
+const pageToken: Check = (value, at) => {
+  if (typeof value === "string" && /^[A-Za-z0-9_-]{16,256}$/.test(value)) return
+  throw new Invalid(at, `${at} must be 16 to 256 letters, digits, "_" or "-"`)
+}
+
+const pageFields = object<PageOptions>({
+  port: optional(port),
+  token: optional(pageToken),
+  historyBytes: optional(whole(0))
+})
+
+const page: Check = (value, at) => {
+  if (typeof value === "boolean") return
+  if (typeof value !== "object" || value === null) {
+    throw new Invalid(at, `${at} must be true, false or an object, got ${show(value)}`)
+  }
+  pageFields(value, at)
+}
+
 const fields = object<EmulatorOptions>({
   port: optional(port),
   host: optional(filled),
   adminPort: optional((value, at) => {
     if (value !== false) port(value, at)
   }),
+  page: optional(page),
   apiKeys: optional(
     list((value, at) => typeof value === "object" && value !== null ? namedKey(value, at) : secret(value, at), {
       hidden: true

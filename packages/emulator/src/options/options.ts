@@ -42,6 +42,19 @@ export interface AttemptTimeouts {
   readonly attemptMs?: number | undefined
 }
 
+/** Options of the page. */
+export interface PageOptions {
+  /** Port of the page, always on `127.0.0.1`; 0 takes a free one. Default 0. */
+  readonly port?: number | undefined
+  /** What the page and its calls are opened with, at least 16 of `A-Z a-z 0-9 _ -`. Default a random one in each run. */
+  readonly token?: string | undefined
+  /**
+   * Most bytes of requests and responses kept for the page, beside the events themselves; the oldest are dropped first.
+   * Default 64 MiB.
+   */
+  readonly historyBytes?: number | undefined
+}
+
 /** Options of `startEmulator`. Every option has a default, the server's own where it has one. */
 export interface EmulatorOptions {
   /** Port of the producer side; 0 takes a free one. Default 0. */
@@ -50,6 +63,11 @@ export interface EmulatorOptions {
   readonly host?: string | undefined
   /** Port of the admin API; 0 takes a free one, `false` starts none. Default 0. */
   readonly adminPort?: number | false | undefined
+  /**
+   * Serves a page to look at events and deliveries, with its calls, on a port of its own: `true` or its options. Default
+   * `false`.
+   */
+  readonly page?: boolean | PageOptions | undefined
   /** Producer keys; a plain string has the scope `*`. Default one generated key. */
   readonly apiKeys?: ReadonlyArray<string | ApiKeyOptions> | undefined
   /** The environment token of the admin API (protocol section 3). Default a generated one. */

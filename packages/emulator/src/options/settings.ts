@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { openPolicy, type UrlPolicy } from "../base/urlPolicy.js"
 import { EmulatorStartError } from "../errors.js"
 import type { BackoffPolicy, RateLimit } from "../model.js"
@@ -5,11 +6,19 @@ import { checked } from "./check.js"
 import { emulatorOptions } from "./checks.js"
 import type { EmulatorOptions } from "./options.js"
 
+/** The options of the page with every default filled in. */
+export interface PageSettings {
+  readonly port: number
+  readonly token: string
+  readonly historyBytes: number
+}
+
 /** The options with every default filled in. */
 export interface Settings {
   readonly port: number
   readonly host: string
   readonly adminPort: number | false
+  readonly page: PageSettings | undefined
   readonly backoff: BackoffPolicy
   readonly sweepIntervalMs: number
   readonly ingestRateLimit: RateLimit | false
@@ -30,6 +39,17 @@ export interface Settings {
   readonly eventLimit: number
 }
 
+/** The token is never drawn from the emulator's seed, which anyone could repeat. */
+const pageSettings = (page: EmulatorOptions["page"]): PageSettings | undefined => {
+  if (page === undefined || page === false) return undefined
+  const options = page === true ? {} : page
+  return {
+    port: options.port ?? 0,
+    token: options.token ?? randomBytes(24).toString("base64url"),
+    historyBytes: options.historyBytes ?? 64 * 1024 * 1024
+  }
+}
+
 const day = 24 * 60 * 60 * 1000
 
 /** Checks the options and fills in the defaults. Throws an {@link EmulatorStartError} that names the wrong option. */
@@ -39,6 +59,7 @@ export const settingsOf = (options: EmulatorOptions): Settings => {
     port: options.port ?? 0,
     host: options.host ?? "127.0.0.1",
     adminPort: options.adminPort ?? 0,
+    page: pageSettings(options.page),
     backoff: options.backoff ?? { baseMs: 5000, capMs: 6 * 60 * 60 * 1000 },
     sweepIntervalMs: options.sweepIntervalMs ?? 30_000,
     ingestRateLimit: options.ingestRateLimit ?? { rps: 500, burst: 1000 },

@@ -69,7 +69,7 @@ const check = (
 }
 
 /** The transaction: replay or conflict, event, fan-out, backlog cap (protocol section 1.2, step 9). */
-const record = (core: Core, producer: Producer, request: Request): Answer => {
+const record = (core: Core, producer: Producer, request: Request, exchange: Exchange, body: Body): Answer => {
   const { clock, random, settings, store } = core
   const { idempotencyKey, topic } = request
   const now = clock.now()
@@ -105,7 +105,9 @@ const record = (core: Core, producer: Producer, request: Request): Answer => {
     payload: rendered.text,
     orderingKey: key,
     createdAt: now,
-    deliveries: []
+    deliveries: [],
+    ordinal: 0,
+    revision: 0
   }
   for (const subscription of subscriptions) {
     const delivery: Delivery = {
@@ -116,11 +118,18 @@ const record = (core: Core, producer: Producer, request: Request): Answer => {
       state: "pending",
       attemptCount: 0,
       claimVersion: 0,
+      dueAt: undefined,
       attempts: [],
       deadLetter: undefined
     }
     event.deliveries.push(delivery)
   }
+  store.history?.sent(event, {
+    at: exchange.entry.at,
+    headers: exchange.entry.headers,
+    body: body.bytes,
+    idempotencyKey: keyed ? idempotencyKey.toString("utf8") : undefined
+  })
   store.addEvent(event)
   const ids = event.deliveries.map((delivery) => delivery.id)
   const deliveryIds = ids.length > 0 ? ids : null
@@ -151,5 +160,5 @@ export const ingest = (
 ): Answer => {
   const request = check(core, producer, exchange, body, database)
   if ("status" in request) return request
-  return database === "up" ? record(core, producer, request) : notRecorded
+  return database === "up" ? record(core, producer, request, exchange, body) : notRecorded
 }

@@ -19,6 +19,7 @@ export class Directory {
     const id = ulid(now, this.random)
     const endpoint: Endpoint = { id, url, description, secret, createdAt: now, deletedAt: undefined }
     this.store.endpoints.set(id, endpoint)
+    this.store.changed()
     return endpoint
   }
 
@@ -42,6 +43,7 @@ export class Directory {
       deletedAt: undefined
     }
     this.store.subscriptions.set(subscription.id, subscription)
+    this.store.changed()
     return subscription
   }
 
@@ -49,5 +51,6 @@ export class Directory {
   remove(target: Endpoint | Subscription): void {
     target.deletedAt = this.clock.now()
     this.cancel(target)
+    this.store.changed()
   }
 }

@@ -1,4 +1,5 @@
 import type { AttemptStatus, BackoffPolicy, DeliveryState } from "../model.js"
+import type { History } from "./history.js"
 
 /** An endpoint as stored. Times are milliseconds since 1970. */
 export interface Endpoint {
@@ -53,6 +54,8 @@ export interface Delivery {
   /** Claims since creation or replay, minus those returned. */
   attemptCount: number
   claimVersion: number
+  /** When the next attempt is planned; absent if none is, or if the delivery is with the workers. */
+  dueAt: number | undefined
   readonly attempts: Array<Attempt>
   deadLetter: DeadLetter | undefined
 }
@@ -66,6 +69,16 @@ export interface StoredEvent {
   readonly orderingKey: string
   readonly createdAt: number
   readonly deliveries: Array<Delivery>
+  /** Its place among all events, from 1: ids of one millisecond have no order. */
+  ordinal: number
+  /** The store's revision when this event or one of its deliveries last changed. */
+  revision: number
+}
+
+/** Told of every change, right after it. */
+export interface StoreWatcher {
+  /** An event or one of its deliveries has changed; without an event, something else, such as a subscription. */
+  readonly changed: (event: StoredEvent | undefined) => void
 }
 
 /** The unfinished deliveries of a subscription and ordering key, in order of ingest (protocol section 4.7). */
@@ -105,8 +118,21 @@ export class Store {
   readonly lanes = new Map<string, Lane>()
   private readonly idempotency = new Map<string, IdempotencyRecord>()
   private nextDeadLetter = 1
+  private lastOrdinal = 0
+  /** Counts changes. */
+  revision = 0
+  /** At most one; the page's feed. */
+  watcher: StoreWatcher | undefined
 
-  constructor(private readonly eventLimit: number) {}
+  /** Without a `history` only what a server keeps is kept. */
+  constructor(private readonly eventLimit: number, readonly history?: History) {}
+
+  /** Notes a change of an event, of one of its deliveries, or of something else. */
+  changed(event?: StoredEvent): void {
+    this.revision++
+    if (event !== undefined) event.revision = this.revision
+    this.watcher?.changed(event)
+  }
 
   /** The lane of a subscription and key, created if absent. */
   lane(subscription: Subscription, key: string): Lane {
@@ -125,6 +151,7 @@ export class Store {
 
   /** Adds an event with its deliveries, and drops the oldest finished events beyond the limit. */
   addEvent(event: StoredEvent): void {
+    event.ordinal = ++this.lastOrdinal
     this.events.set(event.id, event)
     for (const delivery of event.deliveries) {
       this.deliveries.set(delivery.id, delivery)
@@ -135,10 +162,12 @@ export class Store {
       if (!oldest.deliveries.every(isForgettable)) break
       this.forget(oldest)
     }
+    this.changed(event)
   }
 
   private forget(event: StoredEvent): void {
     this.events.delete(event.id)
+    this.history?.forget(event)
     for (const delivery of event.deliveries) {
       this.deliveries.delete(delivery.id)
       if (delivery.deadLetter !== undefined) this.deadLetters.delete(delivery.deadLetter.id)
@@ -170,6 +199,7 @@ export class Store {
     letter.replayedAt = undefined
     delivery.deadLetter = letter
     this.deadLetters.set(letter.id, letter)
+    this.changed(delivery.event)
   }
 
   /** The record of an idempotency key of a producer that is younger than `ttlMs`. */

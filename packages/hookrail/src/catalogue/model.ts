@@ -41,7 +41,7 @@ export interface StandardIssue {
  */
 export interface EventCodec<out Input, in out Output> {
   readonly schema: StandardSchema<Input, Output>
-  readonly encode: (payload: Output) => Input
+  readonly encode: (payload: Output) => Input | Promise<Input>
 }
 
 /**
@@ -84,3 +84,40 @@ export type SentBy<Definition> = Definition extends { readonly schema: infer S; 
 export type ReceivedBy<Definition> = Definition extends { readonly schema: infer S; readonly encode: unknown }
   ? OutputOf<S>
   : OutputOf<Definition>
+
+/**
+ * A payload that fits, as it goes on; or where and why it does not, without its values.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Verdict =
+  | { readonly value: unknown }
+  | {
+    /** Such as `$.items[3].price`. */
+    readonly path: string
+    readonly reason: string
+  }
+
+/**
+ * What `defineEvents` of `@hookrail/promise/events` returns, as far as clients, handlers and `Topic.fromEvents` need it.
+ *
+ * A catalogue brings its checks along, so that it works with any copy and format of the packages that take it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Catalogue<out Sent extends object = object, out Received extends object = object> {
+  readonly "~hookrail/EventCatalogue": {
+    /** All topics, with their definitions. */
+    readonly definitions: ReadonlyMap<string, EventDefinition>
+    /** What is sent for a payload, as a JSON value. Never throws or rejects. `undefined`: there is no such topic. */
+    readonly encode: (topic: string, payload: unknown) => Verdict | Promise<Verdict> | undefined
+    /** What a handler gets. Throws or rejects if the schema does. `undefined`: there is no such topic. */
+    readonly decode: (topic: string, json: unknown) => Verdict | Promise<Verdict> | undefined
+    /** What to say of a topic that is not there. */
+    readonly unknown: (topic: string) => string
+    /** Never set: it only carries the types. */
+    readonly types?: { readonly sent: Sent; readonly received: Received } | undefined
+  }
+}

@@ -1,8 +1,8 @@
 /** A definition as the effects that a `Topic` has. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { decoded, encoded, Fits, type Misfit, type Verdict } from "./check.js"
-import type { EventDefinition } from "./model.js"
+import { decoded, encoded } from "./check.js"
+import type { EventDefinition, Verdict } from "./model.js"
 
 export class Typed {
   readonly "~hookrail/Topic" = "~hookrail/Topic"
@@ -14,8 +14,14 @@ export class Typed {
   readonly decode = (payload: unknown) => effectOf(() => decoded(this.definition, payload))
 }
 
+/** Why a payload does not fit. */
+interface Fault {
+  readonly path: string
+  readonly reason: string
+}
+
 /** As a rule it is known at once: then the effect is an `Exit`, which needs no fiber. */
-const effectOf = (check: () => Verdict | Promise<Verdict>): Effect.Effect<unknown, Misfit> => {
+export const effectOf = (check: () => Verdict | Promise<Verdict>): Effect.Effect<unknown, Fault> => {
   try {
     const verdict = check()
     return "then" in verdict ? Effect.flatMap(Effect.promise(() => verdict), exitOf) : exitOf(verdict)
@@ -24,5 +30,5 @@ const effectOf = (check: () => Verdict | Promise<Verdict>): Effect.Effect<unknow
   }
 }
 
-const exitOf = (verdict: Verdict): Exit.Exit<unknown, Misfit> =>
-  verdict instanceof Fits ? Exit.succeed(verdict.value) : Exit.fail(verdict)
+export const exitOf = (verdict: Verdict): Exit.Exit<unknown, Fault> =>
+  "reason" in verdict ? Exit.fail(verdict) : Exit.succeed(verdict.value)

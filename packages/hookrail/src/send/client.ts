@@ -6,6 +6,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 import type { CallError, CallObserver } from "../call/calls.js"
+import { scheduled } from "../call/pauses.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
 import { addEvent, runInSpan } from "../fiber/tracing.js"
@@ -15,8 +16,9 @@ import type * as Topic from "../Topic.js"
 import type { EventAccepted, EventStatus } from "../wire/model.js"
 import { traceparentOf } from "../wire/traceparent.js"
 import type { ClientCalls } from "./calls.js"
+import { encodeTyped, isTyped } from "./encode.js"
 import type { EncodedEvent, ReadOptions, SendEncodedOptions, SendOptions, Service } from "./model.js"
-import { awaitEvent, invalidArgument } from "./reader.js"
+import { awaitEvent, invalidArgument, type Limited } from "./reader.js"
 
 export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): Service => {
   const sendEvent = (
@@ -34,13 +36,13 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
           ? traceparentOf(span.traceId, span.spanId, span.sampled)
           : undefined
         return options.onInterrupt === undefined
-          ? sender.prepare(clock, topic, payload, options, observer, trace)
+          ? prepare(sender, clock, topic, payload, options, observer, trace)
           : telling(
             options.onInterrupt,
             name,
             options,
             observer,
-            (observer) => sender.prepare(clock, topic, payload, options, observer, trace)
+            (observer) => prepare(sender, clock, topic, payload, options, observer, trace)
           )
       }
     ) as Effect.Effect<EventAccepted, SendError>
@@ -81,11 +83,30 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
     awaitEvent: (eventId, options = {}) => {
       const fault = awaitOptionsFault(options, "schedule")
       return fault === undefined
-        ? awaitEvent(getEvent, eventId, options)
+        ? awaitEvent(getEvent, eventId, options, limited, options.schedule && scheduled(options.schedule))
         : Effect.fail(invalidArgument(eventId, "options", fault))
     }
   }
 }
+
+const limited: Limited = (effect, millis, onTimeout) => Effect.timeoutFail(effect, { duration: millis, onTimeout })
+
+/** The payload of a typed topic is encoded first. */
+const prepare = (
+  sender: ClientCalls["sender"],
+  clock: Clock,
+  topic: string | Topic.Any,
+  payload: unknown,
+  options: SendOptions,
+  observer: CallObserver | undefined,
+  trace: string | undefined
+): Effect.Effect<EventAccepted, CallError> =>
+  isTyped(topic)
+    ? Effect.flatMap(
+      encodeTyped(topic, payload, options),
+      (json) => sender.prepare(clock, topic.name, json, options, observer, trace)
+    )
+    : sender.prepare(clock, topic, payload, options, observer, trace)
 
 /** Tells what is known about a send that is interrupted. */
 const telling = (

@@ -4,16 +4,16 @@ import * as Effect from "effect/Effect"
 import type { Address } from "../call/advice.js"
 import type { CallError, CallObserver, Calls } from "../call/calls.js"
 import { isSuccess } from "../fiber/callback.js"
+import type { Log } from "../fiber/log.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import { UnmatchedEventError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
 import { random as randomKeys } from "../IdempotencyKeys.js"
-import type * as Topic from "../Topic.js"
 import { uuid } from "../wire/bytes.js"
 import { addHeaders } from "../wire/headers.js"
 import type { EventAccepted } from "../wire/model.js"
 import { tracedKey } from "../wire/traceparent.js"
-import { encodedFault, encodePayload, encodeTyped, invalidArgument, isTyped, keyOf, Topics, traceOf } from "./encode.js"
+import { encodedFault, encodePayload, invalidArgument, keyOf, Topics, traceOf } from "./encode.js"
 import type { EncodedEvent, SendEncodedOptions, SendOptions } from "./model.js"
 import { SendOperation } from "./operations.js"
 
@@ -48,47 +48,19 @@ export class Sender {
     private readonly keys: IdempotencyKeys.Service,
     private readonly authorization: string,
     private readonly path: string,
-    readonly address: Address
+    readonly address: Address,
+    private readonly log: Log
   ) {}
 
   /** The call that sends an event, or an effect that leads to it, or an error. */
   prepare(
     clock: Clock,
-    topic: string | Topic.Any,
+    topic: string,
     payload: unknown,
     options: SendOptions,
     observer?: CallObserver,
     /** The trace of the span around the call. */
     ambient?: string
-  ): Effect.Effect<EventAccepted, CallError> {
-    return isTyped(topic)
-      ? Effect.flatMap(
-        encodeTyped(topic, payload, options),
-        (json) => this.encode(clock, topic.name, json, options, observer, ambient)
-      )
-      : this.encode(clock, topic, payload, options, observer, ambient)
-  }
-
-  /** The call that sends an event whose bytes and key are fixed. */
-  prepareEncoded(
-    clock: Clock,
-    event: EncodedEvent,
-    options: SendEncodedOptions,
-    observer?: CallObserver
-  ): Effect.Effect<EventAccepted, CallError> {
-    const fault = encodedFault(event)
-    if (fault !== undefined) return Effect.fail(fault)
-    const { body, idempotencyKey, orderingKey, topic } = event
-    return this.call(clock, topic, body, idempotencyKey, { ...options, orderingKey }, observer)
-  }
-
-  private encode(
-    clock: Clock,
-    topic: string,
-    payload: unknown,
-    options: SendOptions,
-    observer: CallObserver | undefined,
-    ambient: string | undefined
   ): Effect.Effect<EventAccepted, CallError> {
     // The default source needs no extra step and no check.
     if (options.idempotencyKey === undefined && this.keys === randomKeys) {
@@ -104,6 +76,19 @@ export class Sender {
     return isSuccess(key)
       ? this.call(clock, topic, encoded.body, key.value, options, observer)
       : Effect.flatMap(key, (key) => this.call(clock, topic, encoded.body, key, options, observer))
+  }
+
+  /** The call that sends an event whose bytes and key are fixed. */
+  prepareEncoded(
+    clock: Clock,
+    event: EncodedEvent,
+    options: SendEncodedOptions,
+    observer?: CallObserver
+  ): Effect.Effect<EventAccepted, CallError> {
+    const fault = encodedFault(event)
+    if (fault !== undefined) return Effect.fail(fault)
+    const { body, idempotencyKey, orderingKey, topic } = event
+    return this.call(clock, topic, body, idempotencyKey, { ...options, orderingKey }, observer)
   }
 
   /** From here on the key and the bytes are fixed. */
@@ -140,9 +125,10 @@ export class Sender {
     if (onUnmatched === "fail") return Effect.fail(error)
     unmatched.add(topic)
     return Effect.as(
-      Effect.annotateLogs(Effect.logWarning(error.message), {
-        "hookrail.topic": topic,
-        "hookrail.event_id": accepted.eventId
+      this.log({
+        level: "warning",
+        message: error.message,
+        annotations: { "hookrail.topic": topic, "hookrail.event_id": accepted.eventId }
       }),
       accepted
     )

@@ -1,4 +1,4 @@
-import { NodeSdk } from "@effect/opentelemetry"
+import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { startEmulator } from "@hookrail/emulator"
 import { NodeHookrail, NodeWebhooks } from "@hookrail/node"
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"

@@ -41,6 +41,11 @@ export class Deadlines {
     last.slot = item.slot
   }
 
+  /** All that have not ended. */
+  all(): ReadonlyArray<Limited> {
+    return [...this.items]
+  }
+
   private arm(due: number, now: number): void {
     clearTimeout(this.timer)
     this.firesAt = due

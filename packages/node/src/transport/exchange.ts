@@ -10,12 +10,12 @@ import type { Deadlines, Limited } from "./deadlines.js"
 import { isDue } from "./deadlines.js"
 import { type Proxy, proxyCode, refusal } from "./proxy.js"
 
-interface NetworkError extends Error {
+export interface NetworkError extends Error {
   readonly code?: string | undefined
 }
 
 /** Passed to undici to drop an exchange; never reported. */
-const dropped = new Error("the exchange is over")
+export const dropped = new Error("the exchange is over")
 
 /** The code of the error if connecting takes too long. */
 export const connectTimeoutCode = "UND_ERR_CONNECT_TIMEOUT"
@@ -37,7 +37,7 @@ const decode = (bytes: Buffer): string => {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
-type Abort = (error: Error) => void
+export type Abort = (error: Error) => void
 
 const noHeaders: ReadonlyArray<Buffer> = []
 
@@ -81,14 +81,14 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   slot = -1
   next: Answer | undefined
 
-  private state: State = "waiting"
+  protected state: State = "waiting"
   private readonly startedAt = performance.now()
-  private sentAt = 0
+  protected sentAt = 0
   private readonly responseTimeout: number
   private readonly timeout: number
   private options: DispatchOptions | undefined
   /** Destroys the connection. Provided by undici. */
-  private destroy: Abort | undefined
+  protected destroy: Abort | undefined
   private status = 0
   private rawHeaders = noHeaders
   private chunk: Buffer | undefined
@@ -266,7 +266,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
   }
 
   /** While it waits for a connection, nothing was sent. */
-  private get phase(): TransportError["phase"] {
+  protected get phase(): TransportError["phase"] {
     return this.state === "waiting" ? "connect" : this.state === "sent" ? "response" : "body"
   }
 
@@ -283,7 +283,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
     )
   }
 
-  private fail(error: TransportError): void {
+  protected fail(error: TransportError): void {
     this.end()
     this.listener.resume(Exit.fail(error))
   }

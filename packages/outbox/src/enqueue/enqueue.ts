@@ -65,7 +65,7 @@ export const enqueue = async (
   options: EnqueueOptions = {}
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
-  return await store(executor, freeze(event), options)
+  return await store(executor, freeze(event, options.propagateTrace), options)
 }
 
 /**
@@ -81,7 +81,7 @@ export const enqueueMany = async (
   options: EnqueueOptions = {}
 ): Promise<ReadonlyArray<Enqueued>> => {
   requireTransaction(executor, "enqueueMany")
-  const frozen = Array.from(events, freeze)
+  const frozen = Array.from(events, (event) => freeze(event, options.propagateTrace))
   for (const event of inLockOrder(frozen)) await store(executor, event, options)
   return frozen.map(({ idempotencyKey }) => ({ idempotencyKey }))
 }
@@ -111,7 +111,7 @@ export const enqueueSync = (
   options: EnqueueOptions = {}
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
-  const frozen = freeze(event)
+  const frozen = freeze(event, options.propagateTrace)
   const { params, sql } = insertOf(frozen, { ...options, dialect: executor.dialect })
   try {
     executor.executeSync(sql, params)

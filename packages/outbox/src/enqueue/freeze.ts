@@ -2,6 +2,7 @@
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
 import { encode, type TopicText, topicText } from "hookrail/wire/payload"
+import { isTraceparent } from "hookrail/wire/traceparent"
 import { InvalidEventError } from "../errors.js"
 
 /**
@@ -23,7 +24,10 @@ export interface OutboxEvent {
    * this order. Visible ASCII, at most 256 bytes; for other text put a member `ordering_key` into the payload.
    */
   readonly orderingKey?: string | undefined
-  /** The W3C `traceparent` of the trace that enqueues, to which the span of the send is linked. */
+  /**
+   * The W3C `traceparent` of the trace that enqueues, to which the span of the send is linked. It reaches the handler with the
+   * option `propagateTrace` only.
+   */
   readonly traceparent?: string | undefined
 }
 
@@ -77,7 +81,7 @@ const topics = new Map<string, TopicText>()
 const maxTopics = 1_000
 
 /** Throws an `InvalidEventError` for an event that no server would accept. */
-export const freeze = (event: OutboxEvent | EncodedEvent): FrozenEvent => {
+export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false): FrozenEvent => {
   if (typeof event !== "object" || event === null) {
     throw new InvalidEventError({
       topic: "",
@@ -96,10 +100,10 @@ export const freeze = (event: OutboxEvent | EncodedEvent): FrozenEvent => {
     const wrongKey = checkIdempotencyKey(idempotencyKey)
     if (wrongKey !== undefined) refuse(event, "idempotencyKey", wrongKey)
   }
-  if (traceparent !== undefined && !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent)) {
+  if (traceparent !== undefined && !isTraceparent(traceparent)) {
     refuse(event, "traceparent", "it is not a W3C traceparent")
   }
-  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event)
+  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, propagateTrace)
   if (inBody !== undefined) {
     const wrong = checkPayloadOrderingKey(inBody)
     if (wrong !== undefined) refuse(event, "$.ordering_key", wrong)
@@ -125,8 +129,10 @@ interface Body {
   readonly inBody: string | undefined
 }
 
-const ofPayload = (event: OutboxEvent): Body => {
-  const encoded = encode(topics.get(event.topic) ?? topicText(event.topic), event.payload)
+const ofPayload = (event: OutboxEvent, propagateTrace: boolean): Body => {
+  // Under a key of its own, an event that is enqueued again must have the same bytes, in whichever trace.
+  const trace = propagateTrace && event.idempotencyKey === undefined ? event.traceparent : undefined
+  const encoded = encode(topics.get(event.topic) ?? topicText(event.topic), event.payload, trace)
   if (encoded._tag === "Encoded") return { body: encoded.body, inBody: encoded.orderingKey }
   return encoded._tag === "Refused"
     ? refuse(event, encoded.path, encoded.reason)

@@ -24,6 +24,11 @@ export interface EnqueueOptions extends NamesOptions {
    * Default false: relays look often enough.
    */
   readonly notify?: boolean | undefined
+  /**
+   * Whether the `traceparent` of an event also reaches the handler: in its payload, as the member `hookrail_traceparent`, which
+   * `Webhooks` and `createWebhookHandler` take out. Not for events with an idempotency key of their own. Default false.
+   */
+  readonly propagateTrace?: boolean | undefined
 }
 
 /**
@@ -126,4 +131,4 @@ export const insertOf = (event: FrozenEvent, options: StatementOptions): Stateme
  * @category enqueueing
  */
 export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement =>
-  insertOf(freeze(event), options)
+  insertOf(freeze(event, options.propagateTrace), options)

@@ -36,15 +36,62 @@ const texts = (chain: ReadonlyArray<Failure>): string =>
     .filter((it) => typeof it === "string")
     .join("\n")
 
-/** The SQLSTATE or SQLite's result code. */
+/** What to do, for failures that an operator can end. In the words of drivers, these are not always clear. */
+const advice: Readonly<Record<string, string>> = {
+  "28P01": "The password was refused.",
+  "28000": "The user may not connect.",
+  "3D000": "There is no such database.",
+  "42501": "The user lacks a privilege on the tables: it needs SELECT, INSERT, UPDATE and DELETE.",
+  "25006": "The database is read-only, such as a standby: connect to the primary.",
+  "53300": "The database has no more connections.",
+  ECONNREFUSED: "Nothing listens at this address.",
+  ENOTFOUND: "There is no host of this name.",
+  EAI_AGAIN: "The name of the host could not be looked up.",
+  ETIMEDOUT: "There was no answer.",
+  ERR_INVALID_URL: "The URL is not valid: special characters of a password are written as %xx.",
+  SQLITE_BUSY: "Another program has been writing for too long.",
+  SQLITE_READONLY: "The file, or its folder, is read-only for this program.",
+  SQLITE_CANTOPEN: "The file, or its folder, cannot be opened by this program.",
+  SQLITE_NOTADB: "The file is no database of SQLite.",
+  SQLITE_CORRUPT: "The file is damaged.",
+  SQLITE_FULL: "The disk is full."
+}
+
+const adviceOn = (code: string | undefined): string | undefined =>
+  code === undefined ? undefined : advice[code] ?? advice[/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? ""]
+
+/** node:sqlite has numbers. */
+const sqliteNames: Readonly<Record<number, string>> = {
+  5: "BUSY",
+  8: "READONLY",
+  11: "CORRUPT",
+  13: "FULL",
+  14: "CANTOPEN",
+  26: "NOTADB"
+}
+
+const sqliteCode = (number: number): string => `SQLITE_${sqliteNames[number & 255] ?? number}`
+
+/** The SQLSTATE, SQLite's result code, or Node's code of a connection. */
 const codeOf = (chain: ReadonlyArray<Failure>): string | undefined => {
   for (const failure of chain) {
     for (const code of [failure.code, failure.rawCode, failure.originalCode]) {
-      if (typeof code === "string" && /^([0-9A-Z]{5}|SQLITE_[A-Z_]+)$/.test(code) && !/^P\d{4}$/.test(code)) return code
+      if (
+        typeof code === "string" && /^([0-9A-Z]{5}|SQLITE_[A-Z_]+|E[A-Z]{4,}|EAI_AGAIN|ERR_INVALID_URL)$/.test(code) &&
+        !/^P\d{4}$/.test(code)
+      ) return code
     }
   }
-  for (const { errcode } of chain) if (typeof errcode === "number") return `SQLITE_${errcode}`
-  return undefined
+  for (const { code } of chain) {
+    // libsql has no names for some of them.
+    const number = /^UNKNOWN_SQLITE_ERROR_(\d+)$/.exec(String(code))?.[1]
+    if (number !== undefined) return sqliteCode(Number(number))
+  }
+  for (const { errcode } of chain) if (typeof errcode === "number") return sqliteCode(errcode)
+  // libsql, while it opens a file.
+  return chain.some(({ message }) => /^ConnectionFailed\(.*: 14"\)$/.test(String(message)))
+    ? "SQLITE_CANTOPEN"
+    : undefined
 }
 
 /** Whether a failed statement stored a different event under the key of one that waits. */
@@ -66,5 +113,5 @@ export const failureOf = (operation: string, error: unknown, names: Names): Sche
   ) {
     return new SchemaError({ problem: "older", ...schema })
   }
-  return new DatabaseError({ operation, code, cause: error })
+  return new DatabaseError({ operation, code, advice: adviceOn(code), cause: error })
 }

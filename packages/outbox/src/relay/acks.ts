@@ -13,20 +13,25 @@ export class Acks {
   private timer: ReturnType<typeof setTimeout> | undefined
   private isFlushing = false
   private flushed: Promise<void> = Promise.resolve()
+  /** Among those that wait is the last one of a run: more of its key may wait for it. */
+  private hasRunEnd = false
 
   constructor(
     private readonly store: Store,
     private readonly database: Database,
     private readonly counts: Counts,
-    private readonly ending: Ending
+    private readonly ending: Ending,
+    /** Is told when some were recorded, and whether keys may go on. */
+    private readonly onRecorded: (hasRunEnd: boolean) => void
   ) {}
 
   get size(): number {
     return this.pending.length
   }
 
-  add(seq: number): void {
+  add(seq: number, isRunEnd: boolean): void {
     this.pending.push(seq)
+    this.hasRunEnd ||= isRunEnd
     if (this.isFlushing) return
     if (this.pending.length >= maxRows) void this.flush()
     else this.timer ??= setTimeout(() => void this.flush(), delayMs)
@@ -46,6 +51,8 @@ export class Acks {
   private async flushAll(): Promise<void> {
     while (this.pending.length > 0 && !this.ending.isOver) {
       const seqs = this.pending.slice(0, maxRows)
+      const hasRunEnd = this.hasRunEnd && seqs.length === this.pending.length
+      if (hasRunEnd) this.hasRunEnd = false
       const isDone = await this.database.run(this.ending, async () => {
         await this.store.ack(seqs)
         return true
@@ -54,6 +61,7 @@ export class Acks {
       this.pending.splice(0, seqs.length)
       this.counts.acks++
       this.counts.acked += seqs.length
+      this.onRecorded(hasRunEnd)
     }
     // In the same turn in which nothing was pending: what is added later starts another one.
     this.isFlushing = false

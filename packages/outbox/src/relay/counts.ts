@@ -21,7 +21,8 @@ export class Counts {
   private sumMs = 0
   private readonly atMost = bounds.map(() => 0)
 
-  tookMs(millis: number): void {
+  tookMs(took: number): void {
+    const millis = Math.max(took, 0)
     this.sumMs += millis
     const index = bounds.findIndex((bound) => millis <= bound)
     if (index >= 0) this.atMost[index]!++

@@ -73,7 +73,7 @@ export interface RelayOptions extends NamesOptions {
    * be stored twice. At most 23 hours, which is the default.
    */
   readonly ambiguousWindowMs?: number | undefined
-  /** Is told what happens. It must not throw. */
+  /** Is told what happens. */
   readonly onLog?: ((entry: RelayLog) => void) | undefined
 }
 

@@ -105,6 +105,12 @@ export const settingsOf = (options: RelayOptions): Settings => {
     maxAttempts: whole("maxAttempts", options.maxAttempts, Infinity, 1, 1_000_000),
     skips: onDead === "skip",
     ambiguousWindowMs: whole("ambiguousWindowMs", options.ambiguousWindowMs, 23 * hour, 1_000, 23 * hour),
-    onLog
+    onLog: (entry) => {
+      try {
+        onLog(entry)
+      } catch {
+        // A fault of whoever listens must not stop what is sent.
+      }
+    }
   }
 }

@@ -7,6 +7,7 @@
  */
 import { uuid } from "hookrail/wire/bytes"
 import { RowError, SchemaError } from "../errors.js"
+import type { Executor } from "../executor/model.js"
 import { requireSchema } from "../operate/migrate.js"
 import { Acks } from "./acks.js"
 import { Counts } from "./counts.js"
@@ -29,14 +30,26 @@ const pauses = {
   overload: "The server takes nothing now. All relays of the destination pause."
 }
 
+/** So many acceptances that are not recorded yet: the database is slower than the server, or does not take them. */
+const maxUnrecorded = 2_000
+
+/** How often to look at the start of the events without ordering key again. */
+const restartMs = 1_000
+
 /** What is not the relay's own: replaced in tests. */
 export interface Surroundings {
   readonly random: () => number
   /** Milliseconds, on a clock that only goes forward. */
   readonly monotonic: () => number
+  /** How long a statement may take. */
+  readonly statementMs: number
 }
 
-const platform: Surroundings = { random: Math.random, monotonic: () => performance.now() }
+export const platform: Surroundings = {
+  random: Math.random,
+  monotonic: () => performance.now(),
+  statementMs: 30_000
+}
 
 /** Events of one ordering key, or one event without a key. */
 class Lane {
@@ -44,7 +57,13 @@ class Lane {
   next = 0
   readonly controller = new AbortController()
 
-  constructor(readonly owner: string, readonly events: ReadonlyArray<Taken>, readonly deadline: number) {}
+  constructor(
+    readonly owner: string,
+    readonly events: ReadonlyArray<Taken>,
+    /** Just before the claim. */
+    readonly takenAt: number,
+    readonly deadline: number
+  ) {}
 
   rest(): ReadonlyArray<number> {
     return this.events.slice(this.next).map(({ seq }) => seq)
@@ -69,6 +88,9 @@ export class Running implements Relay {
   private claimNumber = 0
   private afterKey = ""
   private afterSeq = 0
+  /** When events without ordering key were last claimed from the start. */
+  private startedAt = -Infinity
+  private isChecked = false
   private state: RelayStats["state"] = "running"
   private refusals = 0
   private closures = 0
@@ -79,14 +101,23 @@ export class Running implements Relay {
   private drained: Promise<boolean> | undefined
 
   constructor(
-    options: Pick<RelayOptions, "executor">,
+    private readonly executor: Executor,
     private readonly client: RelayClient,
     private readonly settings: Settings,
     private readonly surroundings: Surroundings
   ) {
-    this.store = new Store(options.executor, settings)
-    this.database = new Database(this.counts, settings.onLog, surroundings.random)
-    this.acks = new Acks(this.store, this.database, this.counts, this.ending)
+    this.store = new Store(executor, settings)
+    this.database = new Database(
+      settings.names,
+      this.counts,
+      settings.onLog,
+      surroundings.random,
+      surroundings.statementMs
+    )
+    this.acks = new Acks(this.store, this.database, this.counts, this.ending, (hasRunEnd) => {
+      if (hasRunEnd) this.work.notify()
+      this.room.notify()
+    })
     // Owners must differ between processes, and between the claims of one: a lease that ended and was taken again is another.
     this.id = uuid()
     this.stopping.onEnd(() => {
@@ -95,8 +126,23 @@ export class Running implements Relay {
     })
   }
 
-  start(): void {
+  /**
+   * Begins. Rejects if the tables are not there, or the driver gives values as other types than it should. A database that is
+   * away is waited for: then what is wrong is logged when it comes back, and looked at again.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.check()
+    } catch (error) {
+      if (error instanceof SchemaError || error instanceof RowError) throw error
+    }
     this.looping = this.loop()
+  }
+
+  private async check(): Promise<void> {
+    await requireSchema(this.executor, this.settings.names)
+    await this.store.checkTypes()
+    this.isChecked = true
   }
 
   wake(): void {
@@ -144,6 +190,7 @@ export class Running implements Relay {
   private async loop(): Promise<void> {
     const { pollMaxMs, pollMinMs } = this.settings
     let wait = pollMinMs
+    if (!this.isChecked) await this.database.run(this.stopping, () => this.check())
     while (!this.stopping.isOver) {
       await this.untilRoom()
       const remaining = this.closedUntil - this.surroundings.monotonic()
@@ -174,7 +221,7 @@ export class Running implements Relay {
   }
 
   private isFull(): boolean {
-    return this.queue.length > this.settings.concurrency / 2
+    return this.queue.length > this.settings.concurrency / 2 || this.acks.size > maxUnrecorded
   }
 
   /** `some`: events were taken; `more`: none, but not all keys were looked at; `none`. */
@@ -183,33 +230,27 @@ export class Running implements Relay {
     const size = this.isProbing ? { lanes: 1, run: 1 } : { lanes: batch, run }
     const owner = `${this.id}-${(++this.claimNumber).toString(36)}`
     const { afterKey } = this
-    // Now and then from the start: events that failed, or were committed late, must not wait for the end of the backlog.
-    const afterSeq = this.claimNumber % 16 === 0 ? 0 : this.afterSeq
-    let before = 0
+    let before = this.surroundings.monotonic()
+    // Now and then from the start: events that failed, or were committed late, must not wait for the end of the backlog. Not each
+    // time: what was deleted at the start and is not cleaned up yet takes time to pass.
+    const afterSeq = before - this.startedAt > restartMs ? 0 : this.afterSeq
+    if (afterSeq === 0) this.startedAt = before
     // One that failed may have taken events all the same: they come back when their lease ends.
     const claimed = await this.database.run(this.stopping, () => {
       before = this.surroundings.monotonic()
       return this.store.claim(owner, afterKey, afterSeq, size)
     })
     if (claimed === undefined) return "none"
-    const { lost, nextKey, nextSeq, taken } = claimed
+    const { nextKey, nextSeq, taken } = claimed
     this.afterKey = nextKey ?? ""
     this.afterSeq = nextSeq === undefined ? 0 : Math.max(this.afterSeq, nextSeq)
     this.counts.claims++
     this.counts.claimed += taken.length
-    if (lost > 0) {
-      this.settings.onLog({
-        level: "error",
-        message:
-          "Rows of the outbox cannot be read, not even their numbers. They are looked at again when the lease ends.",
-        fields: { rows: lost }
-      })
-    }
     if (taken.length === 0) {
       this.counts.emptyClaims++
       return afterKey !== "" || afterSeq !== 0 || nextKey !== undefined ? "more" : "none"
     }
-    for (const events of lanesOf(taken)) this.queue.push(new Lane(owner, events, before + leaseMs))
+    for (const events of lanesOf(taken)) this.queue.push(new Lane(owner, events, before, before + leaseMs))
     this.pump()
     return "some"
   }
@@ -264,8 +305,12 @@ export class Running implements Relay {
         if (!await this.send(lane, lane.events[lane.next++]!)) return
       }
     } catch (error) {
-      // A defect, such as of `onLog`. The lease ends by itself.
-      this.counts.databaseError ??= `a lane failed: ${String(Object(error).name)}`
+      // The lease ends by itself.
+      this.settings.onLog({
+        level: "error",
+        message: "A defect of the relay. Its events are sent again when their lease ends.",
+        fields: { error: String(Object(error).name) }
+      })
     } finally {
       clearTimeout(timer)
     }
@@ -284,8 +329,6 @@ export class Running implements Relay {
         "It may have been accepted, too long ago for the server to know it again. Look there before it is sent again."
       )
     }
-    const { monotonic } = this.surroundings
-    const start = monotonic()
     let verdict: Verdict
     try {
       const { replayed } = await this.client.sendEncoded(event, {
@@ -293,14 +336,14 @@ export class Running implements Relay {
         timeout: this.settings.sendTimeoutMs,
         signal: lane.controller.signal
       })
-      this.accepted(taken, replayed, monotonic() - start)
+      this.accepted(lane, taken, replayed)
       return true
     } catch (error) {
       verdict = verdictOf(error)
     }
     switch (verdict.kind) {
       case "accepted":
-        this.accepted(taken, false, monotonic() - start)
+        this.accepted(lane, taken, false)
         return true
       case "interrupted":
         lane.next--
@@ -309,17 +352,27 @@ export class Running implements Relay {
         await this.giveBack(lane)
         return false
       case "refused":
+        this.answered()
         return await this.giveUp(lane, taken, "refused", verdict.text, verdict)
       case "again":
         return await this.failed(lane, taken, verdict)
     }
   }
 
-  private accepted(taken: Taken, replayed: boolean, tookMs: number): void {
+  private accepted(lane: Lane, taken: Taken, replayed: boolean): void {
+    const { events, next, takenAt } = lane
     this.counts.accepted++
     if (replayed) this.counts.replayed++
-    this.counts.tookMs(taken.ageMs + tookMs)
-    this.acks.add(taken.seq)
+    this.counts.tookMs(taken.ageMs + this.surroundings.monotonic() - takenAt)
+    // More of a key that had more than one: they need not wait for the next look.
+    const isRunEnd = next === events.length && taken.orderingKey !== undefined &&
+      (events.length > 1 || this.settings.run === 1)
+    this.acks.add(taken.seq, isRunEnd)
+    this.answered()
+  }
+
+  /** The server decides about single events: it is not overloaded. */
+  private answered(): void {
     this.refusals = 0
     this.closures = 0
     this.isProbing = false
@@ -328,7 +381,9 @@ export class Running implements Relay {
   private async failed(lane: Lane, taken: Taken, verdict: Verdict): Promise<boolean> {
     const { backoffBaseMs, backoffCapMs, maxAttempts } = this.settings
     await this.observe(verdict)
-    if (taken.attempts >= maxAttempts) {
+    // A wrong key, or a server that is not there, is not the fault of the event.
+    const isItsOwn = verdict.concerns !== "configuration" && (verdict.concerns !== "connection" || verdict.isAmbiguous)
+    if (isItsOwn && taken.attempts >= maxAttempts) {
       return await this.giveUp(lane, taken, "attempts_exhausted", verdict.text, verdict)
     }
     this.counts.failed++
@@ -352,7 +407,10 @@ export class Running implements Relay {
    * key may be the fault of this program alone.
    */
   private async observe({ concerns, retryAfterMs = 0, status, text }: Verdict): Promise<void> {
-    if (concerns === "event") return
+    if (concerns === "event") {
+      if (status !== undefined) this.answered()
+      return
+    }
     this.refusals++
     const isEnough = concerns === "configuration" || this.isProbing || this.refusals >= refusalsToClose
     // Others in flight fail for the same reason: they close it once.
@@ -483,22 +541,15 @@ const lanesOf = (taken: ReadonlyArray<Taken>): ReadonlyArray<ReadonlyArray<Taken
 }
 
 export const startRelayWith = async (options: RelayOptions, surroundings: Surroundings): Promise<Running> => {
-  const settings = settingsOf(options)
-  try {
-    await requireSchema(options.executor, options)
-  } catch (error) {
-    // A database that is away comes back; tables do not appear by themselves.
-    if (error instanceof SchemaError) throw error
-  }
-  const relay = new Running(options, options.client, settings, surroundings)
-  relay.start()
+  const relay = new Running(options.executor, options.client, settingsOf(options), surroundings)
+  await relay.start()
   return relay
 }
 
 /**
  * Starts to send what is in the outbox, until `drain`. Several relays may run at the same time, in any number of processes.
  *
- * Rejects with `OutboxConfigError` or `SchemaError`. A database that cannot be reached is waited for.
+ * Rejects with `OutboxConfigError`, `SchemaError` or `RowError`. A database that cannot be reached is waited for.
  *
  * @example
  * import { fromPg, startRelay } from "@hookrail/outbox"
@@ -511,4 +562,7 @@ export const startRelayWith = async (options: RelayOptions, surroundings: Surrou
  * @since 0.1.0
  * @category relay
  */
-export const startRelay = (options: RelayOptions): Promise<Relay> => startRelayWith(options, platform)
+export const startRelay = async (options: RelayOptions): Promise<Relay> => {
+  const relay = await startRelayWith(options, platform)
+  return { wake: () => relay.wake(), stats: () => relay.stats(), drain: (how) => relay.drain(how) }
+}

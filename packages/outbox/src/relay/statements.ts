@@ -30,7 +30,7 @@ export const rowsOf = ({ lanes, run }: ClaimSize): number => lanes + Math.min(la
 export const claim = (dialect: Dialect, names: Names, size: ClaimSize): string =>
   dialect === "postgres" ? claimInPostgres(names, size) : claimInSqlite(names, size)
 
-const columns = "seq, id, destination, ordering_key, key_in_body, topic, body, traceparent, attempts"
+const columns = "seq, id, ordering_key, key_in_body, topic, body, traceparent, attempts"
 
 const taking = (dialect: Dialect): string => {
   const { later, now } = writingOf(dialect)
@@ -49,7 +49,7 @@ const returned = (dialect: Dialect, table: string): string => {
 
 const claimInPostgres = (names: Names, size: ClaimSize): string => {
   const { lanes, run } = size
-  const { millis, now } = writingOf("postgres")
+  const { now } = writingOf("postgres")
   const { gate, outbox } = names
   const isOpen = "exists (select from gate_open)"
   return `with recursive gate_open as materialized (
@@ -86,11 +86,9 @@ const claimInPostgres = (names: Names, size: ClaimSize): string => {
   where o.seq = p.seq
   returning ${returned("postgres", "o.")}
 )
-select c.*, s.* from (
-  select
-    case when (select count(*) from heads) >= ${lanes} then (select max(ordering_key) from heads)
-      when (select count(*) from lanes) >= ${2 * lanes + 8} then (select max(ordering_key) from lanes) end as next_key,
-    (select ${millis("closed_until")} - ${millis(now)} from ${gate} where destination = $1::text) as closed_for
+select c.*, s.next_key from (
+  select case when (select count(*) from heads) >= ${lanes} then (select max(ordering_key) from heads)
+    when (select count(*) from lanes) >= ${2 * lanes + 8} then (select max(ordering_key) from lanes) end as next_key
 ) as s left join claimed as c on true`
 }
 
@@ -125,6 +123,16 @@ const claimInSqlite = (names: Names, size: ClaimSize): string => {
 update ${outbox} set ${taking("sqlite")}
 where seq in (select seq from ordered union all select seq from free)
 returning ${returned("sqlite", "")}`
+}
+
+/** An event that is in no table, with values of each type. */
+export const sample = (dialect: Dialect): string => {
+  const isPostgres = dialect === "postgres"
+  const [seq, text, no, bytes, age, ago] = isPostgres
+    ? ["1::bigint", "'a'::text", "false", "'\\x00ff'::bytea", "0.5::float8", "null::float8"]
+    : ["1", "'a'", "0", "x'00ff'", "0.5", "null"]
+  return `select ${seq} as seq, ${text} as id, ${text} as ordering_key, ${no} as key_in_body, ${text} as topic, ${bytes} as body,
+  ${text} as traceparent, 1 as attempts, ${age} as age, ${ago} as ambiguous_for`
 }
 
 /** For how long the gate is closed: `$1` destination. */

@@ -29,8 +29,6 @@ export interface Claimed {
   /** Where to go on looking; `undefined`: all keys were looked at. */
   readonly nextKey: string | undefined
   readonly nextSeq: number | undefined
-  /** Unreadable rows, which cannot even be parked. */
-  readonly lost: number
 }
 
 /** What is written to an event that stops its lane. */
@@ -79,6 +77,16 @@ export class Store {
     this.ackSql = statements.ack(executor.dialect, settings.names)
   }
 
+  /** Rejects with a `RowError` if the driver gives values as other types than it should: no event could be read. */
+  async checkTypes(): Promise<void> {
+    const [row] = await this.run("Reading values", statements.sample(this.executor.dialect), [])
+    const { event } = takenOf(row ?? {})
+    if (event instanceof RowError) throw event
+    if (event.body.length !== 2 || event.body[0] !== 0 || event.body[1] !== 255) {
+      throw new RowError({ column: "body", reason: "not the bytes that were stored" })
+    }
+  }
+
   async claim(owner: string, afterKey: string, afterSeq: number, size: ClaimSize): Promise<Claimed> {
     const { destination, leaseMs } = this.settings
     const rows = await this.run("Claiming events", this.claimSql(size), [
@@ -88,18 +96,8 @@ export class Store {
       leaseMs,
       owner
     ])
-    const taken: Array<Taken> = []
-    let lost = 0
-    for (const row of rows) {
-      // In Postgres there is always one, which says where to go on.
-      if (row.seq === null) continue
-      try {
-        taken.push(takenOf(row))
-      } catch (error) {
-        if (!(error instanceof RowError)) throw error
-        lost++
-      }
-    }
+    // In Postgres there is always a row, which says where to go on.
+    const taken = rows.filter(({ seq }) => seq !== null).map(takenOf)
     taken.sort((a, b) => a.seq - b.seq)
     const keys = new Set<string>()
     let free = 0
@@ -114,7 +112,6 @@ export class Store {
     }
     return {
       taken,
-      lost,
       nextKey: this.executor.dialect === "postgres"
         ? textOrNull(rows[0]!, "next_key")
         : keys.size < size.lanes

@@ -44,13 +44,14 @@ const again = new Set([
   "HookrailTimeoutError",
   "RateLimitError",
   "ServerError",
-  "UnexpectedResponseError"
+  "UnexpectedResponseError",
+  // The key may not send to this topic: that can be changed, and is not the fault of the event.
+  "ForbiddenError"
 ])
 
 /** The event itself is at fault. A 404 is not among them: nothing of an event can cause it. */
 const refused = new Set([
   "BadRequestError",
-  "ForbiddenError",
   "ConflictError",
   "PayloadTooLargeError",
   "InvalidPayloadError",

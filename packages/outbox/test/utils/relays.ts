@@ -14,7 +14,7 @@ import {
   type RelayLog,
   type RelayOptions
 } from "../../src/index.js"
-import { type Running, startRelayWith, type Surroundings } from "../../src/relay/relay.js"
+import { platform, type Running, startRelayWith, type Surroundings } from "../../src/relay/relay.js"
 import { postgresDatabase, sqliteFile } from "./engines.js"
 
 export interface Opened {
@@ -121,8 +121,7 @@ export const relayOf = async (
   surroundings: Partial<Surroundings> = {}
 ): Promise<Running> => {
   const relay = await startRelayWith({ poll: { minMs: 5, maxMs: 20 }, ...options }, {
-    random: Math.random,
-    monotonic: () => performance.now(),
+    ...platform,
     ...surroundings
   })
   onTestFinished(async () => {

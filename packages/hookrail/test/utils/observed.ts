@@ -1,0 +1,82 @@
+import { Effect, Layer, Logger, LogLevel, Metric, Tracer } from "effect"
+
+/** Keeps the spans that a program makes. */
+export const traced = () => {
+  const spans: Array<TestSpan> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const span = new TestSpan(name, parent, context, links, startTime, kind)
+      spans.push(span)
+      return span
+    },
+    context: (f) => f()
+  })
+  return { spans, layer: Layer.setTracer(tracer) }
+}
+
+let ids = 0
+
+export class TestSpan implements Tracer.Span {
+  readonly _tag = "Span"
+  readonly spanId = (++ids).toString(16).padStart(16, "0")
+  readonly traceId: string
+  readonly sampled = true
+  readonly attributes = new Map<string, unknown>()
+  readonly events: Array<readonly [string, Record<string, unknown> | undefined]> = []
+  readonly links: Array<Tracer.SpanLink>
+  status: Tracer.SpanStatus
+
+  constructor(
+    readonly name: string,
+    readonly parent: Tracer.Span["parent"],
+    readonly context: Tracer.Span["context"],
+    links: ReadonlyArray<Tracer.SpanLink>,
+    startTime: bigint,
+    readonly kind: Tracer.SpanKind
+  ) {
+    this.links = [...links]
+    this.traceId = (++ids).toString(16).padStart(32, "0")
+    this.status = { _tag: "Started", startTime }
+  }
+
+  end(endTime: bigint, exit: never): void {
+    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
+  }
+
+  attribute(key: string, value: unknown): void {
+    this.attributes.set(key, value)
+  }
+
+  event(name: string, _: bigint, attributes?: Record<string, unknown>): void {
+    this.events.push([name, attributes])
+  }
+
+  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
+    this.links.push(...links)
+  }
+}
+
+/** Labels the metrics of a program: `test: <name>`. */
+export const tagged = <A, E, R>(name: string, program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.tagMetrics(program, "test", name)
+
+/** The counters and histograms of Hookrail with the label `test: <name>`, with their other labels and their counts. */
+export const countsOf = (name: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(Metric.snapshot, (snapshot) =>
+    snapshot.flatMap(({ metricKey, metricState }) => {
+      const labels = new Map(metricKey.tags.map(({ key, value }) => [key, value]))
+      if (labels.get("test") !== name || !metricKey.name.startsWith("hookrail.")) return []
+      const { count } = metricState as unknown as { readonly count: number }
+      const what = [metricKey.name, labels.get("result"), labels.get("outcome")].filter((text) => text !== undefined)
+      return [`${what.join(" ")}: ${count}`]
+    }).sort())
+
+/** Keeps what a program logs, from level debug on. */
+export const debugLines = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  return {
+    lines,
+    layer: Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(LogLevel.Debug))
+  }
+}
