@@ -284,16 +284,19 @@ const common = {
   dangerouslyAllowBrowser: withDefault(flag, false)
 }
 
-/** By a call, which a bundle can leave out if nobody uses its result. */
-const withCommon = <Own>(own: Own): Own & typeof common => ({ ...own, ...common })
+/** By a call, which a bundler can leave out if nobody uses its result. */
+const withCommon = <First, Last>(first: First, last: Last): First & typeof common & Last => ({
+  ...first,
+  ...common,
+  ...last
+})
 
-const checks = withCommon({
-  apiKey: anything<Options["apiKey"]>,
+const checks = withCommon({ apiKey: anything<Options["apiKey"]> }, {
   onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
   propagateTrace: withDefault(flag, false)
 })
 
-const adminChecks = withCommon({ adminToken: anything<AdminOptions["adminToken"]> })
+const adminChecks = withCommon({ adminToken: anything<AdminOptions["adminToken"]> }, {})
 
 /**
  * The names of the options of an admin client.
