@@ -29,8 +29,10 @@ const keep = async (from: string, to: string): Promise<void> => {
   const extension = to.endsWith(".d.cts") ? "cts" : "ts"
   const named: Array<string> = []
   const text = (await readFile(from, "utf8")).replace(
-    /(\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)"([^".][^"]*)"/g,
-    (_, keyword: string, specifier: string) => {
+    // The examples in comments stay as they are.
+    /^ *\*.*$|(\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)"([^".][^"]*)"/gm,
+    (found, keyword: string | undefined, specifier: string) => {
+      if (keyword === undefined) return found
       if (!specifier.startsWith("hookrail/")) throw new Error(`${to} needs ${specifier}`)
       const model = specifier.slice("hookrail/".length)
       named.push(model)
@@ -54,7 +56,17 @@ const keepModel = async (model: string, extension: "ts" | "cts"): Promise<void> 
 }
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/web.ts", "src/webhooks.ts", "src/admin.ts", "src/admin-web.ts", "src/verify.ts", "src/errors.ts"],
+  entry: [
+    "src/index.ts",
+    "src/web.ts",
+    "src/webhooks.ts",
+    "src/admin.ts",
+    "src/admin-web.ts",
+    "src/verify.ts",
+    "src/errors.ts",
+    "src/events.ts",
+    "src/openapi.ts"
+  ],
   format: ["esm", "cjs"],
   target,
   platform: "node",

@@ -121,6 +121,13 @@ const enqueueGoals = ({ enqueue = [] }: Results): ReadonlyArray<Goal> =>
     limit: 1.1
   }))
 
+const relayGoals = ({ relay }: Results): ReadonlyArray<Goal> =>
+  (relay?.rows ?? []).flatMap(({ contender, limit, ratio, reference }) =>
+    limit === undefined
+      ? []
+      : [{ goal: `relay: ${contender}, relative to ${reference}`, measured: ratio.median, limit }]
+  )
+
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
   ...receiveGoals(results),
@@ -129,5 +136,6 @@ export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...startGoals(results),
   ...sizeGoals(results),
   ...enqueueGoals(results),
+  ...relayGoals(results),
   ...stormsGoals(results)
 ]

@@ -11,6 +11,7 @@ import { coldstart } from "./sections/coldstart.js"
 import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
 import { receive } from "./sections/receive.js"
+import { relay } from "./sections/relay.js"
 import { send } from "./sections/send.js"
 import { size } from "./sections/size.js"
 import { start } from "./sections/start.js"
@@ -21,7 +22,8 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, size, keys, enqueue, stream, storms
+  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, size, keys, enqueue, relay, stream,
+                    storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --out <file>      where the figures go (default results.json in this package)
 `
@@ -48,6 +50,7 @@ const run = async (): Promise<void> => {
     size: async () => results.size = await size(),
     keys: async () => results.keys = await keys(quick),
     enqueue: async () => results.enqueue = await enqueue(quick),
+    relay: async () => results.relay = await relay(quick),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     start: async (progress) => results.start = await start(quick, progress),
     verify: async () => results.verify = await verify(quick),

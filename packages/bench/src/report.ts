@@ -3,6 +3,7 @@ import type { ColdstartRow } from "./sections/coldstart.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { ReceiveRow } from "./sections/receive.js"
+import type { RelayResult } from "./sections/relay.js"
 import type { SendResult } from "./sections/send.js"
 import type { SizeRow } from "./sections/size.js"
 import type { StartRow } from "./sections/start.js"
@@ -20,6 +21,7 @@ export interface Results {
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
   enqueue?: ReadonlyArray<EnqueueRow>
+  relay?: RelayResult
   stream?: ReadonlyArray<StreamResult>
   storms?: ReadonlyArray<StormsRow>
 }
@@ -129,6 +131,15 @@ const enqueueTable = (rows: ReadonlyArray<EnqueueRow>): string =>
     rows.map((row) => [row.contender, ...range(row.micros), figure(row.ratio.median)])
   )
 
+const relayTable = ({ heapMegabytes, rows }: RelayResult): string =>
+  table(
+    `relay: milliseconds per thousand events, or of one claim with its ack; heap while a backlog is drained: ${
+      heapMegabytes.map(Math.round).join(", ")
+    } MB`,
+    ["", "ms", "min..max", "ratio", "to"],
+    rows.map((row) => [row.contender, ...range(row.millis), figure(row.ratio.median), row.reference])
+  )
+
 const megabyte = 1024 * 1024
 
 const streamTable = (
@@ -187,6 +198,7 @@ export const tables = (results: Results): string =>
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
+    ...results.relay === undefined ? [] : [relayTable(results.relay)],
     ...(results.stream ?? []).map(streamTable),
     ...results.storms === undefined ? [] : [stormsTable(results.storms)]
   ].join("\n")

@@ -118,7 +118,7 @@ const Attempt = ({ actions, attempt, delivery, eventAt, open }: AttemptProps): J
         : h(
           "div",
           null,
-          h("h5", null, "Headers sent"),
+          h("h4", { class: "minor" }, "Headers sent"),
           h(Headers, { label: "Headers sent", list: Object.entries(requestHeaders) })
         ),
       response === null
@@ -126,7 +126,7 @@ const Attempt = ({ actions, attempt, delivery, eventAt, open }: AttemptProps): J
         : h(
           "div",
           null,
-          h("h5", null, "Answer of the receiver"),
+          h("h4", { class: "minor" }, "Answer of the receiver"),
           h(Headers, { label: "Headers of the answer", list: response.headers }),
           response.bodyBytes === 0 ? null : h(Bytes, {
             title: "Body of the answer",
@@ -302,7 +302,7 @@ export const Details = ({ actions, model }: DetailsProps): JSX.Element => {
   if (event === undefined) {
     return h(
       "section",
-      { class: "details empty", "aria-label": "Event", id: "details", tabIndex: -1 },
+      { class: "details empty", "aria-label": "Event", id: "details", tabIndex: 0 },
       model.selectedId === undefined
         ? h(
           "p",
@@ -321,7 +321,7 @@ export const Details = ({ actions, model }: DetailsProps): JSX.Element => {
   const { deliveryViews, sent } = event
   return h(
     "section",
-    { ref: own, class: "details", "aria-labelledby": "event-topic", id: "details", tabIndex: -1 },
+    { ref: own, class: "details", "aria-labelledby": "event-topic", id: "details", tabIndex: 0 },
     h(
       "header",
       { class: "head" },
@@ -378,11 +378,12 @@ export const Details = ({ actions, model }: DetailsProps): JSX.Element => {
       sent === null
         ? null
         : h(Bytes, {
-          title: "Sent by the producer",
+          title: "As sent",
+          label: "Sent by the producer",
           view: sent.body,
           ...("text" in sent.payload ? { part: sent.payload.text } : {})
         }),
-      h(Bytes, { title: "Delivered to receivers", view: event.delivered })
+      h(Bytes, { title: "As delivered", label: "Delivered to receivers", view: event.delivered })
     ),
     h("p", { class: "note" }, comparison(event)),
     sent === null ? null : [

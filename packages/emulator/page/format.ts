@@ -52,11 +52,11 @@ export const clock = (at: number, now: number): string => {
 /** A span of time, short. */
 export const span = (ms: number): string => {
   if (ms < 1000) return `${Math.round(ms)} ms`
-  const seconds = ms / 1000
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  if (seconds < 60) return `${Math.round(seconds)} s`
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${two(Math.round(seconds) % 60)} s`
+  if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`
   const hours = Math.floor(minutes / 60)
   return hours < 48 ? `${hours} h ${two(minutes % 60)} min` : `${Math.round(hours / 24)} days`
 }

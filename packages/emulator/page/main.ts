@@ -363,8 +363,8 @@ const App = ({ model }: { readonly model: Model }): JSX.Element => {
     ),
     state !== undefined && (state.paused || state.database !== "up" || state.redis !== "up" || active.length > 0)
       ? h(
-        "div",
-        { class: "notices" },
+        "section",
+        { class: "notices", "aria-label": "Notices" },
         state.paused ? h("span", { class: "notice" }, "Deliveries are paused") : null,
         state.database === "up"
           ? null

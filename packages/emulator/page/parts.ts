@@ -138,6 +138,8 @@ export const textOf = (view: BytesView): string => "text" in view ? view.text : 
 
 interface BytesProps {
   readonly title: string
+  /** The title for those who do not see what stands beside it. */
+  readonly label?: string
   readonly view: BytesView
   /** The part of the text that the other side shows as well. */
   readonly part?: string
@@ -153,7 +155,7 @@ const pretty = (text: string): string => {
 }
 
 /** Bytes, exactly; indented on demand. */
-export const Bytes = ({ note, part, title, view }: BytesProps): JSX.Element => {
+export const Bytes = ({ label, note, part, title, view }: BytesProps): JSX.Element => {
   const [indented, setIndented] = useState(false)
   const text = textOf(view)
   const at = part === undefined || part === "" ? -1 : text.indexOf(part)
@@ -179,11 +181,11 @@ export const Bytes = ({ note, part, title, view }: BytesProps): JSX.Element => {
           title: "Indent, to read it"
         }, "Indent")
         : null,
-      h(Copy, { label: `Copy: ${title}`, text: "text" in view ? view.text : view.base64 })
+      h(Copy, { label: `Copy: ${label ?? title}`, text: "text" in view ? view.text : view.base64 })
     ),
     h(
       "pre",
-      { tabIndex: 0, role: "region", "aria-label": title },
+      { tabIndex: 0, role: "region", "aria-label": label ?? title },
       view.bytes === 0 ? h("span", { class: "dim" }, "empty") : content
     ),
     note === undefined ? null : h("p", { class: "note" }, note)

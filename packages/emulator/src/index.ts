@@ -5,6 +5,21 @@
  * @since 0.1.0
  */
 export { openPolicy, strictUrlPolicy, type UrlPolicy } from "./base/urlPolicy.js"
+export type { VerifyView } from "./control/calls.js"
+export type { Diagnosis } from "./control/diagnosis.js"
+export type { Listing } from "./control/filter.js"
+export type { SendView } from "./control/send.js"
+export type { EndpointState, State as PageState, SubscriptionState } from "./control/state.js"
+export type {
+  AttemptView,
+  BytesView,
+  DeliverySummary,
+  DeliveryView,
+  EventSummary,
+  EventView,
+  SentView,
+  SignatureView
+} from "./control/views.js"
 export {
   type Emulator as RunningEmulator,
   type EndpointHandle,
@@ -13,6 +28,7 @@ export {
 } from "./emulator.js"
 export { EmulatorError, EmulatorStartError } from "./errors.js"
 export type {
+  ActiveFault,
   AnswerFaultAction,
   AnswerFaultRule,
   DeliveryFaultAction,

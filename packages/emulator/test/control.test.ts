@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "vitest"
 import type { State } from "../src/control/state.js"
 import type { DeliveryView, EventSummary, EventView } from "../src/control/views.js"
 import { type EmulatorOptions, type RunningEmulator, startEmulator } from "../src/index.js"
 import { control, openFeed } from "./utils/control.js"
-import { postEvent } from "./utils/http.js"
+import { call, postEvent } from "./utils/http.js"
 import { startReceiver } from "./utils/receiver.js"
 
 interface Sent {
@@ -36,6 +39,20 @@ const start = async (options: EmulatorOptions = {}) => {
   }
   return { emulator, api, raw, send, event, state, refusal, [Symbol.asyncDispose]: emulator.close }
 }
+
+describe("the documentation", () => {
+  it("has every call, and no other", () => {
+    const file = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8")
+    const calls = /"((?:GET|POST|PATCH|DELETE) \/api\/[^"]*)"/g
+    const written = /^(?:\| )?`((?:GET|POST|PATCH|DELETE) \/api\/[^`]*)`/gm
+    const found = (text: string, pattern: RegExp): ReadonlyArray<string> =>
+      [...new Set([...text.matchAll(pattern)].map(([, call]) => call!))].sort()
+    assert.deepStrictEqual(
+      found(file("../../../docs/emulator-api.md"), written),
+      found(file("../src/control/app.ts"), calls)
+    )
+  })
+})
 
 describe("events", () => {
   it("shows the bytes sent beside those delivered, with headers, answer and signature", async () => {
@@ -449,6 +466,187 @@ class Model {
     return [...this.events.values()].sort((a, b) => b.ordinal - a.ordinal)
   }
 }
+
+describe("revisions", () => {
+  it("no event looks different without a new revision, whatever happens to it", async () => {
+    await using receiver = await startReceiver("hang")
+    await using it = await start({ backoff: { baseMs: 10_000, capMs: 10_000 } })
+    const { emulator } = it
+    const seen = new Map<string, string>()
+    const looks: Array<string> = []
+    /** Holds every event against what it looked like with the same revision. */
+    const look = async (): Promise<void> => {
+      for (const { revision, ...event } of (await it.api<Page<EventSummary>>("GET", "/api/events?limit=1000")).items) {
+        const [key, now] = [`${event.id} at ${revision}`, JSON.stringify(event)]
+        assert.strictEqual(seen.get(key) ?? now, now, key)
+        if (!seen.has(key)) looks.push(...event.deliveries.map(({ state, waitsFor }) => `${state} ${waitsFor}`))
+        seen.set(key, now)
+      }
+    }
+    /** Waits until the receiver has a request that it has not answered. */
+    const arrived = async (count: number): Promise<void> => {
+      while (receiver.received.length < count) await new Promise(setImmediate)
+    }
+    const step = async (act: () => unknown): Promise<void> => {
+      await look()
+      await act()
+      await look()
+    }
+    const plain = emulator.subscribe({ topic: "plain", url: receiver.url, maxAttempts: 5 })
+    await step(() => emulator.pause())
+    const { eventId } = await it.send({ topic: "plain" })
+    const delivery = async (): Promise<string> => (await it.event(eventId)).deliveries[0]!.id
+    await step(() => emulator.resume())
+    await arrived(1)
+    // This one stays in flight; the attempts of the next event fail.
+    await step(async () => {
+      emulator.fault({ on: "delivery", kind: "status", status: 503, times: 3 })
+      receiver.reply(503)
+    })
+    const hanging = await it.send({ topic: "plain" })
+    await emulator.idle({ timeoutMs: 1 }).catch(() => {})
+    await look()
+    const scheduled = (await it.event(hanging.eventId)).deliveries[0]!
+    assert.strictEqual(scheduled.state, "retry_scheduled")
+    await step(() => emulator.pause())
+    await step(() => it.api("POST", `/api/deliveries/${scheduled.id}/retry-now`))
+    await step(() => emulator.setDatabase("down"))
+    await step(() => emulator.resume())
+    await step(() => new Promise(setImmediate))
+    await step(() => emulator.pause())
+    await step(() => emulator.resume())
+    await step(() => emulator.setDatabase("up"))
+    receiver.reply(200)
+    emulator.clearFaults()
+    // A lane: the first one dies, is replayed, dies again, and is skipped.
+    const lane = emulator.subscribe({ topic: "lane", url: `${receiver.url}/lane`, ordered: true })
+    receiver.reply(400)
+    await it.send({ topic: "lane", orderingKey: "k" })
+    await it.send({ topic: "lane", orderingKey: "k" })
+    while ((await it.state()).deliveries.dead_lettered === 0) await look()
+    const dead = (await it.api<Page<DeliveryView>>("GET", "/api/deliveries?state=dead_lettered")).items[0]!
+    await step(() => emulator.pause())
+    await step(() => it.api("POST", `/api/deliveries/${dead.id}/replay`))
+    await step(() => emulator.resume())
+    while ((await it.state()).deliveries.dead_lettered === 0) await look()
+    await step(() => emulator.pause())
+    await step(() => it.api("POST", `/api/deliveries/${dead.id}/skip`))
+    // Redis is down: what is new is planned.
+    await step(() => emulator.setRedis("down"))
+    await it.send({ topic: "lane", orderingKey: "other" })
+    await step(() => emulator.removeSubscription(lane.id))
+    await step(() => emulator.setRedis("up"))
+    // A target that is deleted during an attempt leaves an orphan.
+    receiver.reply("hang")
+    const before = receiver.received.length
+    const orphan = await it.send({ topic: "plain" })
+    await step(() => emulator.resume())
+    await arrived(before + 1)
+    await step(() => emulator.removeSubscription(plain.id))
+    const state = async (id: string) => (await it.event(id)).deliveries[0]!.state
+    assert.strictEqual(await state(orphan.eventId), "in_flight")
+    assert.include(["in_flight", "succeeded"], await state(eventId))
+    assert.isString(await delivery())
+    for (
+      const expected of [
+        "pending null",
+        "pending resume",
+        "in_flight null",
+        "retry_scheduled null",
+        "retry_scheduled resume",
+        "retry_scheduled database",
+        "pending ordering",
+        "dead_lettered null",
+        "skipped null",
+        "cancelled null"
+      ]
+    ) assert.include(looks, expected)
+  })
+
+  it("an orphan and a success are told as well", async () => {
+    let answer: ((status: number) => void) | undefined
+    const server = createServer((request, response) => {
+      request.resume()
+      answer = (status) => response.writeHead(status).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    await using it = await start()
+    const feed = await openFeed(it.emulator)
+    const told = (state: string, waits: boolean) =>
+      feed.until(({ data }) =>
+        (data as { readonly items?: ReadonlyArray<EventSummary> }).items?.some(({ deliveries }) =>
+          deliveries[0]?.state === state && (deliveries[0].nextAttemptAt !== null) === waits
+        ) === true
+      )
+    const asked = async (): Promise<void> => {
+      while (answer === undefined) await new Promise(setImmediate)
+    }
+    const { id } = it.emulator.subscribe({ topic: "*", url })
+    await it.send()
+    await asked()
+    await told("in_flight", false)
+    answer!(200)
+    await told("succeeded", false)
+    answer = undefined
+    await it.send()
+    await asked()
+    await told("in_flight", false)
+    it.emulator.removeSubscription(id)
+    answer!(503)
+    await told("retry_scheduled", false)
+    await it.emulator.advance(3_600_000)
+    await told("cancelled", false)
+    feed.stop()
+    server.close()
+    server.closeAllConnections()
+  })
+
+  it("whatever changes the emulator itself is told", async () => {
+    await using it = await start()
+    const { emulator } = it
+    const feed = await openFeed(emulator)
+    const told = async (passes: (state: State) => boolean): Promise<void> => {
+      await feed.until(({ data, kind }) => kind === "state" && passes(data as State))
+    }
+    const { endpointId, id } = emulator.subscribe({ topic: "t", url: "http://127.0.0.1:1/" })
+    await told(({ endpoints, subscriptions }) => endpoints.length === 1 && subscriptions.length === 1)
+    emulator.setActive(id, false)
+    await told(({ subscriptions }) => !subscriptions[0]!.active)
+    await call("PATCH", `${emulator.adminUrl}/v1/subscriptions/${id}`, {
+      headers: { Authorization: `Bearer ${emulator.adminToken}`, "Content-Type": "application/json" },
+      body: "{\"active\": true}"
+    })
+    await told(({ subscriptions }) => subscriptions[0]!.active)
+    emulator.addEndpoint({ url: "http://127.0.0.1:2/" })
+    await told(({ endpoints }) => endpoints.length === 2)
+    emulator.removeSubscription(id)
+    await told(({ subscriptions }) => subscriptions[0]!.deleted)
+    emulator.removeEndpoint(endpointId)
+    await told(({ endpoints }) => endpoints[0]!.deleted)
+    emulator.pause()
+    await told(({ paused }) => paused)
+    emulator.resume()
+    await told(({ paused }) => !paused)
+    const fault = emulator.fault({ kind: "status", status: 503, times: 1 })
+    await told(({ faults }) => faults.length === 1)
+    await it.send()
+    await told(({ faults }) => faults[0]!.hits === 1)
+    fault.remove()
+    await told(({ faults }) => faults.length === 0)
+    emulator.fault({ kind: "stall" })
+    await told(({ faults }) => faults.length === 1)
+    emulator.clearFaults()
+    await told(({ faults }) => faults.length === 0)
+    emulator.setRedis("down")
+    await told(({ redis }) => redis === "down")
+    emulator.setDatabase("readonly")
+    await told(({ database }) => database === "readonly")
+    await emulator.advance(5)
+    await told(({ now }) => now === 1e12 + 5)
+    feed.stop()
+  })
+})
 
 describe("the feed", () => {
   const items = (data: unknown): ReadonlyArray<Item> => (data as { readonly items?: ReadonlyArray<Item> }).items ?? []

@@ -28,6 +28,16 @@ const body = `
     await emulator.idle()
     console.log(status, emulator.ledger().attempts.length)
     await emulator.close()
+    const shown = await startEmulator({ page: true })
+    const page = await (await fetch(shown.pageUrl)).text()
+    const authorization = "Bearer " + shown.pageToken
+    const verified = await fetch(new URL("/api/verify", shown.pageUrl), {
+      method: "POST",
+      headers: { authorization, "content-type": "application/json" },
+      body: JSON.stringify({ headers: webhook.headers, body: webhook.body, secrets: ["whsec_1"] })
+    })
+    console.log(page.includes("Waiting for the first event"), Object(await verified.json()).verdict)
+    await shown.close()
   }
   void main()
 `
@@ -68,8 +78,8 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
   })
 
   it("runs without Effect as .mjs and .cjs", async () => {
-    assert.strictEqual(await run("main.mjs", source), "202 1\n")
-    assert.strictEqual(await run("main.cjs", required), "202 1\n")
+    assert.strictEqual(await run("main.mjs", source), "202 1\ntrue genuine\n")
+    assert.strictEqual(await run("main.cjs", required), "202 1\ntrue genuine\n")
   })
 
   it("the command runs without Effect", async () => {

@@ -462,6 +462,7 @@ export class RetryError extends TaggedError("RetryError")<
 > {
   override get message(): string {
     const { attempts, cause } = this
+    // Without the nanoseconds of the clock.
     const elapsed = Duration.format(Duration.millis(Math.round(Duration.toMillis(this.elapsed))))
     if (attempts === 0) {
       const status = "status" in cause ? ` with ${cause.status}` : ""

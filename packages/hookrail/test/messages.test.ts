@@ -1,6 +1,6 @@
 /** What the messages say, beyond the names and fields of the errors. */
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
 import { HookrailClient, HookrailConfig, HookrailError, SignatureVerifier, Transport } from "../src/index.js"
 import { shorten } from "../src/wire/shorten.js"
 import { type Answer, apiKey, brokenConnection, problem, refusedConnection, scripted } from "./utils/memoryTransport.js"
@@ -262,6 +262,15 @@ describe("RetryError", () => {
         assert.isTrue(cause.message.endsWith(` ${verdict}`), cause.message)
       }
     }))
+
+  it("tells the time in whole milliseconds", () => {
+    const { message } = new HookrailError.RetryError({
+      cause: new HookrailError.ServerError({ status: 503 }),
+      attempts: 2,
+      elapsed: Duration.millis(1234.567891)
+    })
+    assert.include(message, "gave up after 2 attempts in 1s 235ms.")
+  })
 })
 
 describe("messages are bounded", () => {

@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { exec, type Folder, folders, pack, root } from "../test/packing.js"
-import { copyStarter, freePort, install, post, run } from "../test/starting.js"
+import { exec, folders, folders4, pack, root } from "../test/packing.js"
+import { copyStarter, freePort, install, post, run, type Tarballs } from "../test/starting.js"
 
 const secret = "whsec_0123456789abcdef0123456789abcdef"
 
@@ -19,25 +19,33 @@ const nothingSet = {
 
 describe("the starters", () => {
   let directory: string
-  let tarballs: Record<Folder, string>
+  let tarballs: Tarballs
 
   beforeAll(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), "hookrail-starters-")))
     tarballs = Object.fromEntries(
-      await Promise.all(folders.map(async (folder) => [folder, await pack(folder, directory)] as const))
-    ) as Record<Folder, string>
+      await Promise.all(
+        [...folders, ...folders4].map(async (folder) => [folder, await pack(folder, directory)] as const)
+      )
+    )
   }, 120_000)
+
+  /** With the packages of its line of Effect. */
+  const ofLine = (line: 3 | 4): Tarballs => {
+    const left = line === 3 ? ["hookrail-4", "node-4"] : ["hookrail", "node"]
+    return Object.fromEntries(Object.entries(tarballs).filter(([folder]) => !left.includes(folder)))
+  }
 
   afterAll(async () => {
     if (directory !== undefined) await rm(directory, { recursive: true, force: true })
   })
 
-  describe.each(["express", "effect-service"] as const)("%s", (starter) => {
+  describe.each(["express", "effect-service", "effect-service-3"] as const)("%s", (starter) => {
     let project: string
 
     beforeAll(async () => {
       project = await copyStarter(starter, directory)
-      await install(project, tarballs)
+      await install(project, ofLine(starter === "effect-service" ? 4 : 3))
     }, 300_000)
 
     it("type-checks", async () => {
@@ -69,7 +77,7 @@ describe("the starters", () => {
 
     beforeAll(async () => {
       project = await copyStarter("next", directory)
-      await install(project, tarballs)
+      await install(project, ofLine(4))
       // The route of the documentation, next to those of the starter.
       const page = await readFile(join(root, "docs/receiving.md"), "utf8")
       const [, documented] = /```ts\n(\/\/ app\/api\/webhooks\/route\.ts\n[\s\S]*?)```/.exec(page) ?? []

@@ -18,6 +18,22 @@ export const packages = {
 
 export type Folder = keyof typeof packages
 
+/** The same of the packages for Effect 4, which are assembled by their builds. */
+export const packages4 = {
+  "hookrail-4": "hookrail",
+  "node-4": "@hookrail/node"
+}
+
+export type Folder4 = keyof typeof packages4
+
+export const folders4 = Object.keys(packages4) as ReadonlyArray<Folder4>
+
+/** Where the package of a folder is packed. */
+export const placeOf = (folder: Folder | Folder4 | "outbox" | "cli"): string =>
+  join(root, "packages", folder, folder in packages4 ? "package" : "")
+
+export const nameOf = (folder: Folder | Folder4): string => ({ ...packages, ...packages4 })[folder]
+
 export const folders = Object.keys(packages) as ReadonlyArray<Folder>
 
 export const built = folders.every((name) => existsSync(join(root, "packages", name, "dist/index.js")))
@@ -45,18 +61,11 @@ const pnpm = (args: ReadonlyArray<string>, cwd: string) => {
 }
 
 /** Packs the package of a folder below `directory` and gives the path of the tarball. */
-export const pack = async (folder: Folder | "outbox", directory: string): Promise<string> => {
+export const pack = async (folder: Folder | Folder4 | "outbox" | "cli", directory: string): Promise<string> => {
   const to = join(directory, `pack-${folder}`)
   await mkdir(to)
-  await pnpm(["pack", "--pack-destination", to], join(root, "packages", folder))
-  return join(to, (await readdir(to)).find((file) => file.endsWith(".tgz"))!)
-}
-
-/** Packs the package for Effect 4, which is assembled by its build. */
-export const packLine4 = async (folder: "hookrail" | "node", directory: string): Promise<string> => {
-  const to = join(directory, `pack-${folder}-4`)
-  await mkdir(to)
-  const from = join(root, "packages", `${folder}-4`, "package")
-  await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", to], from)
+  // An assembled package has nothing left that only pnpm can resolve.
+  if (folder in packages4) await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", to], placeOf(folder))
+  else await pnpm(["pack", "--pack-destination", to], placeOf(folder))
   return join(to, (await readdir(to)).find((file) => file.endsWith(".tgz"))!)
 }

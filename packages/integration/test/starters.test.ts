@@ -4,12 +4,12 @@ import { mkdtemp, readdir, readFile, realpath, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { built, exec, type Folder, folders, root } from "./packing.js"
+import { built, exec, type Folder, type Folder4, folders, folders4, placeOf, root } from "./packing.js"
 import { copyStarter, freePort, linkAll, post, run, type Starter } from "./starting.js"
 
 interface Case {
   readonly starter: Starter
-  readonly packages: ReadonlyArray<Folder>
+  readonly packages: ReadonlyArray<Folder | Folder4>
   readonly links: Readonly<Record<string, string>>
   readonly handled: string
 }
@@ -23,6 +23,17 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     starter: "effect-service",
+    packages: ["hookrail-4", "node-4", "emulator"],
+    links: {
+      "@effect/platform-node": "packages/hookrail-4",
+      effect: "packages/hookrail-4",
+      tsx: ".",
+      undici: "packages/node"
+    },
+    handled: "packing order o_1 over 4200"
+  },
+  {
+    starter: "effect-service-3",
     packages: ["hookrail", "node", "emulator"],
     links: {
       "@effect/platform": "packages/integration",
@@ -37,14 +48,14 @@ const cases: ReadonlyArray<Case> = [
 
 describe.skipIf(!built && process.env["CI"] === undefined)("starters (need a build: pnpm run build)", () => {
   let directory: string
-  const tarballs: Partial<Record<Folder, string>> = {}
+  const tarballs: Partial<Record<Folder | Folder4, string>> = {}
 
   beforeAll(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), "hookrail-starters-")))
     // Only what is in the tarball matters here, not what its manifest depends on.
-    await Promise.all(folders.map(async (folder) => {
+    await Promise.all([...folders, ...folders4].map(async (folder) => {
       const to = await mkdtemp(join(directory, "pack-"))
-      await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", to], join(root, "packages", folder))
+      await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", to], placeOf(folder))
       tarballs[folder] = join(to, (await readdir(to))[0]!)
     }))
   }, 60_000)
@@ -71,15 +82,15 @@ describe.skipIf(!built && process.env["CI"] === undefined)("starters (need a bui
       const forged = await post(`${url}/webhooks`, Buffer.from(body).toString(), { ...headers })
       assert.strictEqual(forged.status, 503)
       assert.strictEqual(program.output().split(handled).length - 1, 1, program.output())
-      // An interrupted Effect program ends as one that was stopped by its signal.
-      assert.include([0, 143], await program.stop(), program.output())
+      // An interrupted Effect program ends as one that was stopped by a signal: by SIGTERM in Effect 3, by SIGINT in Effect 4.
+      assert.include([0, 130, 143], await program.stop(), program.output())
     } finally {
       await program.kill()
     }
   }, 60_000)
 
   it("say in their README how to begin, in two commands", async () => {
-    for (const starter of ["effect-service", "express", "next"]) {
+    for (const starter of ["effect-service", "effect-service-3", "express", "next"]) {
       const readme = await readFile(join(root, "scratchpad", starter, "README.md"), "utf8")
       assert.include(readme, "```sh\nnpm install\nnpm run dev\n```")
     }

@@ -4,9 +4,9 @@ import { cp, mkdir, readFile, realpath, symlink, writeFile } from "node:fs/promi
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { dirname, join, relative } from "node:path"
-import { exec, type Folder, folders, packages, root } from "./packing.js"
+import { exec, type Folder, type Folder4, nameOf, root } from "./packing.js"
 
-export type Starter = "effect-service" | "express" | "next"
+export type Starter = "effect-service" | "effect-service-3" | "express" | "next"
 
 /** Copies a starter as a user would, without what was made in its folder. */
 export const copyStarter = async (starter: Starter, directory: string): Promise<string> => {
@@ -17,15 +17,21 @@ export const copyStarter = async (starter: Starter, directory: string): Promise<
   return to
 }
 
+/** Packed packages, by their folders. */
+export type Tarballs = Readonly<Partial<Record<Folder | Folder4, string>>>
+
 /** Installs what a project asks for with npm, with these tarballs for our own packages. */
-export const install = async (project: string, tarballs: Readonly<Record<Folder, string>>): Promise<void> => {
+export const install = async (project: string, tarballs: Tarballs): Promise<void> => {
   const file = join(project, "package.json")
   const manifest = JSON.parse(await readFile(file, "utf8"))
+  const places = Object.fromEntries(
+    Object.entries(tarballs).map(([folder, tarball]) => [nameOf(folder as Folder | Folder4), `file:${tarball}`])
+  )
   // What our packages need of each other comes from the same tarballs.
-  manifest.overrides = Object.fromEntries(folders.map((folder) => [packages[folder], `file:${tarballs[folder]}`]))
+  manifest.overrides = places
   for (const dependencies of [manifest.dependencies, manifest.devDependencies]) {
-    for (const folder of folders) {
-      if (packages[folder] in (dependencies ?? {})) dependencies[packages[folder]] = `file:${tarballs[folder]}`
+    for (const name of Object.keys(places)) {
+      if (name in (dependencies ?? {})) dependencies[name] = places[name]
     }
   }
   await writeFile(file, JSON.stringify(manifest, null, 2))
@@ -36,7 +42,7 @@ export const install = async (project: string, tarballs: Readonly<Record<Folder,
 export const linkAll = async (
   project: string,
   links: Readonly<Record<string, string>>,
-  tarballs: Readonly<Partial<Record<Folder, string>>>
+  tarballs: Tarballs
 ): Promise<void> => {
   const modules = join(project, "node_modules")
   for (const [name, from] of Object.entries(links)) {
@@ -44,7 +50,7 @@ export const linkAll = async (
     await symlink(await realpath(join(root, from, "node_modules", name)), join(modules, name))
   }
   for (const [folder, tarball] of Object.entries(tarballs)) {
-    const to = join(modules, packages[folder as Folder])
+    const to = join(modules, nameOf(folder as Folder | Folder4))
     await mkdir(to, { recursive: true })
     await exec("tar", ["-xzf", tarball, "-C", to, "--strip-components=1"], project)
   }

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process"
+import { type AddressInfo, createServer } from "node:net"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it, onTestFinished, vi } from "vitest"
 import { main } from "../src/command/main.js"
 import { metricsOf } from "../src/command/metrics.js"
 import { argumentsOf } from "../src/command/usage.js"
-import { fromPg, fromSqlite, migrationSql, OutboxConfigError } from "../src/index.js"
+import { fromPg, fromSqlite, migrate, migrationSql, OutboxConfigError } from "../src/index.js"
 import { Counts } from "../src/relay/counts.js"
 import { startServer } from "./ledger/stub.js"
 import { postgresDatabase, server, sqliteFile } from "./utils/engines.js"
@@ -152,7 +153,12 @@ describe("the command", () => {
     [["sql"], "--dialect"],
     [["list", "--limit", "many", "--database", "sqlite::memory:"], "--limit must be a whole number"],
     [["status", "--prefix", "A", "--database", "sqlite::memory:"], "prefix"],
-    [["run", "--listen", "--database", "sqlite::memory:"], "for Postgres only"]
+    [["run", "--listen", "--database", "sqlite::memory:"], "for Postgres only"],
+    [["status", "--database", "postgres://u:s3cret@host:port/db"], "written as %xx"],
+    [["status", "--database", "postgres://u:s3cret@127.0.0.1:1/db"], "(ECONNREFUSED). Nothing listens"],
+    [["status", "--database", "sqlite:/nowhere/a.db"], "names a file that is not there: /nowhere/a.db"],
+    [["migrate", "--database", "sqlite:/nowhere/a.db"], "cannot be opened"],
+    [["status", "--database", `sqlite:${fileURLToPath(import.meta.url)}`], "is no database of SQLite"]
   ])("says what is wrong with %j", async (args, text) => {
     vi.stubEnv("HOOKRAIL_DATABASE_URL", "")
     onTestFinished(() => void vi.unstubAllEnvs())
@@ -161,6 +167,38 @@ describe("the command", () => {
     assert.strictEqual(out, "")
     assert.include(err, text)
     assert.notInclude(err, "s3cret")
+  })
+
+  it("never prints a password, not even a wrong one", async () => {
+    // A Postgres that refuses: severity, code, message, each ended by zero.
+    const fields = Buffer.from("SFATAL\0C28P01\0Mpassword authentication failed for user \"u\" s3cret\0\0")
+    const refusal = Buffer.concat([Buffer.from("E"), Buffer.alloc(4), fields])
+    refusal.writeInt32BE(4 + fields.length, 1)
+    const postgres = createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => socket.end(refusal))
+    })
+    await new Promise<void>((resolve) => postgres.listen(0, "127.0.0.1", resolve))
+    onTestFinished(() => void postgres.close())
+    const url = `postgres://u:s3cret@127.0.0.1:${(postgres.address() as AddressInfo).port}/db`
+    const { code, err, out } = await run("status", "--database", url)
+    assert.strictEqual(code, 1)
+    assert.include(err, "(28P01). The password was refused.")
+    assert.notInclude(err + out, "s3cret")
+  })
+
+  it("refuses a port that is in use, and ends", async () => {
+    const { db, file } = sqliteFile()
+    await migrate(fromSqlite(db))
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
+    onTestFinished(() => void other.close())
+    vi.stubEnv("HOOKRAIL_API_KEY", "hk_s3cret")
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const port = String((other.address() as AddressInfo).port)
+    const { code, err } = await run("--database", `sqlite:${file}`, "--base-url", "http://127.0.0.1:1", "--port", port)
+    assert.strictEqual(code, 1)
+    assert.include(err, "The option --port is in use")
   })
 
   it("says that tables are missing, and what to do", async () => {

@@ -31,6 +31,12 @@ describe("a failure of the database", () => {
     assert.notInclude(message, "s3cret")
   })
 
+  it("of node:sqlite has SQLite's own code", () => {
+    const failure = failed(Object.assign(new Error("no"), { code: "ERR_SQLITE_ERROR", errcode: 14 }))
+    assert.strictEqual(failure.code, "SQLITE_CANTOPEN")
+    assert.strictEqual(failed(Object.assign(new Error("no"), { errcode: 1 })).code, "SQLITE_1")
+  })
+
   it("whose code is unknown keeps the cause", () => {
     const cause = coded("XX000")
     const { message } = failed(new Error("wrapped", { cause }))

@@ -3,6 +3,7 @@ import {
   blockedKeys,
   discardEvent,
   type Executor,
+  fromPg,
   listEvents,
   migrate,
   OutboxConfigError,
@@ -11,7 +12,7 @@ import {
   SchemaError,
   startRelay
 } from "../src/index.js"
-import { server } from "./utils/engines.js"
+import { postgresDatabase, server } from "./utils/engines.js"
 import { rejects } from "./utils/failures.js"
 import {
   engines,
@@ -599,6 +600,48 @@ for (const [name, open] of engines) {
       assert.isAtMost(entries.length, 3)
     })
 
+    it("refuses to start in an unknown schema, and with tables of another version", async () => {
+      const { executor } = await filled(open, [])
+      const problemOf = async (options: object = {}) =>
+        (await rejects(startRelay({ executor, client: new Stub(), ...options }), SchemaError)).problem
+      assert.strictEqual(await problemOf({ schema: "nowhere" }), "missing")
+      await executor.execute("update hookrail_schema set version = 0", [])
+      assert.strictEqual(await problemOf(), "older")
+      await executor.execute("update hookrail_schema set version = 99", [])
+      assert.strictEqual(await problemOf(), "newer")
+    })
+
+    it("a table that goes away does not make it spin; it goes on when it is there again", async () => {
+      const { executor } = await filled(open, [])
+      const client = new Stub()
+      const { entries, onLog } = logs()
+      const relay = await relayOf({ executor, client, onLog })
+      await executor.execute("alter table hookrail_outbox rename to away", [])
+      await eventually(() => relay.stats().databaseError !== undefined)
+      assert.include(relay.stats().databaseError, "Run the migrations")
+      await eventually(() => relay.stats().databaseErrors >= 3)
+      assert.isAtMost(relay.stats().databaseErrors, 6)
+      await executor.execute("alter table away rename to hookrail_outbox", [])
+      await put(executor, ["a1"])
+      await client.until(1)
+      await eventually(() => relay.stats().databaseError === undefined)
+      assert.deepStrictEqual(entries.map(({ level }) => level), ["error", "info"])
+    })
+
+    it("another event under the same key is parked, not sent again and again", async () => {
+      const { executor } = await filled(open, ["a1", "a2", "b1"])
+      const client = new Stub((key) =>
+        key === "a1"
+          ? failureOf("ConflictError", "refused", { status: 409, problem: { title: "idempotency conflict" } })
+          : undefined
+      )
+      const relay = await relayOf({ executor, client })
+      await eventually(() => relay.stats().parked === 1 && relay.stats().acked === 1)
+      const [parked] = await listEvents(executor)
+      assert.deepInclude(parked, { idempotencyKey: "a1", reason: "refused", lastStatus: 409 })
+      assert.deepStrictEqual([...client.sent].sort(), ["a1", "b1"])
+    })
+
     it("refuses to start without its tables", async () => {
       const { executor } = await open()
       const error = await rejects(startRelay({ executor, client: new Stub() }), SchemaError)
@@ -608,6 +651,21 @@ for (const [name, open] of engines) {
     })
   })
 }
+
+describe.skipIf(server === undefined)("a relay over a single connection", () => {
+  it("is refused while it is in a transaction", async () => {
+    const { pool } = await postgresDatabase()
+    await migrate(fromPg(pool))
+    const client = await pool.connect()
+    try {
+      await client.query("begin")
+      const error = await rejects(startRelay({ executor: fromPg(client), client: new Stub() }), OutboxConfigError)
+      assert.include(error.message, "must be in no transaction")
+    } finally {
+      client.release(true)
+    }
+  })
+})
 
 describe("the options of a relay", () => {
   const executor: Executor = { dialect: "sqlite", inTransaction: () => undefined, execute: async () => [] }

@@ -1,29 +1,343 @@
 import { type RunningEmulator, startEmulator } from "@hookrail/emulator"
-import { HookrailAdmin, HookrailAbortedError, InsufficientRoleError } from "@hookrail/promise/admin"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import * as Facade from "@hookrail/promise"
+import {
+  AuthenticationError,
+  ConflictError,
+  HookrailAbortedError,
+  HookrailAdmin,
+  HookrailClosedError,
+  HookrailConfigError,
+  HookrailError,
+  InsufficientRoleError,
+  InvalidArgumentError,
+  isHookrailError,
+  NotFoundError,
+  ReceiverCheckError,
+  RetryError,
+  Secret,
+  SecretLostError,
+  ServerError,
+  UrlRejectedError
+} from "@hookrail/promise/admin"
+import { createWebhookHandler } from "@hookrail/promise/webhooks"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { inspect } from "node:util"
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 
 let emulator: RunningEmulator
-beforeAll(async () => {
-  emulator = await startEmulator()
-})
-afterAll(() => emulator.close())
+let admin: HookrailAdmin
 
-describe("HookrailAdmin", () => {
-  it("smoke", async () => {
-    await using admin = new HookrailAdmin({ baseUrl: emulator.adminUrl, adminToken: emulator.adminToken })
-    const { id, secret } = await admin.endpoints.create({ url: "https://example.com/?x=1" })
+beforeAll(async () => {
+  emulator = await startEmulator({ sweepIntervalMs: 0 })
+  admin = new HookrailAdmin({ baseUrl: emulator.adminUrl, adminToken: emulator.adminToken, log: false })
+})
+
+afterEach(() => {
+  emulator.clearFaults()
+  emulator.setDatabase("up")
+})
+
+afterAll(async () => {
+  await admin.close()
+  await emulator.close()
+})
+
+const caught = (promise: PromiseLike<unknown>): Promise<unknown> =>
+  Promise.resolve(promise).then((value) => assert.fail(`resolved to ${inspect(value)}`), (error: unknown) => error)
+
+const all = async <A>(rows: AsyncIterable<A>): Promise<Array<A>> => {
+  const out: Array<A> = []
+  for await (const row of rows) out.push(row)
+  return out
+}
+
+const failed = async (promise: PromiseLike<unknown>): Promise<HookrailError> => {
+  const error = await caught(promise)
+  if (!isHookrailError(error)) throw error
+  return error
+}
+
+/** Sends an event, which is given up at once: its receiver is not there. */
+const dead = async (count: number) => {
+  const { endpointId, id } = emulator.subscribe({ topic: "dead", url: "http://127.0.0.1:1/", maxAttempts: 1 })
+  for (let n = 0; n < count; n++) {
+    await fetch(`${emulator.url}/v1/events`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${emulator.apiKey}` },
+      body: JSON.stringify({ topic: "dead", payload: { n } })
+    })
+  }
+  const isDead = async () => (await admin.deadLetters.page({ endpointId, replayed: false })).items.length === count
+  while (!await isDead()) await new Promise((resolve) => setTimeout(resolve, 2))
+  return { endpointId, subscriptionId: id }
+}
+
+describe("calls", () => {
+  it("each method reaches its route", async () => {
+    const { duplicateIds, id, secret } = await admin.endpoints.create({ url: "https://example.com/?x=1" })
+    assert.isEmpty(duplicateIds)
     assert.match(secret.reveal(), /^whsec_/)
-    await admin.subscriptions.create({ topic: "a.*", endpointId: id })
-    const rows = []
-    for await (const row of admin.endpoints.list({ pageSize: 1 })) rows.push(row)
-    assert.lengthOf(rows, 1)
-    const { token } = await admin.tokens.create({ role: "viewer", label: "l" })
+    await admin.endpoints.update(id, { description: "d" })
+    const row = await admin.endpoints.get(id)
+    assert.deepInclude(row, { id, url: "https://example.com/?x=1", description: "d" })
+    assert.instanceOf(row.createdAt, Date)
+    assert.notStrictEqual((await admin.endpoints.rotateSecret(id)).reveal(), secret.reveal())
+    const subscription = await admin.subscriptions.create({ topic: "a.*", endpointId: id })
+    await admin.subscriptions.update(subscription.id, { maxAttempts: 2 })
+    assert.strictEqual((await admin.subscriptions.get(subscription.id)).maxAttempts, 2)
+    await admin.subscriptions.delete(subscription.id)
+    assert.instanceOf((await admin.subscriptions.get(subscription.id, { includeDeleted: true })).deletedAt, Date)
+    await admin.endpoints.delete(id)
+    assert.instanceOf((await admin.endpoints.get(id, { includeDeleted: true })).deletedAt, Date)
+    const token = await admin.tokens.create({ role: "viewer", label: "l" })
+    await admin.tokens.revoke(token.id)
+    assert.isTrue((await all(admin.tokens.list())).some((row) => row.id === token.id))
+    assert.deepStrictEqual(await admin.whoami(), { role: "admin" })
+    assert.isEmpty((await admin.orderedKeys.page()).items)
+    assert.isEmpty(await all(admin.orderedKeys.list()))
+  })
+
+  it("lists are read page by page, and no further than the loop", async () => {
+    const { id: endpointId } = await admin.endpoints.create({ url: "https://example.com/" })
+    const ids: Array<string> = []
+    for (const topic of ["a", "b", "c"]) ids.unshift((await admin.subscriptions.create({ topic, endpointId })).id)
+    for (const pageSize of [1, 2, 3, 4]) {
+      assert.deepStrictEqual((await all(admin.subscriptions.list({ endpointId, pageSize }))).map(({ id }) => id), ids)
+    }
+    emulator.clearLedger()
+    for await (const { id } of admin.subscriptions.list({ endpointId, pageSize: 1 })) {
+      if (id === ids[1]) break
+    }
+    assert.lengthOf(emulator.ledger().requests, 2)
+    const { items, nextCursor } = await admin.subscriptions.page({ endpointId, limit: 2 })
+    const rest = await admin.subscriptions.page({ endpointId, cursor: nextCursor })
+    assert.deepStrictEqual([...items, ...rest.items].map(({ id }) => id), ids)
+  })
+
+  it("errors are those of the package, for instanceof from every entry", async () => {
+    const error = await failed(admin.endpoints.get("none"))
+    assert.instanceOf(error, NotFoundError)
+    assert.instanceOf(error, Facade.NotFoundError)
+    assert.isTrue(error instanceof HookrailError)
+    assert.deepInclude({ ...error }, { operation: "endpoints.get", target: "none", status: 404 })
+    assert.match(error.stack ?? "", /admin\.test\.ts/)
+    const { token } = await admin.tokens.create({ role: "viewer", label: "viewer" })
     await using viewer = new HookrailAdmin({ baseUrl: emulator.adminUrl, adminToken: token.reveal() })
-    const error = await viewer.endpoints.delete(id).catch((error) => error)
-    assert.instanceOf(error, InsufficientRoleError)
-    console.log(error, secret)
-    const aborted = await admin.endpoints.get(id, { signal: AbortSignal.abort() }).catch((error) => error)
-    assert.instanceOf(aborted, HookrailAbortedError)
-    console.log(aborted.message, (await admin.endpoints.get("..").catch((error) => error)).message)
+    const refused = await failed(viewer.endpoints.delete("none"))
+    assert.instanceOf(refused, InsufficientRoleError)
+    assert.deepInclude({ ...refused }, { required: "admin", actual: "viewer", outcome: "refused" })
+    await using stranger = new HookrailAdmin({ baseUrl: emulator.adminUrl, adminToken: emulator.apiKey })
+    assert.instanceOf(await failed(all(stranger.deadLetters.list())), AuthenticationError)
+    const argument = await failed(all(admin.deliveries.list({ state: "bogus" as "pending" })))
+    assert.instanceOf(argument, InvalidArgumentError)
+    assert.deepInclude({ ...argument }, { argument: "state", operation: "deliveries.list" })
+    assert.match(argument.stack ?? "", /admin\.test\.ts/)
+    emulator.setDatabase("down")
+    const down = await failed(admin.endpoints.page({}, { retry: false }))
+    assert.instanceOf(down, RetryError)
+    assert.instanceOf(down.cause, ServerError)
+  })
+
+  it("a lost answer, and a rejected URL", async () => {
+    emulator.fault({ on: "admin", kind: "reset", when: "after", nth: 2 })
+    const error = await failed(admin.endpoints.create({ url: "https://lost.example.com/" }, { retry: { base: 1 } }))
+    assert.instanceOf(error, SecretLostError)
+    const rows = await all(admin.endpoints.list())
+    assert.deepStrictEqual(error.ids, rows.filter(({ url }) => url.includes("lost")).map(({ id }) => id))
+    emulator.clearFaults()
+    emulator.fault({
+      on: "admin",
+      kind: "status",
+      status: 422,
+      problem: { title: "url rejected", detail: "url failed SSRF policy" },
+      nth: 2
+    })
+    assert.instanceOf(await failed(admin.endpoints.create({ url: "https://10.0.0.1/" })), UrlRejectedError)
+  })
+
+  it("retries are told", async () => {
+    const told: Array<Facade.RetryNotice> = []
+    const lines: Array<Facade.LogEntry> = []
+    await using client = new HookrailAdmin({
+      baseUrl: emulator.adminUrl,
+      adminToken: emulator.adminToken,
+      retry: { base: 1 },
+      onRetry: (notice) => told.push(notice),
+      log: (line) => lines.push(line)
+    })
+    emulator.fault({ on: "admin", kind: "status", status: 503, nth: 1 })
+    await client.whoami()
+    assert.deepInclude({ ...told[0]?.error }, { _tag: "ServerError", operation: "whoami" })
+    assert.deepInclude(lines[0]?.annotations, { "hookrail.admin.operation": "whoami" })
+  })
+})
+
+describe("ends", () => {
+  it("a signal aborts a call, and a list", async () => {
+    emulator.fault({ on: "admin", kind: "stall" })
+    const controller = new AbortController()
+    const reading = failed(admin.endpoints.get("e", { signal: controller.signal }))
+    const writing = failed(admin.endpoints.delete("e", { signal: controller.signal }))
+    const listing = failed(all(admin.endpoints.list({}, { signal: controller.signal })))
+    while (emulator.ledger().requests.filter(({ outcome }) => outcome === "stalled" || outcome === "open").length < 3) {
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    controller.abort()
+    for (const error of await Promise.all([reading, writing, listing])) {
+      assert.instanceOf(error, HookrailAbortedError)
+      assert.strictEqual(error.name, "AbortError")
+    }
+    assert.strictEqual((await writing as HookrailAbortedError).outcome, "unknown")
+    assert.isUndefined((await reading as HookrailAbortedError).outcome)
+    const before = await failed(admin.endpoints.delete("e", { signal: AbortSignal.abort() }))
+    assert.strictEqual((before as HookrailAbortedError).outcome, "not-sent")
+  })
+
+  it("close ends what is under way; drain waits for it", async () => {
+    const client = new HookrailAdmin({ baseUrl: emulator.adminUrl, adminToken: emulator.adminToken })
+    const call = client.whoami()
+    await client.close({ drain: true })
+    assert.deepStrictEqual(await call, { role: "admin" })
+    assert.instanceOf(await failed(client.whoami()), HookrailClosedError)
+    assert.instanceOf(await failed(all(client.endpoints.list())), HookrailClosedError)
+    const other = new HookrailAdmin({ baseUrl: emulator.adminUrl, adminToken: emulator.adminToken })
+    emulator.fault({ on: "admin", kind: "stall" })
+    const stalled = failed(other.endpoints.delete("e"))
+    await new Promise((resolve) => setImmediate(resolve))
+    await other.close()
+    assert.instanceOf(await stalled, HookrailClosedError)
+  })
+
+  it("wrong options throw at once", () => {
+    const wrong: ReadonlyArray<readonly [object, string]> = [
+      [{ adminToken: 5 }, "adminToken"],
+      [{ adminToken: "a b" }, "adminToken"],
+      [{ adminToken: "a", baseUrl: "ftp://x" }, "baseUrl"],
+      [{ adminToken: "a", apiKey: "k" }, "apiKey"],
+      [{ adminToken: "a", retry: { maxRetries: -1 } }, "retry.maxRetries"],
+      [{ adminToken: "a", fetch }, "fetch"]
+    ]
+    for (const [options, option] of wrong) {
+      try {
+        new HookrailAdmin(options)
+        assert.fail(option)
+      } catch (error) {
+        assert.instanceOf(error, HookrailConfigError)
+        assert.strictEqual(error.option, option)
+      }
+    }
+  })
+})
+
+describe("secrets", () => {
+  it("are shown by nothing but reveal", async () => {
+    const made = await admin.endpoints.create({ url: "https://example.com/" })
+    const { token } = await admin.tokens.create({ role: "viewer", label: "l" })
+    for (const secret of [made.secret, token]) {
+      assert.instanceOf(secret, Secret)
+      const text = [
+        inspect(made, { depth: 9, showHidden: true }),
+        inspect(secret, { showHidden: true }),
+        JSON.stringify({ made, token }),
+        `${secret}`,
+        JSON.stringify({ ...secret }),
+        inspect(admin, { depth: 9, showHidden: true })
+      ].join()
+      assert.notInclude(text, secret.reveal())
+      assert.notInclude(text, emulator.adminToken)
+    }
+  })
+})
+
+describe("compound operations", () => {
+  it("ensureSubscription makes once, and finds", async () => {
+    const input = { topic: "t", url: "https://ensured.example.com/" }
+    const first = await admin.ensureSubscription(input)
+    assert.instanceOf(first.secret, Secret)
+    const second = await admin.ensureSubscription(input)
+    assert.deepStrictEqual(second, {
+      endpoint: first.endpoint,
+      subscription: first.subscription,
+      endpointWas: "found",
+      subscriptionWas: "found"
+    })
+  })
+
+  it("replayAll: a dry run, a loop, a count; nothing without one of them", async () => {
+    const { endpointId, subscriptionId } = await dead(4)
+    emulator.clearLedger()
+    const unused = admin.replayAll({ endpointId })
+    assert.isDefined(unused)
+    assert.isEmpty(emulator.ledger().requests)
+    assert.deepStrictEqual(await admin.replayAll({ endpointId }, { dryRun: true }), {
+      total: 4,
+      replayed: 0,
+      wouldReplay: 4,
+      notReplayed: 0
+    })
+    let taken = 0
+    for await (const { _tag } of admin.replayAll({ endpointId }, { rate: 1000, concurrency: 1 })) {
+      assert.strictEqual(_tag, "Replayed")
+      if (++taken === 2) break
+    }
+    const error = await failed(admin.replayAll({ endpointId }, { rate: 0 }))
+    assert.instanceOf(error, InvalidArgumentError)
+    await admin.subscriptions.delete(subscriptionId)
+    const results = await all(admin.replayAll({ endpointId }, { rate: 1000 }))
+    for (const result of results) {
+      assert.strictEqual(result._tag, "NotReplayed")
+      if (result._tag === "NotReplayed") assert.instanceOf(result.error, ConflictError)
+    }
+    const both = admin.replayAll({ endpointId }, { rate: 1000 })
+    await both
+    assert.instanceOf(await failed(all(both)), InvalidArgumentError)
+  })
+
+  it("rotateWithReceiver: our own handler loses nothing, one that rejects is not begun with", async () => {
+    let secrets: ReadonlyArray<string> = []
+    let onUnverified: "retry" | "reject" = "reject"
+    const handler = () =>
+      createWebhookHandler({
+        secrets: () => secrets,
+        on: { "hookrail.check": () => {} },
+        onUnverified,
+        log: false
+      })
+    let webhooks = handler()
+    const server = createServer((request, response) => void webhooks.node(request, response))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    try {
+      const { id, secret: current } = await admin.endpoints.create({ url })
+      secrets = [current.reveal()]
+      const rotate = () =>
+        admin.rotateWithReceiver(id, {
+          current,
+          pause: 5,
+          deploy: async (secret) => {
+            secrets = [secret.reveal(), current.reveal()]
+            webhooks = handler()
+          }
+        })
+      const error = await failed(rotate())
+      assert.instanceOf(error, ReceiverCheckError)
+      assert.isFalse(error.isRotated)
+      assert.include(error.message, "would be lost")
+      onUnverified = "retry"
+      webhooks = handler()
+      const secret = await rotate()
+      assert.deepStrictEqual(secrets, [secret.reveal(), current.reveal()])
+      const check = await admin.checkReceiver({ url, secrets: [secret, current.reveal()] })
+      assert.isTrue(check.takesAll && check.isPatient)
+      const mine = new Error("mine")
+      const thrown = await caught(
+        admin.rotateWithReceiver(id, { current: secret, deploy: () => Promise.reject(mine) })
+      )
+      assert.strictEqual(thrown, mine)
+    } finally {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
   })
 })

@@ -3,9 +3,9 @@ import { DeliveryLog, SignatureVerifier, Webhooks } from "hookrail"
 import { type Order, OrderCreated } from "./orders.js"
 
 /** What happens with an order that was announced. Deliveries may come twice: make it idempotent. */
-export class Warehouse extends Context.Tag("Warehouse")<Warehouse, {
+export class Warehouse extends Context.Service<Warehouse, {
   readonly pack: (order: Order) => Effect.Effect<void, "sold out">
-}>() {
+}>()("Warehouse") {
   static readonly Log = Layer.succeed(Warehouse, {
     pack: (order) => Effect.log(`packing order ${order.order_id} over ${order.amount}`)
   })
@@ -15,13 +15,13 @@ export class Warehouse extends Context.Tag("Warehouse")<Warehouse, {
 export const Handlers = Webhooks.layer([
   Webhooks.on(OrderCreated, ({ payload }) =>
     Effect.flatMap(Warehouse, (warehouse) => warehouse.pack(payload)).pipe(
-      Effect.catchAll(() => Webhooks.retryLater({ after: "10 minutes" }))
+      Effect.catch(() => Webhooks.retryLater({ after: "10 minutes" }))
     ))
 ])
 
 export const WebhooksLive = Handlers.pipe(
   Layer.provide([
-    SignatureVerifier.layerConfig({ secrets: Config.redacted("HOOKRAIL_WEBHOOK_SECRET") }),
+    SignatureVerifier.layerConfig({ secrets: Config.Redacted("HOOKRAIL_WEBHOOK_SECRET") }),
     DeliveryLog.layerMemory()
   ])
 )

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { signWebhook } from "@hookrail/emulator"
-import { Emulator } from "@hookrail/emulator/effect-3"
+import { Emulator } from "@hookrail/emulator/effect"
 import { NodeHookrail } from "@hookrail/node"
 import { Effect, Layer, Redacted } from "effect"
 import { DeliveryLog, SignatureVerifier, Webhooks } from "hookrail"
@@ -10,8 +10,8 @@ import { Handlers, Warehouse } from "../src/webhooks.js"
 const secret = "whsec_0123456789abcdef"
 
 /** The real client, against an emulator of this test. */
-const Live = Layer.unwrapEffect(Effect.map(Emulator.Emulator, ({ apiKey, url }) =>
-  Orders.Default.pipe(
+const Live = Layer.unwrap(Effect.map(Emulator.Emulator, ({ apiKey, url }) =>
+  Orders.Live.pipe(
     Layer.provide(NodeHookrail.layer({ apiKey: Redacted.make(apiKey), baseUrl: url, onUnmatched: "ignore" }))
   ))).pipe(Layer.provideMerge(Emulator.layer()))
 
@@ -28,7 +28,7 @@ layer(Live, { excludeTestServices: true })("orders", (it) => {
       assert.lengthOf(emulator.ledger().events, 1)
     }))
 
-  it.scoped("are packed when their webhook arrives", () =>
+  it.effect("are packed when their webhook arrives", () =>
     Effect.gen(function*() {
       const packed: Array<string> = []
       const live = Handlers.pipe(Layer.provide([
@@ -37,8 +37,8 @@ layer(Live, { excludeTestServices: true })("orders", (it) => {
         DeliveryLog.layerMemory()
       ]))
       const webhook = signWebhook({ secret, topic: "orders.created", payload: { order_id: "o_2", amount: 1 } })
-      const runtime = yield* Layer.toRuntime(live)
-      const receive = Webhooks.toWebHandler(runtime)
+      const services = yield* Layer.build(live)
+      const receive = Webhooks.toWebHandler(services)
       const answers = yield* Effect.promise(async () => [
         await receive(webhook.toRequest()),
         await receive(webhook.toRequest())

@@ -84,7 +84,6 @@ export class Dispatcher {
 
   /** Hands a new or replayed delivery to the workers; in a lane, only once it is the head. */
   publish(delivery: Delivery): void {
-    this.parts.store.changed(delivery.event)
     if (delivery.lane !== undefined && headOf(delivery.lane) !== delivery) return
     if (this.parts.surroundings.redis === "down") this.plan(delivery, this.parts.clock.now() + 1)
     else this.enqueue(delivery)
@@ -100,7 +99,11 @@ export class Dispatcher {
   /** Makes the workers take nothing more, or go on. Attempts in flight end as usual. */
   hold(held: boolean): void {
     this.held = held
-    this.parts.store.changed()
+    const { store } = this.parts
+    store.changed()
+    // What they wait for has changed.
+    for (const { event } of this.ready.slice(this.taken)) store.changed(event)
+    for (const { event } of this.parked) store.changed(event)
     this.pump()
   }
 

@@ -10,6 +10,7 @@ export const effectProperty = <A>(
   body: (value: A) => Effect.Effect<void, unknown, Scope.Scope>,
   parameters: fc.Parameters<[A]>
 ): void =>
+  // Many runs, and each turn of a test clock takes time: a slow machine needs more than usual.
   it(name, () =>
     fc.assert(
       fc.asyncProperty(arbitrary, (value) =>
@@ -17,4 +18,4 @@ export const effectProperty = <A>(
           body(value).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(TestClock.layer(), Logger.layer([]))))
         )),
       parameters
-    ))
+    ), 60_000)

@@ -366,6 +366,10 @@ export const listed = <Filter extends object, A>(
 ): Pages<A> | Refused => {
   const { pageSize, ...rest } = filter ?? {} as Model.Listed<Filter>
   const { operation } = specOf({} as Model.Paged<Filter>)
+  if (pageSize !== undefined) {
+    const spec = specOf({ limit: pageSize } as unknown as Model.Paged<Filter>)
+    if (spec instanceof Refused) return new Refused(operation, undefined, "pageSize", spec.reason)
+  }
   if ("cursor" in rest || "limit" in rest) {
     return new Refused(operation, undefined, "filter", "cursor and limit are for one page: a list has a pageSize")
   }

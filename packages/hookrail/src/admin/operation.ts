@@ -15,6 +15,7 @@ import {
   type Problem,
   ReplayExpiredError,
   type Role,
+  UnexpectedResponseError,
   UnprocessableError,
   UrlRejectedError
 } from "../HookrailError.js"
@@ -110,7 +111,8 @@ export class AdminCall<A> implements Operation<A> {
     const fields: AnswerFields = { ...context, status, problem, hint }
     if (status === 403 && problem.title === "insufficient role") {
       return Effect.flatMap(
-        this.shared.role,
+        // It is asked for by `whoami`, which may be refused as well.
+        operation === "whoami" ? Effect.succeed(undefined) : this.shared.role,
         (actual) => Effect.fail(new InsufficientRoleError({ ...fields, required: this.required(problem), actual }))
       )
     }
@@ -119,6 +121,10 @@ export class AdminCall<A> implements Operation<A> {
       : status in constructors
       ? new constructors[status]!(fields)
       : undefined
+    if (status === 415) {
+      const reason = "Something between here and the server has changed the content type"
+      return Effect.fail(new UnexpectedResponseError({ ...fields, reason, body: "", retryable: false }))
+    }
     if (error === undefined) return undefined
     const explained = before === "unknown" ? this.parts.explained?.(status, error) : undefined
     return explained ?? Effect.fail(error)

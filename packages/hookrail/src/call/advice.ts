@@ -27,6 +27,12 @@ export const addressOf = (
 export const whichBaseUrl = ({ baseUrl, from, variable }: Address): string =>
   `The base URL is ${baseUrl}, ${from === "default" ? `the default: ${variable} is not set` : `from ${from}`}.`
 
+/** What the clients add to a base URL. */
+const ownPath = /\/v1(\/(events|endpoints|subscriptions|deliveries|dlq|ordered-keys|admin-tokens|whoami))?$/
+
+const ownUrl =
+  /^(.*)\/v1\/(?:events|endpoints|subscriptions|deliveries|dlq|ordered-keys|admin-tokens|whoami)(?:\/[^/]*){0,2}$/
+
 /** What to do about an answer without a problem document, which no handler of Hookrail gives (protocol section 1.4). */
 export const foreignAnswer = (status: number, body: string, address: Address): string => {
   // In the words of nginx and Apache, and of Go.
@@ -37,7 +43,7 @@ export const foreignAnswer = (status: number, body: string, address: Address): s
       ? "There is no admin API at this path: it has a port of its own, 8082 by default."
       : "There is no Hookrail at this path."
     : "This is not how Hookrail answers: a proxy or firewall did, or another server."
-  const [end] = /\/v1(\/events)?$/.exec(address.baseUrl) ?? []
+  const [end] = ownPath.exec(address.baseUrl) ?? []
   const but = end === undefined ? "" : ` Leave out ${end}: the client adds it.`
   return `${what} ${whichBaseUrl(address)}${but}`
 }
@@ -47,7 +53,7 @@ export const redirected = (location: string | undefined, secrets: Secrets): stri
   if (location === undefined) return "A redirect is never followed"
   // Without user name, password and query, which may hold credentials.
   const to = location.replace(/[?#].*/s, "").replace(/\/\/.*@/, "//")
-  const [, base] = /^(.*)\/v1\/events(\/[^/]*)?$/.exec(to) ?? []
+  const [, base] = ownUrl.exec(to) ?? []
   return `A redirect to ${excerpt(to, secrets)} is never followed${
     base ? `: set the base URL to ${excerpt(base, secrets)}` : ""
   }`

@@ -1,6 +1,7 @@
 /** Answers whether the relay works, and its metrics. */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { OutboxConfigError } from "../errors.js"
 import type { OutboxStats } from "../operate/events.js"
 import type { Relay } from "../relay/model.js"
 import { metricsOf } from "./metrics.js"
@@ -52,7 +53,15 @@ export const serveHealth = async (
       response.writeHead(status, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(text)
     })
   })
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve))
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve)).catch(
+    (error: unknown) => {
+      const { code } = Object(error) as { readonly code?: unknown }
+      const reason = code === "EADDRINUSE" ? "is in use by another program" : `cannot be listened on (${String(code)})`
+      throw new OutboxConfigError({ option: "--port", reason })
+    }
+  )
+  // Such as too many open files while it accepts: the relay goes on.
+  server.on("error", () => {})
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

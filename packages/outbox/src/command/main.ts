@@ -38,20 +38,19 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
       }))
       return 0
     }
-    const database = await openDatabase(parsed.text("database") ?? process.env.HOOKRAIL_DATABASE_URL)
+    const database = await openDatabase(parsed.text("database") ?? process.env.HOOKRAIL_DATABASE_URL, {
+      prepare: parsed.isPreparing,
+      // Of a file that is not there, only this makes one: elsewhere it is a mistake in the path.
+      create: parsed.command === "migrate"
+    })
     try {
       return await (parsed.command === "run" ? run(parsed, names, database) : operate(parsed, names, database))
     } finally {
       await database.close()
     }
   } catch (error) {
-    const { _tag, cause, message } = Object(error) as {
-      readonly _tag?: unknown
-      readonly cause?: { readonly code?: unknown; readonly message?: unknown }
-      readonly message?: unknown
-    }
-    const why = _tag === "DatabaseError" && typeof cause?.code === "string" ? ` (${cause.code})` : ""
-    return fail(`${String(message)}${why}${error instanceof OutboxConfigError ? " See --help." : ""}`)
+    const { message } = Object(error) as { readonly message?: unknown }
+    return fail(`${String(message)}${error instanceof OutboxConfigError ? " See --help." : ""}`)
   }
 }
 
@@ -75,7 +74,6 @@ const show = (isJson: boolean, rows: ReadonlyArray<object>): void => {
 }
 
 /** Control characters of a topic or an error must not steer the terminal. */
-
 const oneLine = (value: unknown): string => String(value).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").slice(0, 120)
 
 const operate = async (parsed: Arguments, names: NamesOptions, { executor }: Database): Promise<number> => {
@@ -151,6 +149,9 @@ const run = async (parsed: Arguments, names: NamesOptions, database: Database): 
       concurrency: parsed.number("concurrency"),
       leaseMs: parsed.number("lease-ms"),
       sendTimeoutMs: parsed.number("send-timeout-ms"),
+      poll: { minMs: parsed.number("poll-min-ms"), maxMs: parsed.number("poll-max-ms") },
+      backoff: { baseMs: parsed.number("backoff-base-ms"), capMs: parsed.number("backoff-cap-ms") },
+      ambiguousWindowMs: parsed.number("ambiguous-ms"),
       maxAttempts: parsed.number("max-attempts"),
       onDead: parsed.text("on-dead") as "block" | "skip" | undefined,
       onLog: log

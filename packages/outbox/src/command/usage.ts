@@ -26,13 +26,20 @@ run (the client takes HOOKRAIL_API_KEY and HOOKRAIL_BASE_URL):
   --port <number>      answer /healthz, /readyz and /metrics on this port; default: none
   --host <address>     where, default 127.0.0.1
   --listen             Postgres: wait for notifications of enqueue({ notify: true }), too
+  --prepare            Postgres: prepare statements once per connection; poolers in between must support it
   --concurrency <n>    sends in flight, default 32
   --batch <n>          ordering keys taken at a time, default 64
   --run <n>            events of one key taken at a time, default 8
-  --lease-ms <n>       default 60000
-  --send-timeout-ms <n> default 15000
-  --max-attempts <n>   default: no limit
-  --on-dead <block|skip> what an event does that is given up; default: it blocks its key
+  --lease-ms <n>       after how long others go on if this relay dies, default 60000
+  --send-timeout-ms <n>  how long one attempt may take, default 15000
+  --poll-min-ms <n>, --poll-max-ms <n>
+                       how often an empty outbox is looked at, default 50 to 1000
+  --backoff-base-ms <n>, --backoff-cap-ms <n>
+                       when a failed event is tried again, default 1000 to 300000
+  --ambiguous-ms <n>   for how long an event that may have been accepted is sent again, default 82800000, which is 23 hours
+  --max-attempts <n>   after how many attempts an event is given up; default: no limit
+  --on-dead <block|skip>
+                       what an event does that is given up; default: it blocks its key
   --drain-ms <n>       how long to finish when stopped, default 10000
 
 list: --state <waiting|parked|dead>, --after <seq>, --limit <n>
@@ -52,11 +59,17 @@ const options = {
   port: text,
   host: text,
   listen: { type: "boolean" },
+  prepare: { type: "boolean" },
   concurrency: text,
   batch: text,
   run: text,
   "lease-ms": text,
   "send-timeout-ms": text,
+  "poll-min-ms": text,
+  "poll-max-ms": text,
+  "backoff-base-ms": text,
+  "backoff-cap-ms": text,
+  "ambiguous-ms": text,
   "max-attempts": text,
   "on-dead": text,
   "drain-ms": text,
@@ -75,11 +88,17 @@ const only: Record<string, ReadonlyArray<string>> = {
     "port",
     "host",
     "listen",
+    "prepare",
     "concurrency",
     "batch",
     "run",
     "lease-ms",
     "send-timeout-ms",
+    "poll-min-ms",
+    "poll-max-ms",
+    "backoff-base-ms",
+    "backoff-cap-ms",
+    "ambiguous-ms",
     "max-attempts",
     "on-dead",
     "drain-ms"
@@ -100,6 +119,7 @@ export interface Arguments {
   readonly isHelp: boolean
   readonly isJson: boolean
   readonly isListening: boolean
+  readonly isPreparing: boolean
   readonly text: (name: keyof typeof options) => string | undefined
   readonly number: (name: keyof typeof options) => number | undefined
 }
@@ -136,6 +156,7 @@ export const argumentsOf = (args: ReadonlyArray<string>): Arguments => {
     isHelp: values.help === true,
     isJson: values.json === true,
     isListening: values.listen === true,
+    isPreparing: values.prepare === true,
     text: (name) => values[name] as string | undefined,
     number: (name) => {
       const value = values[name] as string | undefined

@@ -60,18 +60,33 @@ const advice: Readonly<Record<string, string>> = {
 const adviceOn = (code: string | undefined): string | undefined =>
   code === undefined ? undefined : advice[code] ?? advice[/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? ""]
 
+/** node:sqlite has numbers. */
+const sqliteNames: Readonly<Record<number, string>> = {
+  5: "BUSY",
+  8: "READONLY",
+  11: "CORRUPT",
+  13: "FULL",
+  14: "CANTOPEN",
+  26: "NOTADB"
+}
+
+const sqliteCode = (number: number): string => `SQLITE_${sqliteNames[number & 255] ?? number}`
+
 /** The SQLSTATE, SQLite's result code, or Node's code of a connection. */
 const codeOf = (chain: ReadonlyArray<Failure>): string | undefined => {
   for (const failure of chain) {
     for (const code of [failure.code, failure.rawCode, failure.originalCode]) {
       if (
-        typeof code === "string" && /^([0-9A-Z]{5}|SQLITE_[A-Z_]+|E[A-Z]+_?[A-Z_]+)$/.test(code) &&
+        typeof code === "string" && /^([0-9A-Z]{5}|SQLITE_[A-Z_]+|E[A-Z]{4,}|EAI_AGAIN|ERR_INVALID_URL)$/.test(code) &&
         !/^P\d{4}$/.test(code)
       ) return code
     }
   }
-  for (const { errcode } of chain) if (typeof errcode === "number") return `SQLITE_${errcode}`
-  return undefined
+  for (const { errcode } of chain) if (typeof errcode === "number") return sqliteCode(errcode)
+  // libsql, while it opens a file.
+  return chain.some(({ message }) => /^ConnectionFailed\(.*: 14"\)$/.test(String(message)))
+    ? "SQLITE_CANTOPEN"
+    : undefined
 }
 
 /** Whether a failed statement stored a different event under the key of one that waits. */

@@ -30,7 +30,7 @@ export const rowsOf = ({ lanes, run }: ClaimSize): number => lanes + Math.min(la
 export const claim = (dialect: Dialect, names: Names, size: ClaimSize): string =>
   dialect === "postgres" ? claimInPostgres(names, size) : claimInSqlite(names, size)
 
-const columns = "seq, id, destination, ordering_key, key_in_body, topic, body, traceparent, attempts"
+const columns = "seq, id, ordering_key, key_in_body, topic, body, traceparent, attempts"
 
 const taking = (dialect: Dialect): string => {
   const { later, now } = writingOf(dialect)

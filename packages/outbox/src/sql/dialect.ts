@@ -84,7 +84,8 @@ const postgres: Writing = {
   now: "clock_timestamp()",
   later: (from, millis) => `(${from} + ${millis} * interval '1 millisecond')`,
   never: "'infinity'::timestamptz",
-  millis: (time) => `(extract(epoch from ${time}) * 1000)::float8`
+  // `extract` calculates with decimal numbers.
+  millis: (time) => `(date_part('epoch', ${time}) * 1000)`
 }
 
 const sqlite: Writing = {

@@ -14,7 +14,6 @@ const byTitle: Readonly<Record<string, string>> = {
     "Only a dead-lettered delivery at the head of an ordering key can be skipped: orderedKeys.list shows those.",
   "too many tokens": "Revoke those that nobody uses.",
   "bad cursor": "Pass the nextCursor of a page of the same list, unchanged.",
-  "bad content-type": "Something between here and the server has changed the content type.",
   "request too large": "Make the texts shorter: the server reads 65,536 bytes."
 }
 
