@@ -163,7 +163,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   const addEndpoint = (endpoint: EndpointOptions, at = ""): Endpoint => {
     if (!urlAllowed(settings.urlPolicy, endpoint.url)) {
       const option = at === "" ? "url" : `${at}.url`
-      throw new EmulatorError(`${option} must be a URL that urlPolicy allows, got ${show(endpoint.url)}`, { option })
+      throw new EmulatorError(
+        `${option} must be a URL that urlPolicy allows, such as "http://127.0.0.1:3000/", got ${show(endpoint.url)}`,
+        { option }
+      )
     }
     return directory.addEndpoint(endpoint.url, endpoint.description, endpoint.secret)
   }

@@ -65,12 +65,12 @@ describe("options", () => {
     [
       { subscriptions: [{ topic: "t", url: "nonsense" }] },
       "subscriptions[0].url",
-      "subscriptions[0].url must be a URL that urlPolicy allows, got \"nonsense\""
+      "subscriptions[0].url must be a URL that urlPolicy allows, such as \"http://127.0.0.1:3000/\", got \"nonsense\""
     ],
     [
       { subscriptions: [{ topic: "t", url: "http://me:secret@a.test/" }] },
       "subscriptions[0].url",
-      "subscriptions[0].url must be a URL that urlPolicy allows, got \"http://***@a.test/\""
+      "subscriptions[0].url must be a URL that urlPolicy allows, such as \"http://127.0.0.1:3000/\", got \"http://***@a.test/\""
     ],
     [
       { subscriptions: [{ topic: "t", url: "http://a.test/", endpointId: "e" }] },
@@ -162,7 +162,10 @@ describe("calls", () => {
         () => emulator.subscribe({ topc: "t", url: "http://a.test/" } as never),
         "there is no option \"topc\"; did you mean \"topic\"?"
       ],
-      [() => emulator.addEndpoint({ url: "ftp://a" }), "url must be a URL that urlPolicy allows, got \"ftp://a\""],
+      [
+        () => emulator.addEndpoint({ url: "ftp://a" }),
+        "url must be a URL that urlPolicy allows, such as \"http://127.0.0.1:3000/\", got \"ftp://a\""
+      ],
       [() => emulator.addApiKey({ scopes: "*" } as never), "scopes must be a list, got \"*\""],
       [
         () => emulator.setDatabase("donw" as never),

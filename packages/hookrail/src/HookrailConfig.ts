@@ -122,18 +122,26 @@ const credentialOf = (
   environment: Environment
 ): Effect.Effect<Redacted.Redacted<string>, HookrailConfigError> =>
   given !== undefined
-    ? checkCredential(given, option)
+    ? checkCredential(given, option, option)
     : Effect.flatMap(environment(variable), (text) => {
       const key = filled(text)
       return key === undefined
         ? fail(option, `it is missing: pass ${option}, or set ${variable}`)
-        : checkCredential(Redacted.make(key), variable)
+        : checkCredential(Redacted.make(key), variable, option)
     })
 
-const checkCredential = (credential: Redacted.Redacted<string>, option: string) => {
+const checkCredential = (credential: Redacted.Redacted<string>, option: string, kind: string) => {
   if (!Redacted.isRedacted(credential)) return fail(option, "must be a Redacted text: wrap it in Redacted.make")
   const key: unknown = Redacted.value(credential)
   if (typeof key !== "string" || key.trim() === "") return fail(option, "it is empty")
+  if (/^["'`]|["'`]$/.test(key)) return fail(option, "it is in quotes: leave them out")
+  if (key === "undefined" || key === "null") return fail(option, `it is the text ${key}: was a variable not set?`)
+  // Protocol section 3. The admin token of a server's environment may begin with anything.
+  const [prefix] = (kind === "apiKey" ? /^(hkadm|whsec)_/ : /^whsec_/).exec(key) ?? []
+  if (prefix !== undefined) {
+    const what = prefix === "whsec_" ? "a webhook secret" : "an admin token"
+    return fail(option, `it is ${what} (${prefix}): give ${kind === "apiKey" ? "an API key (hk_)" : "an admin token"}`)
+  }
   if (!/^[!-~]+$/.test(key)) {
     return fail(option, "it has a blank, a line break or another character that no key has, perhaps at its end")
   }
@@ -189,7 +197,7 @@ export const resolveRetry = (
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)
-    : fail("retry", "must be a policy, the settings of one, a Schedule, or false")
+    : fail("retry", "must be settings such as { maxRetries: 5 }, a Schedule of Effect, or false")
 }
 
 /**

@@ -207,7 +207,12 @@ const textFaultOf = (secret: unknown): string =>
     ? "has white space around it: trim it"
     : /^["'`]|["'`]$/.test(secret)
     ? "is in quotes: leave them out"
+    : isKey(secret)
+    ? "is an API key (hk_) or an admin token (hkadm_): give the secret of the endpoint (whsec_)"
     : `is shorter than ${kernel.shortestSecret} bytes: give it as Hookrail shows it, whsec_ and what follows`
+
+/** Protocol section 3. */
+const isKey = (secret: string): boolean => /^hk(adm)?_/.test(secret)
 
 interface Settings {
   readonly keys: ReadonlyArray<kernel.Key>
@@ -227,7 +232,7 @@ const settingsOf = (
   const keys: Array<kernel.Key> = []
   for (const [index, redacted] of secrets.entries()) {
     const secret = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : undefined
-    if (!kernel.isSecret(secret)) {
+    if (!kernel.isSecret(secret) || isKey(secret)) {
       const which = secrets.length === 1 ? "the secret" : `secret ${index + 1} of ${secrets.length}`
       return configError("secrets", `${which} ${faultOf(redacted)}`)
     }

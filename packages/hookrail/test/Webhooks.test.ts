@@ -1,4 +1,4 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Cause,
@@ -13,6 +13,7 @@ import {
   Logger,
   LogLevel,
   Metric,
+  Option,
   Redacted,
   Ref,
   Schema,
@@ -305,7 +306,7 @@ describe("answers", () => {
         [Webhooks.reject(Symbol("why") as never), 422],
         [Webhooks.reject(hostile as never), 422],
         [Webhooks.retryLater({ reason: Symbol("why") as never }), 503],
-        [Webhooks.retryLater({ after: Symbol("when") as never }), 503],
+        [new Webhooks.RetryLater({ after: Symbol("when") as never }), 503],
         [Effect.fail(hostile), 500],
         [Effect.die(hostile), 500],
         [Effect.fail(Object.create(null)), 500]
@@ -318,6 +319,48 @@ describe("answers", () => {
         }
       }
     }))
+
+  it.effect("what a handler returns that shows that it did not succeed is a failure", () =>
+    Effect.gen(function*() {
+      const saved = Effect.succeed("saved")
+      const cases: ReadonlyArray<readonly [returned: unknown, status: number, reason: string]> = [
+        [new Error("down"), 500, "returned an error"],
+        [new Response(null, { status: 500 }), 500, "a Response of status 500, which does not reach Hookrail"],
+        [new Response(null, { status: 404 }), 500, "status 404"],
+        [Effect.andThen(saved, saved), 500, "an Effect inside its Effect, which has not run"],
+        [Effect.map(saved, () => 1), 500, "use flatMap"],
+        [Response.json({}), 204, ""],
+        [Option.some(1), 204, ""],
+        [Exit.succeed(1), 204, ""],
+        [yield* Effect.forkDaemon(Effect.void), 204, ""],
+        [{ status: 500 }, 204, ""],
+        [
+          new Proxy({}, {
+            get: () => {
+              throw new Error("hostile")
+            }
+          }),
+          204,
+          ""
+        ],
+        [false, 204, ""]
+      ]
+      for (const [returned, status, reason] of cases) {
+        const service = yield* webhooks([Webhooks.otherwise(() => Effect.succeed(returned))])
+        const [answer, lines] = yield* logged(statusOf(service))
+        strictEqual(answer, status, reason)
+        assert.include(JSON.stringify(lines), reason)
+      }
+    }))
+
+  it("retryLater refuses what is no duration: Hookrail would not wait", () => {
+    for (const options of [60, "1 minute", null, { after: "1 min" }, { after: -1 }, { after: "soon" }]) {
+      assert.throws(() => Webhooks.retryLater(options as never), /such as \{ after: "1 minute" \}/)
+    }
+    for (const options of [undefined, {}, { after: 0 }, { after: "1 minute" as const }, { reason: "busy" }]) {
+      assert.instanceOf(Webhooks.retryLater(options), Webhooks.RetryLater)
+    }
+  })
 
   it.effect("a logger that throws changes nothing", () =>
     Effect.gen(function*() {

@@ -57,7 +57,16 @@ const cases: ReadonlyArray<readonly [maker: string, options: object, option: str
   ["config", { maxInFlight: 1.5 }, "maxInFlight", "must be a whole number, 1 or more"],
   ["config", { maxInFlight: "8" }, "maxInFlight", "must be a whole number, 1 or more"],
   ["config", { retry: { maxRetires: 1 } }, "retry.maxRetires", "did you mean maxRetries?"],
-  ["config", { retry: 3 }, "retry", "must be a policy"],
+  ["config", { retry: 3 }, "retry", "must be settings such as { maxRetries: 5 }"],
+  ["config", { apiKey: Redacted.make("\"hk_key\"") }, "apiKey", "in quotes"],
+  ["config", { apiKey: Redacted.make("undefined") }, "apiKey", "was a variable not set?"],
+  [
+    "config",
+    { apiKey: Redacted.make("whsec_0123456789abcdef") },
+    "apiKey",
+    "it is a webhook secret (whsec_): give an API key (hk_)"
+  ],
+  ["config", { apiKey: Redacted.make("hkadm_0123456789abcdef") }, "apiKey", "it is an admin token (hkadm_)"],
   ["gate", { maxInflight: 1 }, "gate.maxInflight", "did you mean maxInFlight?"],
   ["gate", { maxInFlight: 0 }, "gate.maxInFlight", "must be a whole number, 1 or more"],
   ["gate", { initialRate: 1 }, "gate.initialRate", "there is no such option"],
@@ -68,6 +77,8 @@ const cases: ReadonlyArray<readonly [maker: string, options: object, option: str
   ["retry", { respectRetryAfter: "yes" }, "retry.respectRetryAfter", "must be true or false"],
   ["log", { size: 3 }, "size", "there are capacity, ttl"],
   ["verifier", { secret: secrets }, "secret", "did you mean secrets?"],
+  ["verifier", { secrets: Redacted.make("hk_0123456789abcdef") }, "secrets", "the secret is an API key"],
+  ["verifier", { secrets: Redacted.make("hkadm_0123456789abcdef") }, "secrets", "give the secret of the endpoint"],
   [
     "verifier",
     { tolerance: 300 },

@@ -166,6 +166,16 @@ describe("encode", () => {
     ["iterator", [1].values(), /an Array Iterator would be/],
     ["bytes", new Uint8Array(1), /send it as base64/],
     ["buffer", new ArrayBuffer(1), /send it as base64/],
+    [
+      "private fields",
+      new (class Order {
+        #id = 1
+        get id() {
+          return this.#id
+        }
+      })(),
+      /an Order would be sent as \{\}/
+    ],
     ["invalid date", new Date(NaN), /the date is invalid/],
     ["boxed NaN", Object(NaN), /NaN is not a JSON number/],
     ["Effect", Effect.succeed(1), /did you forget yield\*/],

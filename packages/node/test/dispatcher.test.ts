@@ -393,7 +393,7 @@ describe("a dispatcher of one's own", () => {
             tell.start(() => {})
             tell.end()
           })))
-          expects(error, { phase: "response", description: "the dispatcher ended the exchange without an answer" })
+          expects(error, { phase: "response", description: "the dispatcher ended without an answer" })
         }))
 
       it.effect("that throws after it has begun is an unknown outcome", () =>

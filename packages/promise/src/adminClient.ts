@@ -377,6 +377,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
             current: redacted(current),
             deploy: typeof deploy === "function"
               ? (secret) =>
+                // @effect-diagnostics-next-line unknownInEffectCatch:off -- whatever the caller's function throws
                 Effect.tryPromise({ try: async () => await deploy(revealed(secret)), catch: (reason) => reason })
               : deploy
           }),

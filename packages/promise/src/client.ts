@@ -14,7 +14,7 @@ import { lineOf } from "hookrail/gate/report"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
-import { awaitOptionsFault } from "hookrail/options/calls"
+import { awaitOptionsFault, optionsFault } from "hookrail/options/calls"
 import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
@@ -201,6 +201,18 @@ const checkFunctions = (functions: object): void => {
   }
 }
 
+const checkOptions = (options: unknown): void => {
+  const fault = optionsFault(options)
+  if (fault !== undefined) throw located(argumentError("options", fault))
+}
+
+const checkSignal = (signal: AbortSignal | undefined): void => {
+  if (signal === undefined || typeof signal?.addEventListener === "function") return
+  throw located(
+    argumentError("options", "signal: must be an AbortSignal, such as controller.signal")
+  )
+}
+
 /** Tells the user of a retry. Nothing of what they do with it reaches the call. */
 const tellRetry = (write: Write, onRetry: Types.HookrailOptions["onRetry"]): OnRetry => (failed, attempts, delay) => {
   const delayMs = Math.round(delay)
@@ -231,7 +243,9 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
 
     constructor(given: Types.HookrailOptions = {}) {
       try {
-        if (typeof given !== "object" || given === null) throw configError("options", "must be an object")
+        if (typeof given !== "object" || given === null) {
+          throw configError("options", "must be an object, such as { apiKey: \"hk_...\" }")
+        }
         checkNames(given, ofTransport)
         const { apiKey, events, fetch, log, onRetry, traceparent, transport: transportOptions, ...options } = given
         if (apiKey !== undefined && typeof apiKey !== "string") throw configError("apiKey", "must be a text")
@@ -273,6 +287,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       options: Types.SendOptions = {},
       found?: Found
     ): Promise<Types.EventAccepted> {
+      checkOptions(options)
       const { idempotencyKey, signal } = options
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
@@ -294,6 +309,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
     }
 
     async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      checkOptions(options)
       const call = this.#begin(
         new Send(String(event.topic), event.idempotencyKey),
         options.signal,
@@ -307,6 +323,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
     }
 
     async getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
+      checkOptions(options)
       const call = this.#begin(
         new Read(String(eventId)),
         options.signal,
@@ -402,6 +419,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       signal: AbortSignal | undefined,
       prepare: (observer: CallObserver) => Effect.Effect<A, unknown>
     ): Promise<A> {
+      checkSignal(signal)
       if (signal?.aborted === true) throw located(abortedError(about, signal.reason))
       if (this.#closing !== undefined) throw located(closedError(about))
       let failure: Failure | undefined

@@ -1,5 +1,5 @@
 /** Sends many events concurrently, with results in order. Keeps only the events in flight in memory. */
-import { sendEventsFault } from "hookrail/options/calls"
+import { eventFault, sendEventsFault } from "hookrail/options/calls"
 import { InOrder, type Job, limitOf } from "hookrail/send/inOrder"
 import { orderedPayload } from "hookrail/wire/ordering"
 import { onAbort } from "./abort.js"
@@ -174,7 +174,7 @@ class Flow {
     if (typeof (events as Iterable<EventInput>)?.[Symbol.iterator] === "function") {
       return (events as Iterable<EventInput>)[Symbol.iterator]()
     }
-    throw argumentError("events", "must be an iterable or an async iterable")
+    throw argumentError("events", "must be an iterable or an async iterable: await a Promise of one first")
   }
 
   private answered(next: IteratorResult<EventInput>, found?: Found): void {
@@ -227,6 +227,8 @@ class Flow {
     const { found, input, payload } = sending.input
     this.running++
     try {
+      const fault = typeof input === "object" && input !== null ? eventFault(input) : undefined
+      if (fault !== undefined) throw argumentError("options", fault)
       const { headers, idempotencyKey, orderingKey, topic, traceparent } = input ?? {}
       const own = { idempotencyKey, orderingKey, signal, headers, traceparent }
       const accepted = await client.sendEvent(topic, payload, own, found)

@@ -270,7 +270,8 @@ export interface LambdaResult {
 }
 
 /**
- * A request handler, in the forms that servers expect. None of them throws or rejects.
+ * A request handler, in the forms that servers expect. None of them throws or rejects, unless it is given something else than a
+ * request.
  *
  * @since 0.1.0
  */
@@ -298,7 +299,7 @@ export const retryLater = (options?: {
   readonly after?: Duration | undefined
   /** For the log. */
   readonly reason?: string | undefined
-}): Error => new Webhooks.RetryLater(options ?? {})
+}): Error => Webhooks.retryLater(options) as unknown as Error
 
 /**
  * Throw or return it in a handler: the delivery can never be handled. Hookrail dead-letters it at once.
@@ -321,13 +322,19 @@ export const createWebhookHandler: {
 } = (options: object): WebhookHandler => {
   const [service, runtime] = started(options as Given)
   const web = Webhooks.toWebHandler(runtime)
-  // Not `web` itself: frameworks pass more arguments.
-  return Object.assign((request: Request) => web(request), {
-    node: NodeWebhooks.listener(runtime) as (request: object, response: object) => Promise<void>,
+  const node = NodeWebhooks.listener(runtime) as (request: object, response: object) => Promise<void>
+  // Not `web` itself: frameworks pass more arguments. Express gives its request and response to whatever it is given.
+  const handler = (request: Request, ...more: ReadonlyArray<unknown>): Promise<Response> =>
+    isServerResponse(more[0]) ? node(request, more[0]) as Promise<never> : web(request)
+  return Object.assign(handler as (request: Request) => Promise<Response>, {
+    node,
     lambda: Webhooks.toLambdaHandler(runtime),
     drain: () => Effect.runPromise(service.drain)
   })
 }
+
+const isServerResponse = (value: unknown): value is object =>
+  typeof (value as { readonly writeHead?: unknown } | null | undefined)?.writeHead === "function"
 
 const handlersOf = (on: unknown): ReadonlyArray<Webhooks.Handler> | Reason => {
   if (typeof on !== "object" || on === null) return new Reason("must be an object: a handler for each topic")

@@ -76,7 +76,7 @@ describe("createWebhookHandler", () => {
     assert.isTrue(log.some(({ level, message }) => level === "warning" && message.includes("no such order")))
   })
 
-  it("takes what is returned for what is thrown, if it is retryLater or reject", async () => {
+  it("takes what is returned for what is thrown, if it is retryLater, reject or an error", async () => {
     const handler = createWebhookHandler({
       secrets: secret,
       log: silent,
@@ -85,14 +85,41 @@ describe("createWebhookHandler", () => {
         "reject.async": async () => reject("no such order"),
         "retry.sync": () => retryLater({ after: "1 minute" }),
         "retry.async": async () => retryLater(),
-        "error.returned": () => new Error("a value like any other")
+        "error.returned": () => new Error("returned, not thrown")
       }
     })
     const statuses = []
     for (const topic of ["reject.sync", "reject.async", "retry.sync", "retry.async", "error.returned"]) {
       statuses.push(await status(handler, webhook({ topic })))
     }
-    assert.deepStrictEqual(statuses, [422, 422, 503, 503, 204])
+    assert.deepStrictEqual(statuses, [422, 422, 503, 503, 500])
+  })
+
+  it("works where Express gives it its request and response, and tells the others what it takes", async () => {
+    const handled: Array<unknown> = []
+    const handler = createWebhookHandler({
+      secrets: secret,
+      log: silent,
+      otherwise: ({ payload }) => void handled.push(payload)
+    })
+    const server = createServer(handler as never)
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as AddressInfo
+    const request = webhook().toRequest()
+    const response = await fetch(`http://127.0.0.1:${port}/`, {
+      method: "POST",
+      headers: request.headers,
+      body: await request.text()
+    })
+    assert.strictEqual(response.status, 204)
+    assert.deepStrictEqual(handled, [{ order_id: "o_1" }])
+    server.close()
+    // Of Hono, of SvelteKit, of Koa, and nothing.
+    for (const wrong of [{ req: {} }, { request: webhook().toRequest() }, { headers: {} }, undefined, "x"]) {
+      const error = await handler(wrong as never).then(() => assert.fail("answered"), (error: unknown) => error)
+      assert.instanceOf(error, TypeError)
+      assert.include((error as Error).message, "c.req.raw")
+    }
   })
 
   it("takes an error of one's own for a failure, whatever its tag", async () => {

@@ -240,13 +240,20 @@ export const listen = async (options: ListenerOptions): Promise<Listener> => {
       socket.destroy()
       return
     }
-    const request = refusedRequest(error, socket)
+    // A handshake of TLS has no line that it could end with: the client would wait for an answer.
+    const isTls = (error as { readonly rawPacket?: Buffer }).rawPacket?.[0] === 0x16
+    const request = isTls ? "malformed" : refusedRequest(error, socket)
     if (request === "malformed") socket.end(malformed(error.code))
     else if (request === "more") socket.setTimeout(headTimeoutMs, () => socket.destroy())
     else inTurn(socket, () => take(request, responseOver(socket, request), false))
   })
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new EmulatorStartError(`cannot listen: ${error.message}`, { cause: error })))
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const advice = error.code === "EADDRINUSE"
+        ? ". Another program, perhaps an emulator, uses the port: give another one, or 0 for any that is free"
+        : ""
+      reject(new EmulatorStartError(`cannot listen: ${error.message}${advice}`, { cause: error }))
+    })
     server.listen(options.port, options.host, resolve)
   })
   const { address, family, port } = server.address() as AddressInfo

@@ -7,7 +7,36 @@ import { Fault, flag, oneOf, readOptions, unknownName, wholeNumber, withDefault 
  * `sendEvents` may carry extra members, such as the row it was made from.
  */
 export const callOptionsFault = (options: object): string | undefined =>
-  "topic" in options ? undefined : nameFault(options, callOptions)
+  optionsFault(options) ?? ("topic" in options ? eventFault(options) : nameFault(options, callOptions))
+
+/** Why these are no options at all. */
+export const optionsFault = (options: unknown): string | undefined =>
+  typeof options === "object" && options !== null
+    ? undefined
+    : "must be an object, such as { timeout: 5000 }"
+
+/**
+ * What is wrong with an event of `sendEvents` that looks as if it were none. Extra members are fine, but not a key under another
+ * spelling, as in `idempotency_key`: the event would be sent without it.
+ */
+export const eventFault = (event: object): string | undefined => {
+  if (typeof (event as { readonly then?: unknown }).then === "function") {
+    return "an event is a Promise: await it first"
+  }
+  for (const name in event) {
+    const key = name.length < 11 ? undefined : keyNamed(name)
+    if (key !== undefined && (event as Readonly<Record<string, unknown>>)[key] === undefined) {
+      return `${name}: an event has no such member: did you mean ${key}?`
+    }
+  }
+  return undefined
+}
+
+const keyNamed = (name: string): string | undefined => {
+  if (name === "idempotencyKey" || name === "orderingKey") return undefined
+  const letters = name.toLowerCase().replace(/[^a-z]/g, "")
+  return letters === "idempotencykey" ? "idempotencyKey" : letters === "orderingkey" ? "orderingKey" : undefined
+}
 
 /** The same for `awaitEvent`. The facade passes additional names in `own`. */
 export const awaitOptionsFault = (options: object, ...own: ReadonlyArray<string>): string | undefined =>

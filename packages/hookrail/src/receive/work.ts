@@ -12,7 +12,7 @@ import { nothing } from "../fiber/callback.js"
 import { defect, type Ground } from "../fiber/ground.js"
 import { toMillis } from "../options/duration.js"
 import * as answers from "./answers.js"
-import { controlOf, type Rejected, type RetryLater } from "./control.js"
+import { controlOf, type Rejected, type RetryLater, returnedFault } from "./control.js"
 import type { Handler, WebhookAnswer, WebhookEvent } from "./model.js"
 import { type Ids, note, textOf } from "./note.js"
 
@@ -103,12 +103,14 @@ export class Work {
     })
   }
 
-  private onExit(exit: Exit.Exit<unknown, unknown>): void {
+  private onExit(ended: Exit.Exit<unknown, unknown>): void {
     if (this.isHandled) return
     this.isHandled = true
     this.handling = nothing
     this.renewal.abort()
-    const control = controlOf(exit)
+    const control = controlOf(ended)
+    const fault = control === undefined && Exit.isSuccess(ended) ? returnedFault(ended.value) : undefined
+    const exit = fault === undefined ? ended : Exit.fail(fault)
     const isDone = Exit.isSuccess(exit) && control === undefined
     const answer = isDone ? answers.handled : control === undefined ? this.failed(exit) : this.controlled(control)
     this.owner.onHandled(answer)

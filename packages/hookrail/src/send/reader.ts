@@ -64,6 +64,8 @@ export class Reader {
   }
 }
 
+const mustBeFinite = "must be a finite duration, such as \"20 seconds\" (a number alone is milliseconds)"
+
 /** Interrupts an effect that takes longer than these milliseconds, and fails instead. */
 export type Limited = <A, E>(effect: Effect.Effect<A, E>, millis: number, onTimeout: () => E) => Effect.Effect<A, E>
 
@@ -78,7 +80,7 @@ export const awaitEvent = (
   Effect.suspend(() => {
     const until = options.until ?? isSettled
     const limit = toMillis(options.timeout ?? 60_000)
-    if (limit === undefined) return Effect.fail(invalidArgument(eventId, "timeout", "must be a finite duration"))
+    if (limit === undefined) return Effect.fail(invalidArgument(eventId, "timeout", mustBeFinite))
     let last: EventStatus | undefined
     const timedOut = () =>
       new AwaitTimeoutError({

@@ -39,5 +39,12 @@ const requestOf = (request: Request): WebhookRequest => ({
 
 const responseOf = ({ headers, status }: WebhookAnswer): Response => new Response(null, { status, headers })
 
-export const toWebHandler = (handle: Handle): (request: Request) => Promise<Response> => async (request) =>
-  responseOf(await handle(requestOf(request)))
+export const toWebHandler = (handle: Handle): (request: Request) => Promise<Response> => async (request) => {
+  // Whatever answer it gave, the framework would send another one, such as 404, which dead-letters. An error becomes 500.
+  if (typeof (request as Partial<Request> | undefined)?.headers?.get !== "function") throw new TypeError(noRequest)
+  return responseOf(await handle(requestOf(request)))
+}
+
+const noRequest =
+  "a webhook handler takes a Request: give it c.req.raw in Hono, event.request in SvelteKit and Remix; in node:http, " +
+  "Express, Fastify, Koa and Nest use the listener for Node (webhooks.node, NodeWebhooks.listener)"

@@ -22,7 +22,9 @@ const hopByHop = /^(proxy-.*|connection|expect|keep-alive|te|trailer|transfer-en
  * value: it may be a secret.
  */
 export const addHeaders = (target: Record<string, string>, given: unknown): string | undefined => {
-  if (typeof given !== "object" || given === null || Symbol.iterator in given) return "must be an object of texts"
+  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
+    return "must be an object of texts: Object.fromEntries(headers)"
+  }
   const added: Record<string, string> = Object.create(null)
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue

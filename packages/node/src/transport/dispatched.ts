@@ -13,16 +13,10 @@ import { connectionError, invalidRequest, TransportError } from "hookrail/Transp
 import { isUtf8 } from "node:buffer"
 import { Answers } from "./answers.js"
 import { Deadlines } from "./deadlines.js"
-import { type Abort, connectTimeoutCode, dropped, type NetworkError, UndiciExchange } from "./exchange.js"
+import { type Abort, dropped, type NetworkError, UndiciExchange } from "./exchange.js"
 
 /** The codes with which undici only fails a request that it has not begun. */
-const beforeSending = new Set([
-  "UND_ERR_INVALID_ARG",
-  "UND_ERR_NOT_SUPPORTED",
-  "UND_ERR_PRX_TLS",
-  "UND_MOCK_ERR_MOCK_NOT_MATCHED",
-  connectTimeoutCode
-])
+const beforeSending = /^UND_(ERR_(INVALID_ARG|NOT_SUPPORTED|PRX_TLS|CONNECT_TIMEOUT)|MOCK_ERR_MOCK_NOT_MATCHED)$/
 
 /** How `ProxyAgent` says that a proxy has refused a tunnel. The code is that of any aborted request. */
 const tunnelRefused = /^Proxy response \(\d+\) !== 200/
@@ -34,7 +28,7 @@ const latin1 = (text: Uint8Array | string): Buffer =>
   typeof text === "string" ? Buffer.from(text, "latin1") : bytesOf(text)
 
 /** With these it also fails what is in flight, so they are only certain if they come at once. */
-const closedCodes = new Set(["UND_ERR_CLOSED", "UND_ERR_DESTROYED"])
+const closedCodes = /^UND_ERR_(CLOSED|DESTROYED)$/
 
 /** Whether an error, or one behind it, quotes a header of the request. */
 const quotes = (error: unknown, values: ReadonlyArray<string>): boolean => {
@@ -49,7 +43,7 @@ const quotes = (error: unknown, values: ReadonlyArray<string>): boolean => {
 /** What must not show in an error. Mocks quote all headers of a request that matches none of them. */
 const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
   Object.entries(headers)
-    .filter(([name]) => name !== "content-type" && name !== "accept" && name !== "user-agent")
+    .filter(([name]) => !/^(content-type|accept|user-agent)/.test(name))
     .flatMap(([, value]) => [value, JSON.stringify(value).slice(1, -1), value.replace(/^Bearer /, "")])
     .filter((value) => value !== "")
 
@@ -139,7 +133,7 @@ class DispatchedExchange extends UndiciExchange implements DispatchHandler {
   }
 
   override onHeaders(status: number, headers: ReadonlyArray<Uint8Array | string> | null): boolean {
-    if (this.state === "waiting") this.begun()
+    if (this.state === "waiting") this.state = "sent"
     return super.onHeaders(status, (headers ?? []).map(latin1))
   }
 
@@ -149,7 +143,7 @@ class DispatchedExchange extends UndiciExchange implements DispatchHandler {
 
   override onComplete(): void {
     if (this.state === "waiting" || this.state === "sent") {
-      this.broke(new Error("the dispatcher ended the exchange without an answer"), "response")
+      this.broke(new Error("the dispatcher ended without an answer"), "response")
     }
     super.onComplete()
   }
@@ -157,11 +151,13 @@ class DispatchedExchange extends UndiciExchange implements DispatchHandler {
   override onError(error: NetworkError): void {
     if (this.state === "waiting") {
       const { code, message } = Object(error) as Partial<NetworkError>
-      if (this.isDispatching && closedCodes.has(String(code))) {
-        const closed = new Error("the dispatcher takes no requests any more: its owner has closed it")
-        return this.broke(Object.assign(closed, { code }), "connect")
+      if (this.isDispatching && closedCodes.test(String(code))) {
+        return this.broke(
+          Object.assign(new Error("the dispatcher is closed: its owner has closed it"), { code }),
+          "connect"
+        )
       }
-      const nothingSent = beforeSending.has(String(code)) || tunnelRefused.test(String(message))
+      const nothingSent = beforeSending.test(String(code)) || tunnelRefused.test(String(message))
       return this.broke(error, nothingSent ? "connect" : undefined)
     }
     super.onError(error)
@@ -176,16 +172,11 @@ class DispatchedExchange extends UndiciExchange implements DispatchHandler {
     super.fail(this.withoutSecrets(error))
   }
 
-  private begun(): void {
-    this.state = "sent"
-    this.sentAt = performance.now()
-  }
-
   private broke(error: unknown, phase: TransportError["phase"] | undefined): void {
     if (this.state === "done") return
     const cause = error instanceof Error
       ? error
-      : new Error(`the dispatcher failed with ${String(error).slice(0, 200)}`)
+      : new Error(`the dispatcher failed with ${String(error)}`)
     this.fail(connectionError(cause, phase === undefined ? {} : { phase }))
   }
 
