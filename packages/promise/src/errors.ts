@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import type { ReceiverCheck } from "hookrail/admin/model"
 import type * as Core from "hookrail/HookrailError"
 import type { AdminArgument, AdminOperation, Role } from "hookrail/wire/admin"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
@@ -344,7 +345,7 @@ export class ReceiverCheckError extends ClientError {
   /** What is wrong with the receiver. */
   declare readonly reason: string
   /** Its answers. */
-  declare readonly check: Core.ReceiverCheckError["check"]
+  declare readonly check: ReceiverCheck
 }
 
 /**
