@@ -45,6 +45,26 @@ describe.concurrent.each(Object.entries(lineOf))("a catalog with the Schema of %
   })
 })
 
+it("a catalogue of defineEvents gives its topics, whatever they are called", async () => {
+  await using home = await Home.make()
+  await writeFile(
+    `${home.path}/events.mjs`,
+    `
+const schema = { "~standard": { version: 1, vendor: "own",
+  validate: (value) => typeof value.id === "string" ? { value } : { issues: [{ message: "no text", path: ["id"] }] },
+  jsonSchema: { input: () => ({ type: "object", properties: { id: { type: "string" } }, required: ["id"] }) } } }
+const definitions = new Map([["Ping", schema], ["orders.paid", { schema, encode: (order) => order }]])
+export const events = { topics: [...definitions.keys()], "~hookrail/EventCatalogue": { definitions } }
+`
+  )
+  const run = (...args: ReadonlyArray<string>) =>
+    home.run(["trigger", ...args, "--catalog", "events.mjs", "--dry-run", "--format", "json"])
+  const [example, wrong] = await Promise.all([run("Ping"), run("orders.paid", "--set", "id=7")])
+  assert.typeOf(lines(example.stdout)[0].payload.id, "string")
+  assert.strictEqual(wrong.code, 2)
+  assert.match(lines(wrong.stderr)[0].error.message, /schema of orders.paid, at \$.id: no text/)
+})
+
 it("a module that cannot be loaded, or has no topics, is told", async () => {
   await using home = await Home.make()
   await writeFile(`${home.path}/empty.mjs`, "export const a = 1")

@@ -63,8 +63,7 @@ export type {
   SubscribeOptions
 } from "./options/options.js"
 export {
-  type SignatureOptions,
-  type SignCatalogueWebhookOptions,
+  type AnyPayloads,
   type SignedWebhook,
   signWebhook,
   type SignWebhookOptions,

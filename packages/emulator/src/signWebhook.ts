@@ -18,33 +18,29 @@ export interface WebhookCatalogue<out Sent extends object> {
 
 type Checked = { readonly value: unknown } | { readonly path: string; readonly reason: string }
 
-/** Options of `signWebhook`. */
-export interface SignWebhookOptions extends SignatureOptions {
-  readonly events?: undefined
-  readonly topic: string
-  /** Anything that `JSON.stringify` accepts. It is rendered as Hookrail's database does (protocol section 4.2). */
-  readonly payload: unknown
+/** Payloads by topic; without a catalogue: any topic, any payload. */
+export interface AnyPayloads {
+  readonly [topic: string]: unknown
 }
 
-/** Options of `signWebhook` with a catalogue. `Sent`: the payloads of its senders, by topic. */
-export interface SignCatalogueWebhookOptions<
-  Sent extends object,
+/** Options of `signWebhook`. With a catalogue, `Sent` are the payloads of its senders. */
+export interface SignWebhookOptions<
+  Sent extends AnyPayloads = AnyPayloads,
   Topic extends keyof Sent & string = keyof Sent & string
-> extends SignatureOptions {
-  /**
-   * The catalogue of the sender, from `defineEvents` of `@hookrail/promise/events`. The payload is checked and encoded as the
-   * sender's client does it.
-   */
-  readonly events: WebhookCatalogue<Sent>
-  readonly topic: Topic
-  /** As a sender gives it. */
-  readonly payload: NoInfer<Sent[Topic]>
-}
-
-/** What is around a payload. */
-export interface SignatureOptions {
+> {
   /** The endpoint's secret, its `whsec_` included. */
   readonly secret: string
+  /**
+   * The catalogue of the sender, from `defineEvents` of `@hookrail/promise/events`. The payload is then checked and encoded as the
+   * sender's client does it.
+   */
+  readonly events?: WebhookCatalogue<Sent> | undefined
+  readonly topic: Topic
+  /**
+   * Anything that `JSON.stringify` accepts; with a catalogue, what senders give. It is rendered as Hookrail's database does
+   * (protocol section 4.2).
+   */
+  readonly payload: NoInfer<Sent[Topic]>
   /** Default: a new one. */
   readonly eventId?: string | undefined
   /** Reuse one to simulate a retry or duplicate. Default: a new one. */
@@ -66,14 +62,7 @@ export interface SignedWebhook {
   readonly toIncomingMessage: (path?: string) => IncomingMessage
 }
 
-/** The options, whatever their types. */
-interface Given extends SignatureOptions {
-  readonly events?: WebhookCatalogue<object> | undefined
-  readonly topic: string
-  readonly payload: unknown
-}
-
-const webhookOptions = object<Given>({
+const webhookOptions = object<SignWebhookOptions>({
   secret,
   events: optional((value, at) => {
     if (typeof value === "object" && value !== null && "~hookrail/EventCatalogue" in value) return
@@ -91,7 +80,7 @@ const webhookOptions = object<Given>({
 })
 
 /** What is sent for a payload. */
-const sentOf = ({ events, payload, topic }: Given): unknown => {
+const sentOf = ({ events, payload, topic }: SignWebhookOptions): unknown => {
   if (events === undefined) return payload
   const catalogue = events["~hookrail/EventCatalogue"]
   const checked = catalogue.encode(topic, payload)
@@ -121,12 +110,10 @@ const sentOf = ({ events, payload, topic }: Given): unknown => {
  *
  * @since 0.1.0
  */
-export const signWebhook: {
-  <Sent extends object, const Topic extends keyof Sent & string>(
-    options: SignCatalogueWebhookOptions<Sent, Topic>
-  ): SignedWebhook
-  (options: SignWebhookOptions): SignedWebhook
-} = (options: Given): SignedWebhook => {
+export const signWebhook = <
+  Sent extends AnyPayloads = AnyPayloads,
+  const Topic extends keyof Sent & string = keyof Sent & string
+>(options: SignWebhookOptions<Sent, Topic>): SignedWebhook => {
   checked(webhookOptions, options, "", (message) => new TypeError(message))
   const text = JSON.stringify(sentOf(options)) as string | undefined
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")

@@ -7,7 +7,7 @@
  */
 import type { ReceiverCheck } from "hookrail/admin/model"
 import type * as Core from "hookrail/HookrailError"
-import type { AdminArgument, AdminOperation, Role } from "hookrail/wire/admin"
+import type { AdminArgument, AdminOperation, ReceiverCheck, Role } from "hookrail/wire/admin"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 import { isWorthRetrying } from "hookrail/wire/retryable"

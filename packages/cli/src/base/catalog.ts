@@ -1,4 +1,4 @@
-/** The topics of a user's module, with whatever they were made: `Topic.make`, `Topic.fromEvents`, or Standard Schemas by topic. */
+/** The topics of a user's module, with whatever they were made: `Topic.make`, `Topic.fromEvents`, `defineEvents`, or Standard Schemas by topic. */
 import { createRequire } from "node:module"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -34,6 +34,9 @@ const isEffectSchema = (value: unknown): value is { readonly ast: unknown } => i
 
 const topicId = "~hookrail/Topic"
 
+/** What `defineEvents` of `@hookrail/promise/events` returns. */
+const catalogueId = "~hookrail/EventCatalogue"
+
 const entryOf = (value: unknown): Entry | undefined => {
   if (!isObject(value)) return undefined
   const examples = [value.example, ...(Array.isArray(value.examples) ? value.examples : [])].filter((one) =>
@@ -54,6 +57,14 @@ const collect = (value: unknown, found: Map<string, Entry>, depth = 0): void => 
     return
   }
   if (isStandard(value) || isEffectSchema(value)) return
+  const catalogue = value[catalogueId]
+  if (isObject(catalogue) && catalogue.definitions instanceof Map) {
+    for (const [name, definition] of catalogue.definitions as ReadonlyMap<string, unknown>) {
+      const entry = entryOf(definition)
+      if (entry !== undefined) found.set(name, entry)
+    }
+    return
+  }
   for (const [name, item] of Object.entries(value)) {
     const entry = isObject(item) && topicId in item ? undefined : entryOf(item)
     if (entry !== undefined && /[.*]|^[a-z]/.test(name)) found.set(name, entry)
