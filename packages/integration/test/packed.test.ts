@@ -151,6 +151,32 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
         })
       }
 
+      it("exports what it makes, with declarations", async () => {
+        if (consumer !== "promise") return
+        const cwd = join(directory, consumer)
+        await writeFile(
+          join(cwd, "declared.mts"),
+          `import { Hookrail } from "@hookrail/promise"
+           import { HookrailAdmin } from "@hookrail/promise/admin"
+           import { createWebhookHandler } from "@hookrail/promise/webhooks"
+           export const hookrail = new Hookrail()
+           export const admin = new HookrailAdmin()
+           export const webhooks = createWebhookHandler({ secrets: () => "" })
+           export const send = () => hookrail.sendEvent("orders", {})`
+        )
+        const compilerOptions = {
+          module: "nodenext",
+          target: "es2022",
+          lib: ["es2022", "dom", "dom.iterable", "esnext.disposable"],
+          strict: true,
+          declaration: true,
+          outDir: "declared",
+          types: []
+        }
+        await writeFile(join(cwd, "declared.json"), JSON.stringify({ compilerOptions, files: ["declared.mts"] }))
+        await exec(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "declared.json"], cwd)
+      })
+
       it("type-checks as .mts and .cts", async () => {
         const cwd = join(directory, consumer)
         await writeFile(join(cwd, "types.mts"), source)
