@@ -92,9 +92,9 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
   "src/HookrailAdmin.ts": [[`Stream.runFold(results, noReplays,`, `Stream.runFold(results, () => noReplays,`]],
   "src/RetryPolicy.ts": [
     [
-      `  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
+      `  Schedule.makeWithState({ retries: 0, start: undefined }, (wall, error: HookrailError, state: Progress) =>
     Effect.map(
-      next(policy, error, state, onDelay),
+      next(policy, error, state),
       // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
       ([state, delay]) =>
         delay === undefined
@@ -107,10 +107,10 @@ const renamed = <S extends Schema.Schema.All, const Key extends string>(schema: 
     ))
 `,
       `  Schedule.fromStep(Effect.sync(() => {
-    let progress: Progress = { retries: 0, start }
+    let progress: Progress = { retries: 0, start: undefined }
     // The time of a schedule is that of the wall clock, which may be set.
     return (_wall: number, error: HookrailError) =>
-      Effect.flatMap(next(policy, error, progress, onDelay), ([state, delay]) => {
+      Effect.flatMap(next(policy, error, progress), ([state, delay]) => {
         progress = state
         if (delay === undefined) return Cause.done(Duration.zero)
         const wait = Duration.millis(delay)
@@ -294,14 +294,12 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         },
         onFailure: Effect.failCause
       }))`
-    ],
+    ]
+  ],
+  "src/call/pauses.ts": [
     [
-      `    return Effect.flatMap(Schedule.driver(schedule), (driver) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(driver.next(error), {`,
-      `    return Effect.flatMap(Schedule.toStepWithSleep(schedule), (step) => {
-      const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(step(error), {`
+      `Effect.map(Schedule.driver(schedule), (driver) => (input: In) => driver.next(input))`,
+      `Schedule.toStepWithSleep(schedule)`
     ]
   ],
   "src/fiber/tracing.ts": [
@@ -313,15 +311,6 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
     // A date, as the start of the span.
     [`clock.unsafeCurrentTimeNanos()`, `clock.currentTimeNanosUnsafe()`],
     [`Effect.withParentSpan(rest, span)`, `Effect.withParentSpan(rest, span, { captureStackTrace: false })`]
-  ],
-  "src/gate/lane.ts": [
-    [
-      `Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber)))`,
-      `Effect.flatMap(
-        Effect.forkChild(timer),
-        (fiber) => Effect.ensuring(Deferred.await(woken), Effect.sync(() => fiber.interruptUnsafe()))
-      )`
-    ]
   ],
   "src/receive/note.ts": [
     [`Effect.logWithLevel(level, message, cause)`, `Effect.logWithLevel(level)(message, cause)`],
@@ -343,21 +332,11 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
       `[items, Option.fromNullishOr(nextCursor)] as const`
     ]
   ],
-  "src/send/calls.ts": [
-    [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
-    [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`]
-  ],
-  "src/send/reader.ts": [
+  "src/send/client.ts": [
     [
-      `Effect.timeoutFail({ duration: limit, onTimeout: timedOut })`,
-      `Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut()) })`
-    ],
-    [
-      `Schedule.modifyDelay((_, delay) => Duration.min(delay, "5 seconds"))`,
-      `Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, longestPause)))`
-    ],
-    [`const pollSchedule =`, `const longestPause = Duration.seconds(5)\n\nconst pollSchedule =`]
+      `Effect.timeoutFail(effect, { duration: millis, onTimeout })`,
+      `Effect.timeoutOrElse(effect, { duration: millis, orElse: () => Effect.fail(onTimeout()) })`
+    ]
   ],
   "src/receive/receive.ts": [
     // A metric has its attributes from the start: those of `Metric.withAttributes` make a new context for each update.

@@ -416,9 +416,16 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const rotate = define(
     "rotate",
-    { id: argument("endpoint-id", "The endpoint") },
+    {
+      id: argument("endpoint-id", "The endpoint"),
+      deploy: text("deploy", "<command>", "Gives the receiver HOOKRAIL_NEW_WEBHOOK_SECRET besides the one that it has"),
+      receiverUrl: text("receiver-url", "<url>", "Where the receiver is reached from here; default the endpoint's URL")
+    },
     "Give an endpoint a new secret, and print it. The server signs with it at once.",
-    [],
+    [[
+      "hookrail rotate 01M8... --deploy ./deploy-secret.sh",
+      "So that nothing is lost: checks the receiver, rotates, deploys, waits until it accepts both"
+    ]],
     () => admin(({ rotate }) => rotate)
   )
 

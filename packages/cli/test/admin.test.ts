@@ -1,4 +1,6 @@
 import { startEmulator } from "@hookrail/emulator"
+import { createWebhookHandler } from "@hookrail/promise/webhooks"
+import { readFile } from "node:fs/promises"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Home, lines, serve, variablesOf } from "./utils/command.js"
 
@@ -76,6 +78,30 @@ describe.concurrent("administration", () => {
     ]
     assert.deepStrictEqual([gone.code, again.code, unknown.code], [0, 0, 4])
     assert.property(again.data[0], "deletedAt")
+  })
+
+  it("rotates a secret together with the receiver, which loses nothing", async () => {
+    await using it = await over()
+    const current = `whsec_${"6".repeat(48)}`
+    const file = `${home.path}/new-secret`
+    const handler = createWebhookHandler({
+      secrets: async () => [current, await readFile(file, "utf8").catch(() => current)],
+      on: {},
+      log: false
+    })
+    await using receiver = await serve((request, response) => handler.node(request, response))
+    const { endpointId } = it.emulator.subscribe({ topic: "*", url: receiver.url, secret: current })
+    const env = { ...it.env, HOOKRAIL_WEBHOOK_SECRET: current }
+    const deploy = `printf %s "$HOOKRAIL_NEW_WEBHOOK_SECRET" > ${file}; echo deployed`
+    const rotated = await home.run(["rotate", endpointId, "--deploy", deploy, "--format", "json"], { env })
+    assert.deepStrictEqual([rotated.code, rotated.stderr], [0, "deployed\n"])
+    assert.strictEqual(lines(rotated.stdout)[0].secret, await readFile(file, "utf8"))
+    const failed = await home.run(["rotate", endpointId, "--deploy", "exit 3"], {
+      env: { ...env, HOOKRAIL_WEBHOOK_SECRET: await readFile(file, "utf8") }
+    })
+    assert.strictEqual(failed.code, 1)
+    assert.match(failed.stdout, /^whsec_\w{48}\n$/)
+    assert.match(failed.stderr, /hookrail: the secret is rotated, and --deploy failed \(3\): [^\n]+\n$/)
   })
 
   it("makes tokens, whose roles are respected", async () => {

@@ -563,7 +563,7 @@ describe("revisions", () => {
     ) assert.include(looks, expected)
   })
 
-  it("an orphan and a success are told as well", async () => {
+  it("each end of an attempt is told, and an attempt that waited for a worker", async () => {
     let answer: ((status: number) => void) | undefined
     const server = createServer((request, response) => {
       request.resume()
@@ -571,32 +571,42 @@ describe("revisions", () => {
     })
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-    await using it = await start()
+    await using it = await start({ workers: 1 })
     const feed = await openFeed(it.emulator)
-    const told = (state: string, waits: boolean) =>
-      feed.until(({ data }) =>
-        (data as { readonly items?: ReadonlyArray<EventSummary> }).items?.some(({ deliveries }) =>
-          deliveries[0]?.state === state && (deliveries[0].nextAttemptAt !== null) === waits
-        ) === true
-      )
-    const asked = async (): Promise<void> => {
+    const latest = new Map<string, EventSummary>()
+    const told = async ({ eventId }: Sent, state: string): Promise<void> => {
+      while (latest.get(eventId)?.deliveries[0]?.state !== state) {
+        const { items = [] } = (await feed.next()).data as { readonly items?: ReadonlyArray<EventSummary> }
+        for (const item of items) latest.set(item.id, item)
+      }
+      assert.isNull(latest.get(eventId)!.deliveries[0]!.nextAttemptAt)
+    }
+    const asked = async (): Promise<(status: number) => void> => {
       while (answer === undefined) await new Promise(setImmediate)
+      const asked = answer
+      answer = undefined
+      return asked
     }
     const { id } = it.emulator.subscribe({ topic: "*", url })
-    await it.send()
-    await asked()
-    await told("in_flight", false)
-    answer!(200)
-    await told("succeeded", false)
-    answer = undefined
-    await it.send()
-    await asked()
-    await told("in_flight", false)
+    const first = await it.send()
+    const reply = await asked()
+    await told(first, "in_flight")
+    const second = await it.send()
+    await told(second, "pending")
+    reply(200)
+    await told(first, "succeeded")
+    const again = await asked()
+    await told(second, "in_flight")
+    again(400)
+    await told(second, "dead_lettered")
+    const third = await it.send()
+    const last = await asked()
+    await told(third, "in_flight")
     it.emulator.removeSubscription(id)
-    answer!(503)
-    await told("retry_scheduled", false)
+    last(503)
+    await told(third, "retry_scheduled")
     await it.emulator.advance(3_600_000)
-    await told("cancelled", false)
+    await told(third, "cancelled")
     feed.stop()
     server.close()
     server.closeAllConnections()
@@ -611,6 +621,9 @@ describe("revisions", () => {
     }
     const { endpointId, id } = emulator.subscribe({ topic: "t", url: "http://127.0.0.1:1/" })
     await told(({ endpoints, subscriptions }) => endpoints.length === 1 && subscriptions.length === 1)
+    const { id: second } = emulator.subscribe({ topic: "u", endpointId })
+    await told(({ subscriptions }) => subscriptions.length === 2)
+    emulator.removeSubscription(second)
     emulator.setActive(id, false)
     await told(({ subscriptions }) => !subscriptions[0]!.active)
     await call("PATCH", `${emulator.adminUrl}/v1/subscriptions/${id}`, {

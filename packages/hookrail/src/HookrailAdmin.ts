@@ -40,6 +40,7 @@ import type {
   Subscriptions,
   Tokens
 } from "./admin/service.js"
+import { scheduled } from "./call/pauses.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AdminError, AdminReadError, HookrailConfigError, ReceiverCheckError } from "./HookrailError.js"
 import { Transport } from "./Transport.js"
@@ -373,7 +374,7 @@ export const make = (
     const config = yield* HookrailConfig.makeAdminFrom(options, HookrailConfig.configured)
     const transport = yield* Transport
     const runtime = yield* Effect.runtime<never>()
-    return client.make({ config, transport, runtime })
+    return client.make({ config, transport, runtime, scheduled })
   })
 
 /**

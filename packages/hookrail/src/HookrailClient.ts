@@ -9,6 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { scheduled } from "./call/pauses.js"
+import { logged } from "./fiber/log.js"
+import { loggedBy } from "./gate/report.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
 import { InvalidArgumentError } from "./HookrailError.js"
@@ -206,7 +209,9 @@ export const make = (
         transport,
         keys,
         gate,
-        runtime,
+        report: loggedBy(runtime),
+        log: logged,
+        scheduled,
         metrics: metricsOf(runtime)
       }),
       config.propagateTrace

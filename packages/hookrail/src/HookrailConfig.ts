@@ -218,26 +218,25 @@ export const makeFrom = (
   options: Options,
   environment: Environment
 ): Effect.Effect<HookrailConfig, HookrailConfigError> =>
-  Effect.gen(function*() {
-    const { apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry, ...settings } = yield* checkOptions(
-      options,
-      checks
-    )
-    yield* checkBrowser(
-      dangerouslyAllowBrowser,
-      "the API key",
-      "send from your server, or pass true if the key may be public"
-    )
-    const apiKey = yield* credentialOf(options.apiKey, producer, environment)
-    const baseUrl = yield* baseUrlOf(options.baseUrl, producer, environment)
-    return {
-      apiKey,
-      ...baseUrl,
-      ...settings,
-      retry: yield* resolveRetry(retry),
-      userAgent: userAgent(appInfo)
-    }
-  })
+  Effect.flatMap(
+    checkOptions(options, checks),
+    ({ apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry: _retry, ...settings }) =>
+      // Not by `Effect.gen`, which the facade would contain for this alone.
+      Effect.flatMap(
+        checkBrowser(
+          dangerouslyAllowBrowser,
+          "the API key",
+          "send from your server, or pass true if the key may be public"
+        ),
+        () =>
+          Effect.flatMap(credentialOf(options.apiKey, producer, environment), (apiKey) =>
+            Effect.flatMap(baseUrlOf(options.baseUrl, producer, environment), (baseUrl) =>
+              Effect.map(
+                resolveRetry(options.retry),
+                (retry) => ({ apiKey, ...baseUrl, ...settings, retry, userAgent: userAgent(appInfo) })
+              )))
+      )
+  )
 
 const userAgent = (appInfo: string): string => `hookrail-typescript/${version}${appInfo}`
 

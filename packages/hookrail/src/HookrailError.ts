@@ -12,7 +12,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Mistake } from "./signature/model.js"
-import type { AdminArgument, AdminOperation, Role } from "./wire/admin.js"
+import type { AdminArgument, AdminOperation, ReceiverCheck, Role } from "./wire/admin.js"
 import { callOf, verdictOf } from "./wire/describe.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
 import { isWorthRetrying } from "./wire/retryable.js"
@@ -643,15 +643,7 @@ export class ReceiverCheckError extends TaggedError("ReceiverCheckError")<
     /** What is wrong with the receiver. */
     readonly reason: string
     /** Its answers. */
-    readonly check: {
-      readonly answers: ReadonlyArray<
-        { readonly status: number | undefined; readonly failure?: string | undefined; readonly isTaken: boolean }
-      >
-      readonly forged: { readonly status: number | undefined; readonly failure?: string | undefined }
-      readonly takesAll: boolean
-      readonly isPatient: boolean
-      readonly problem?: string | undefined
-    }
+    readonly check: ReceiverCheck
   }
 > {
   override get message(): string {

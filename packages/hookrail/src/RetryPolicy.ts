@@ -109,29 +109,25 @@ export const standard: RetryPolicy = {
 export const none: RetryPolicy = { ...standard, maxRetries: 0 }
 
 /**
- * The schedule of a policy. Its time counts from `start` (on the monotonic clock), or else from its first step. `onDelay` is
- * told each delay before it begins, in milliseconds; it must not throw.
+ * The pauses of a policy: each ends when the next attempt may start, or fails if there is to be none. Their time counts from
+ * `start`, on the monotonic clock. `onDelay` is told each delay before it begins, in milliseconds; it must not throw.
  *
  * @internal
  */
-export const scheduleFrom = (
+export const pauses = (
   policy: RetryPolicy,
-  start: number | undefined,
+  start: number,
   onDelay?: (error: HookrailError, delay: number) => void
-): Schedule.Schedule<Duration.Duration, HookrailError> =>
-  Schedule.makeWithState({ retries: 0, start }, (wall, error: HookrailError, state: Progress) =>
-    Effect.map(
-      next(policy, error, state, onDelay),
-      // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
-      ([state, delay]) =>
-        delay === undefined
-          ? [state, Duration.zero, ScheduleDecision.done] as const
-          : [
-            state,
-            Duration.millis(delay),
-            ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
-          ] as const
-    ))
+): (error: HookrailError) => Effect.Effect<void, void> => {
+  let progress: Progress = { retries: 0, start }
+  return (error) =>
+    Effect.flatMap(next(policy, error, progress), ([state, delay]) => {
+      progress = state
+      if (delay === undefined) return Effect.fail(undefined)
+      onDelay?.(error, delay)
+      return delay > 0 ? Effect.sleep(delay) : Effect.void
+    })
+}
 
 interface Progress {
   readonly retries: number
@@ -143,23 +139,22 @@ interface Progress {
 const next = (
   policy: RetryPolicy,
   error: HookrailError,
-  { retries, start }: Progress,
-  onDelay: ((error: HookrailError, delay: number) => void) | undefined
+  { retries, start }: Progress
 ): Effect.Effect<readonly [Progress, number | undefined]> =>
-  Effect.zipWith(monotonic, Random.next, (now, random) => {
-    const began = start ?? now
-    const floor = retryAfterOf(error)
-    const delay = isRetryable(error)
-      ? nextDelay(policy, {
-        retries,
-        elapsed: now - began,
-        retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
-        random
-      })
-      : undefined
-    if (delay !== undefined) onDelay?.(error, delay)
-    return [{ retries: retries + 1, start: began }, delay]
-  })
+  Effect.flatMap(Random.next, (random) =>
+    Effect.map(monotonic, (now) => {
+      const began = start ?? now
+      const floor = retryAfterOf(error)
+      const delay = isRetryable(error)
+        ? nextDelay(policy, {
+          retries,
+          elapsed: now - began,
+          retryAfter: floor === undefined ? undefined : Duration.toMillis(floor),
+          random
+        })
+        : undefined
+      return [{ retries: retries + 1, start: began }, delay]
+    }))
 
 /**
  * A policy as a plain `Schedule` over the error, for any `Effect.retry`. It outputs the delay before each retry and stops at an
@@ -177,7 +172,19 @@ const next = (
  * @category combinators
  */
 export const schedule = (policy: RetryPolicy): Schedule.Schedule<Duration.Duration, HookrailError> =>
-  scheduleFrom(policy, undefined)
+  Schedule.makeWithState({ retries: 0, start: undefined }, (wall, error: HookrailError, state: Progress) =>
+    Effect.map(
+      next(policy, error, state),
+      // The time of a schedule is that of the wall clock. Only the difference to it counts for the next step.
+      ([state, delay]) =>
+        delay === undefined
+          ? [state, Duration.zero, ScheduleDecision.done] as const
+          : [
+            state,
+            Duration.millis(delay),
+            ScheduleDecision.continueWith(ScheduleInterval.after(wall + delay))
+          ] as const
+    ))
 
 /** The longest that `Retry-After` can hold a call that has no budget. */
 const longestFloor = Duration.minutes(5)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -347,6 +348,38 @@ describe("getEvent and awaitEvent", () => {
       const { error } = yield* run([status("pending", "succeeded")], wait)
       assert(error?._tag === "AwaitTimeoutError")
       deepStrictEqual(error.states, ["pending", "succeeded"])
+    }))
+
+  it.effect("reads again after 250 ms, then after twice as long each time, up to 5 seconds", () =>
+    Effect.gen(function*() {
+      const times: Array<number> = []
+      const transport = {
+        request: () =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            times.push(now)
+            return {
+              header: () => undefined,
+              truncated: false,
+              ...status("pending"),
+              body: JSON.stringify(status("pending").body)
+            }
+          })
+      }
+      const wait = Effect.flip(
+        Effect.provide(HookrailClient.awaitEvent("e", { timeout: "20 seconds" }), layer(transport))
+      )
+      const fiber = yield* Effect.fork(wait)
+      yield* TestClock.adjust("1 minute")
+      strictEqual((yield* Fiber.join(fiber))._tag, "AwaitTimeoutError")
+      deepStrictEqual(times, [0, 250, 750, 1_750, 3_750, 7_750, 12_750, 17_750])
+    }))
+
+  it.effect("ends with the schedule of the program", () =>
+    Effect.gen(function*() {
+      const wait = HookrailClient.awaitEvent("e", { schedule: Schedule.recurs(2) })
+      const { error, requests } = yield* run([status("pending")], wait)
+      strictEqual(requests.length, 3)
+      strictEqual(error?._tag, "AwaitTimeoutError")
     }))
 })
 

@@ -16,7 +16,9 @@ import {
   Tracer
 } from "effect"
 import { inspect } from "node:util"
+import { scheduled } from "../src/call/pauses.js"
 import type { EventInput } from "../src/Event.js"
+import { logged } from "../src/fiber/log.js"
 import { HookrailClient, HookrailConfig, HookrailError, IdempotencyKeys, RetryPolicy, Transport } from "../src/index.js"
 import { make as makeCalls } from "../src/send/calls.js"
 import { parseRetryAfter } from "../src/wire/retryAfter.js"
@@ -81,6 +83,9 @@ describe("retries", () => {
         config,
         transport,
         keys: IdempotencyKeys.random,
+        scheduled,
+        log: logged,
+        report: () => {},
         onRetry: ({ _tag }, attempts, delay) => {
           strictEqual(transport.requests.length, attempts)
           told.push([_tag, attempts, delay, clock.unsafeCurrentTimeMillis()])

@@ -2,10 +2,12 @@
  * The packed outbox with what is too large for the workspace: Prisma, and the drivers of SQLite that need Node 22. All is installed
  * by npm, as a user installs it.
  */
+import { readFileSync } from "node:fs"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { startServer } from "../../outbox/test/ledger/stub.js"
 import { type Postgres, startPostgres } from "../../outbox/test/utils/postgres.js"
 import { exec, pack } from "../test/packing.js"
 
@@ -22,8 +24,9 @@ generator client {
 datasource db {
   provider = "postgresql"
 }
-model orders {
+model order {
   id String @id
+  @@map("orders")
 }
 `
 
@@ -49,19 +52,19 @@ await migrate(all)
 await prisma.$executeRawUnsafe("create table orders (id text primary key)")
 
 await prisma.$transaction(async (tx) => {
-  await tx.orders.create({ data: { id: "1" } })
+  await tx.order.create({ data: { id: "1" } })
   await enqueue(fromPrisma(tx), event("1"))
 })
 seen.rolledBack = String(await failure(prisma.$transaction(async (tx) => {
-  await tx.orders.create({ data: { id: "2" } })
+  await tx.order.create({ data: { id: "2" } })
   await enqueue(fromPrisma(tx), event("2"))
   throw new RangeError("no")
 })))
-await prisma.$transaction([prisma.orders.create({ data: { id: "3" } }), prismaEnqueue(prisma, event("3"))])
+await prisma.$transaction([prisma.order.create({ data: { id: "3" } }), prismaEnqueue(prisma, event("3"))])
 // The order exists already: the whole array is rolled back.
-const twice = prisma.$transaction([prismaEnqueue(prisma, event("4")), prisma.orders.create({ data: { id: "3" } })])
+const twice = prisma.$transaction([prismaEnqueue(prisma, event("4")), prisma.order.create({ data: { id: "3" } })])
 seen.array = (await failure(twice) as { code: string }).code
-seen.orders = (await prisma.orders.findMany()).map(({ id }) => id)
+seen.orders = (await prisma.order.findMany()).map(({ id }) => id)
 seen.events = (await listEvents(all, { state: "waiting" })).map(({ idempotencyKey }) => idempotencyKey)
 const [row] = await prisma.$queryRawUnsafe<Array<{ body: Uint8Array }>>("select body from hookrail_outbox limit 1")
 seen.body = new TextDecoder().decode(row!.body)
@@ -73,7 +76,7 @@ seen.discarded = await discardEvent(all, "1")
 
 const transactions = prismaTransactions(prisma)
 const webhook = { deliveryId: "d", eventId: "e", topic: "t" }
-const handle = () => processInTransaction(transactions, webhook, (tx) => tx.orders.create({ data: { id: "w" } }))
+const handle = () => processInTransaction(transactions, webhook, (tx) => tx.order.create({ data: { id: "w" } }))
 seen.processed = (await Promise.all([handle(), handle(), handle()])).map(({ status }) => status).sort()
 
 const contract = [
@@ -149,6 +152,7 @@ describe.skipIf(!supported)("the packed outbox (skipped unless on Linux on x64)"
     postgres = (await startPostgres())!
     const dependencies: Record<string, string> = {
       "@hookrail/outbox": `file:${await pack("outbox", directory)}`,
+      "@hookrail/promise": `file:${await pack("promise", directory)}`,
       "@prisma/adapter-pg": "7.10.0",
       "@prisma/client": "7.10.0",
       "better-sqlite3": "13.2.0",
@@ -194,6 +198,35 @@ describe.skipIf(!supported)("the packed outbox (skipped unless on Linux on x64)"
       processed: ["duplicate", "duplicate", "handled"],
       broken: []
     })
+  })
+
+  it("relays them in the program of docs/relay.md", async () => {
+    const page = readFileSync(new URL("../../../docs/relay.md", import.meta.url), "utf8")
+    const program = /### Prisma\n\n```ts\n([^]*?)```/.exec(page)![1]!
+      .replace("../generated/prisma/client.js", "./generated/client.ts")
+      .replace(
+        "new PrismaClient()\n",
+        `new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL! }) })
+await prisma.$executeRawUnsafe("create table orders (id text primary key)")\n`
+      )
+    await writeFile(
+      join(directory, "relay.ts"),
+      `import { PrismaPg } from "@prisma/adapter-pg"\n${program}
+while (relay.stats().acked < 1) await new Promise((resolve) => setTimeout(resolve, 5))
+await relay.drain()
+await prisma.$disconnect()\n`
+    )
+    const server = await startServer(() => 0.5, 1)
+    const env = {
+      DATABASE_URL: await postgres.createDatabase(),
+      HOOKRAIL_API_KEY: "hk_test",
+      HOOKRAIL_BASE_URL: server.url
+    }
+    await exec(process.execPath, ["--import", "tsx", "relay.ts"], directory, env, 60_000)
+    await server.close()
+    assert.deepStrictEqual(server.accepted.map(({ body }) => body), [
+      "{\"topic\":\"orders.created\",\"payload\":{\"id\":\"o_1\"}}"
+    ])
   })
 
   it.each(nodes)("stores events with node:sqlite and better-sqlite3 on Node %s", async (version) => {

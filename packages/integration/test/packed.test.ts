@@ -30,6 +30,11 @@ const promiseBody = `
     const accepted = await client.sendEvent("orders", { n: 1 })
     if (accepted.eventId.length !== 26) throw new Error("no event id")
     await client.close()
+    const admin = new HookrailAdmin({ adminToken: String(process.env.TOKEN), baseUrl: String(process.env.ADMIN_URL) })
+    if ((await admin.whoami()).role !== "admin") throw new Error("not an admin")
+    const missing = await admin.endpoints.get("none").then(() => "found", (error) => error)
+    if (!(missing instanceof NotFoundError)) throw missing
+    await admin.close()
     const body = "{}"
     const t = Math.floor(Date.now() / 1000)
     const mac = createHmac("sha256", "whsec_0123456789").update(t + ".d1." + body).digest("hex")
@@ -61,7 +66,8 @@ const effectSource = `
   ${effectBody}
 `
 const promiseSource = `
-  import { Hookrail, HookrailConfigError } from "@hookrail/promise"
+  import { Hookrail, HookrailConfigError, NotFoundError } from "@hookrail/promise"
+  import { HookrailAdmin } from "@hookrail/promise/admin"
   import { createWebhookHandler } from "@hookrail/promise/webhooks"
   import { verifySignature } from "@hookrail/promise/verify"
   import { createHmac } from "node:crypto"
@@ -135,7 +141,12 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
           const cwd = join(directory, consumer)
           const file = `main.${extension}`
           await writeFile(join(cwd, file), extension === "cjs" ? required(source) : source)
-          const { stdout } = await exec(process.execPath, [file], cwd, { KEY: emulator.apiKey, URL: emulator.url })
+          const { stdout } = await exec(process.execPath, [file], cwd, {
+            KEY: emulator.apiKey,
+            URL: emulator.url,
+            TOKEN: emulator.adminToken,
+            ADMIN_URL: emulator.adminUrl
+          })
           assert.strictEqual(stdout, "ok\n")
         })
       }
@@ -188,7 +199,9 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     const { metafile } = await build({
       ...bundle,
       absWorkingDir: from,
-      entryPoints: ["index", "web", "webhooks", "verify", "errors"].map((name) => `src/${name}.ts`),
+      entryPoints: ["index", "web", "webhooks", "admin", "admin-web", "verify", "errors"].map((name) =>
+        `src/${name}.ts`
+      ),
       format: "esm",
       metafile: true,
       outdir: join(directory, "bundle"),
@@ -276,6 +289,18 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
       }
       assert.sameMembers([...imported], ["index.js", "errors.js", "verify.js"])
     })
+  })
+
+  it("@hookrail/promise/admin is one file besides those that all entries share, and not too large", async () => {
+    const dist = join(unpacked("promise"), "dist")
+    for (const [name, limit] of [["admin", 600], ["admin-web", 320]] as const) {
+      for (const extension of ["js", "cjs"]) {
+        const text = await readFile(join(dist, `${name}.${extension}`), "utf8")
+        assert.isAtMost(text.length / 1000, limit, name)
+        const loaded = [...text.matchAll(/(?:\bfrom |\brequire\()"(\.[^"]+)"/g)].map(([, path]) => path!)
+        assert.sameMembers([...new Set(loaded)], [`./errors.${extension}`], name)
+      }
+    }
   })
 
   it("a stack of @hookrail/promise has the caller's line, and source maps lead to its sources", async () => {

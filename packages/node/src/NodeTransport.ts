@@ -96,13 +96,11 @@ const settingsOf = (options: Options, environment: Environment): Effect.Effect<S
   Effect.flatMap(
     checkOptions(options, checks),
     ({ connections, connectTimeout, keepAliveTimeout }) =>
-      Effect.all({
-        connections: Effect.succeed(connections),
-        connectTimeout: Effect.succeed(connectTimeout),
-        keepAliveTimeout: Effect.succeed(keepAliveTimeout),
-        contexts: secureContexts(options),
-        proxyOf: proxyOf(options.proxy, environment)
-      })
+      Effect.flatMap(secureContexts(options), (contexts) =>
+        Effect.map(
+          proxyOf(options.proxy, environment),
+          (proxyOf) => ({ connections, connectTimeout, keepAliveTimeout, contexts, proxyOf })
+        ))
   )
 
 /**
@@ -113,43 +111,48 @@ const settingsOf = (options: Options, environment: Environment): Effect.Effect<S
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> => makeFrom(options, configured)
+): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(open(options, configured), ({ close }) => Effect.promise(close)),
+    ({ transport }) => transport
+  )
 
 /**
- * The same, with another source for the proxy's variables.
+ * The same for those who close it themselves, with any source for the proxy's variables.
  *
  * @internal
  */
-export const makeFrom = (
+export const open = (
   options: Options,
   environment: Environment
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+): Effect.Effect<Opened, HookrailConfigError> =>
   options.dispatcher === undefined ? overPools(options, environment) : overDispatcher(options)
 
-const overPools = (
-  options: Options,
-  environment: Environment
-): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
-  Effect.map(
-    Effect.flatMap(settingsOf(options, environment), (settings) =>
-      Effect.acquireRelease(
-        Effect.sync(() => new Pools(settings)),
-        (pools) => Effect.promise(() => pools.close())
-      )),
-    (pools) => fromCallbacks((request, listener) => pools.start(request, listener))
-  )
+/** @internal */
+export interface Opened {
+  readonly transport: Service
+  readonly close: () => Promise<void>
+}
 
-const overDispatcher = (options: Options): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+const overPools = (options: Options, environment: Environment): Effect.Effect<Opened, HookrailConfigError> =>
+  Effect.map(settingsOf(options, environment), (settings) => {
+    const pools = new Pools(settings)
+    return {
+      transport: fromCallbacks((request, listener) => pools.start(request, listener)),
+      close: () => pools.close()
+    }
+  })
+
+const overDispatcher = (options: Options): Effect.Effect<Opened, HookrailConfigError> =>
   Effect.map(
-    Effect.flatMap(
-      Effect.zipRight(checkOptions(options, checks), checked(() => dispatcherOf(options))),
-      (dispatcher) =>
-        Effect.acquireRelease(
-          Effect.sync(() => new Dispatched(dispatcher)),
-          (dispatched) => Effect.sync(() => dispatched.close())
-        )
-    ),
-    (dispatched) => fromCallbacks((request, listener) => dispatched.start(request, listener))
+    Effect.zipRight(checkOptions(options, checks), checked(() => dispatcherOf(options))),
+    (dispatcher) => {
+      const dispatched = new Dispatched(dispatcher)
+      return {
+        transport: fromCallbacks((request, listener) => dispatched.start(request, listener)),
+        close: () => Promise.resolve(dispatched.close())
+      }
+    }
   )
 
 const dispatcherOf = (options: Options): Dispatcher => {

@@ -138,6 +138,7 @@ export const enqueueMany = (
     // Where a relay runs in this process, it need not wait for its next look.
     const relay = yield* Effect.serviceOption(Relay)
     if (Option.isSome(relay)) yield* (yield* SqlClient.SqlClient).afterCommit(relay.value.wake)
+    // @effect-diagnostics-next-line unknownInEffectCatch:off -- sorted out right below
     return yield* Effect.tryPromise({
       try: () => plain.enqueueMany(it, encoded.map((event) => ({ traceparent, ...event })), options),
       catch: (error) => error

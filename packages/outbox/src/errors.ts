@@ -158,6 +158,8 @@ export class DatabaseError extends Base<"DatabaseError"> {
   readonly operation: string
   /** The SQLSTATE of Postgres, the result code of SQLite, or Node's code of a connection that failed, if there is one. */
   readonly code: string | undefined
+  /** What it means, and what to do, for the more common codes. */
+  readonly advice: string | undefined
   constructor(fields: {
     readonly operation: string
     readonly code: string | undefined
@@ -173,6 +175,7 @@ export class DatabaseError extends Base<"DatabaseError"> {
     )
     this.operation = fields.operation
     this.code = fields.code
+    this.advice = fields.advice
   }
 }
 

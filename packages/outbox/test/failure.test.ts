@@ -31,6 +31,12 @@ describe("a failure of the database", () => {
     assert.notInclude(message, "s3cret")
   })
 
+  it("of libsql has SQLite's own code", () => {
+    assert.strictEqual(failed(coded("UNKNOWN_SQLITE_ERROR_1544")).code, "SQLITE_READONLY")
+    const message = "ConnectionFailed(\"Unable to open connection to local database /nowhere/a.db: 14\")"
+    assert.strictEqual(failed(new Error(message)).code, "SQLITE_CANTOPEN")
+  })
+
   it("of node:sqlite has SQLite's own code", () => {
     const failure = failed(Object.assign(new Error("no"), { code: "ERR_SQLITE_ERROR", errcode: 14 }))
     assert.strictEqual(failure.code, "SQLITE_CANTOPEN")

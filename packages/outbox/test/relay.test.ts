@@ -180,6 +180,23 @@ for (const [name, open] of engines) {
       assert.lengthOf(client.sent, 2)
     })
 
+    it("but not for a wrong key, or a server that is not there: the event is not at fault", async () => {
+      const { executor } = await filled(open, ["u1"])
+      let now = 0
+      const client = new Stub((_, times) =>
+        times === 1
+          ? failureOf("AuthenticationError", "refused", { status: 401 })
+          : times === 2
+          ? failureOf("HookrailConnectionError", "not-sent")
+          : undefined
+      )
+      const relay = await relayOf({ executor, client, maxAttempts: 1, backoff: { baseMs: 1 } }, {
+        monotonic: () => now += 10_000
+      })
+      await eventually(() => relay.stats().acked === 1)
+      assert.deepInclude(relay.stats(), { parked: 0, failed: 2 })
+    })
+
     it("parks what may have been accepted too long ago, before it is sent again", async () => {
       const { executor } = await filled(open, ["a1", "a2", "b1"])
       const hours = (n: number): string => inMillis(executor, -n * 3_600_000)

@@ -16,7 +16,7 @@ import { configError } from "./errors.js"
  */
 export const HookrailAdmin: Types.HookrailAdminConstructor = defineAdmin((_, options, fetch) =>
   options === undefined
-    ? Effect.succeed(fetchTransport.make(fetch))
+    ? Effect.succeed({ transport: fetchTransport.make(fetch), close: () => Promise.resolve() })
     : Effect.fail(configError("transport", "is for Node: here connections are those of fetch"))
 )
 

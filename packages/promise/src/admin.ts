@@ -32,7 +32,7 @@ import { configError } from "./errors.js"
  */
 export const HookrailAdmin: Types.HookrailAdminConstructor = defineAdmin((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.makeFrom({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
+    ? NodeTransport.open({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
     : Effect.fail(configError("fetch", "is not for Node: see transport"))
 )
 

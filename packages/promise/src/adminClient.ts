@@ -4,7 +4,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
 import { AdminClient, listed, refusal } from "hookrail/admin/calls"
 import * as compound from "hookrail/admin/compound"
 import { countReplay, noReplays } from "hookrail/admin/counts"
@@ -13,6 +12,7 @@ import * as receiver from "hookrail/admin/receiver"
 import { type CallOptions, observing, type ReplayFailure } from "hookrail/admin/service"
 import * as routes from "hookrail/admin/wire/routes"
 import type { CallObserver, OnRetry } from "hookrail/call/calls"
+import { unscheduled } from "hookrail/call/pauses"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
@@ -33,7 +33,12 @@ type Open = (
   config: HookrailConfig.HookrailConfig,
   options: TransportOptions | undefined,
   fetch: HookrailOptions["fetch"]
-) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
+) => Effect.Effect<Opened, unknown>
+
+interface Opened {
+  readonly transport: Transport.Service
+  readonly close: () => Promise<void>
+}
 
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
   const exit = Effect.runSyncExit(effect)
@@ -173,7 +178,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
   class AdminFacade implements Types.HookrailAdmin {
     static readonly name = "HookrailAdmin"
     readonly #client: AdminClient
-    readonly #scope: Scope.Closeable
+    readonly #close: () => Promise<void>
     readonly #calls: Calls
     #closing: Promise<void> | undefined
 
@@ -200,11 +205,17 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
           ...options,
           adminToken: adminToken === undefined ? undefined : Redacted.make(adminToken)
         }, environment))
-        this.#scope = runSync(Scope.make())
-        const transport = runSync(Scope.provide(open(config, transportOptions, fetch), this.#scope))
+        const { close, transport } = runSync(open(config, transportOptions, fetch))
+        this.#close = close
         const runtime = contextOf(write)
         this.#calls = new Calls(runtime)
-        this.#client = new AdminClient({ config, transport, runtime, onRetry: tellRetry(write, onRetry) })
+        this.#client = new AdminClient({
+          config,
+          transport,
+          runtime,
+          scheduled: unscheduled,
+          onRetry: tellRetry(write, onRetry)
+        })
       } catch (error) {
         throw located(error)
       }
@@ -366,6 +377,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
             current: redacted(current),
             deploy: typeof deploy === "function"
               ? (secret) =>
+                // @effect-diagnostics-next-line unknownInEffectCatch:off -- whatever the caller's function throws
                 Effect.tryPromise({ try: async () => await deploy(revealed(secret)), catch: (reason) => reason })
               : deploy
           }),
@@ -376,7 +388,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
     close({ drain = false }: CloseOptions = {}): Promise<void> {
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
-      this.#closing ??= this.#calls.ended().then(() => Effect.runPromise(Scope.close(this.#scope, Exit.void)))
+      this.#closing ??= this.#calls.ended().then(this.#close)
       if (limit === 0) {
         this.#calls.cancel()
       } else if (limit !== undefined) {

@@ -5,12 +5,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
 import type { CallError, CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
+import { unscheduled } from "hookrail/call/pauses"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
+import { lineOf } from "hookrail/gate/report"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import type { ReadError } from "hookrail/HookrailError"
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
@@ -18,7 +18,7 @@ import { awaitOptionsFault, optionsFault } from "hookrail/options/calls"
 import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
-import { awaitEvent } from "hookrail/send/reader"
+import { awaitEvent, type Limited } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
 import type { Described } from "hookrail/wire/describe"
 import { isTraceparent } from "hookrail/wire/traceparent"
@@ -28,7 +28,7 @@ import { type Checks, checksIn, type Found, noCatalogue } from "./catalogue.js"
 import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
-import { contextOf, logOf, tell, type Write } from "./log.js"
+import { logOf, tell, type Write } from "./log.js"
 import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
 import { Unused } from "./unused.js"
@@ -37,10 +37,16 @@ type Open = (
   config: HookrailConfig.HookrailConfig,
   options: Types.TransportOptions | undefined,
   fetch: Types.HookrailOptions["fetch"]
-) => Effect.Effect<Transport.Service, unknown, Scope.Scope>
+) => Effect.Effect<Opened, unknown>
+
+interface Opened {
+  readonly transport: Transport.Service
+  readonly close: () => Promise<void>
+}
 
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
-  const exit = Effect.runSyncExit(effect)
+  // It ends at once. `Effect.runSync` could say so of one that does not, and has a scheduler of its own.
+  const exit = Effect.runFork(effect).pollUnsafe()!
   if (Exit.isSuccess(exit)) return exit.value
   throw fromCore(Cause.squash(exit.cause))
 }
@@ -80,7 +86,6 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
 
   constructor(
     private readonly runs: Runs,
-    private readonly runtime: Context.Context<never>,
     private readonly about: Described,
     private readonly signal: AbortSignal | undefined,
     private readonly resolve: (value: A) => void,
@@ -106,7 +111,7 @@ class Run<A> implements Listener<A, unknown>, CallObserver, Queued<Run<never>> {
   resume(rest: Effect.Effect<A, unknown>): void {
     if (this.isOver) return
     if (Exit.isExit(rest)) return this.settle(rest as Exit.Exit<A, unknown>)
-    const interrupt = Effect.runCallbackWith(this.runtime)(rest, { onExit: (exit) => this.settle(exit) })
+    const interrupt = Effect.runCallback(rest, { onExit: (exit) => this.settle(exit) })
     if (this.isOver) interrupt()
     else this.interrupt = interrupt
   }
@@ -156,6 +161,28 @@ class Runs extends Queue<Run<never>> {
     })
   }
 }
+
+/** `Effect.timeoutOrElse`, whose race of two fibers would be the only one in the bundle. */
+const limited: Limited = (effect, millis, onTimeout) =>
+  Effect.callback((resume) => {
+    const stopTimer = Effect.runCallback(Effect.sleep(millis), {
+      onExit: (exit) => {
+        if (Exit.isFailure(exit)) return
+        resume(Effect.fail(onTimeout()))
+        stop()
+      }
+    })
+    const stop = Effect.runCallback(effect, {
+      onExit: (exit) => {
+        stopTimer()
+        resume(exit)
+      }
+    })
+    return Effect.sync(() => {
+      stopTimer()
+      stop()
+    })
+  })
 
 /** What the facade has in addition to the options of the core. */
 const ownOptions = ["events", "fetch", "log", "onRetry", "traceparent", "transport"]
@@ -207,9 +234,8 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
   class HookrailClient implements Types.Hookrail {
     static readonly name = "Hookrail"
     readonly #calls: ClientCalls
+    readonly #close: () => Promise<void>
     readonly #checks: Checks | undefined
-    readonly #scope: Scope.Closeable
-    readonly #context: Context.Context<never>
     readonly #runs = new Runs()
     readonly #unused: Unused
     readonly #traceparent: (() => string | undefined) | undefined
@@ -236,15 +262,16 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
           ...options,
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
         }, environment))
-        this.#scope = runSync(Scope.make())
-        const transport = runSync(Scope.provide(open(config, transportOptions, fetch), this.#scope))
-        this.#context = contextOf(write)
+        const { close, transport } = runSync(open(config, transportOptions, fetch))
+        this.#close = close
         this.#unused = new Unused(write)
         this.#calls = makeCalls({
           config,
           transport,
           keys: IdempotencyKeys.random,
-          runtime: this.#context,
+          report: (change) => write(lineOf(change)),
+          log: (line) => Effect.sync(() => write(line)),
+          scheduled: unscheduled,
           onRetry: tellRetry(write, onRetry)
         })
       } catch (error) {
@@ -311,11 +338,11 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
         if (fault !== undefined) return Effect.fail(argumentError("options", fault))
         const read = (id: string, options: ReadOptions) =>
           Effect.suspend(() => this.#calls.reader.prepare(clock, id, options) as Effect.Effect<EventStatus, ReadError>)
-        if (pollInterval === undefined) return awaitEvent(read, eventId, options)
+        if (pollInterval === undefined) return awaitEvent(read, eventId, options, limited)
         const millis = positiveDuration(pollInterval)
         return millis instanceof Reason
           ? Effect.fail(argumentError("pollInterval", millis.text))
-          : awaitEvent(read, eventId, { ...options, schedule: Schedule.spaced(millis) })
+          : awaitEvent(read, eventId, options, limited, Effect.succeed(() => Effect.sleep(millis)))
       })
       try {
         return await call
@@ -333,7 +360,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
       this.#unused.tellAll()
-      this.#closing ??= this.#runs.ended().then(() => Effect.runPromise(Scope.close(this.#scope, Exit.void)))
+      this.#closing ??= this.#runs.ended().then(this.#close)
       if (limit === 0) {
         this.#runs.cancel()
       } else if (limit !== undefined) {
@@ -390,7 +417,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       if (this.#closing !== undefined) throw located(closedError(about))
       let failure: Failure | undefined
       const promise = new Promise<A>((resolve, reject) => {
-        const run = new Run<A>(this.#runs, this.#context, about, signal, resolve, reject)
+        const run = new Run<A>(this.#runs, about, signal, resolve, reject)
         run.begin(prepare)
         failure = run.failure
       })

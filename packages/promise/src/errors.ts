@@ -5,8 +5,9 @@
  *
  * @since 0.1.0
  */
+import type { ReceiverCheck } from "hookrail/admin/model"
 import type * as Core from "hookrail/HookrailError"
-import type { AdminArgument, AdminOperation, Role } from "hookrail/wire/admin"
+import type { AdminArgument, AdminOperation, ReceiverCheck, Role } from "hookrail/wire/admin"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 import { isWorthRetrying } from "hookrail/wire/retryable"
@@ -344,7 +345,7 @@ export class ReceiverCheckError extends ClientError {
   /** What is wrong with the receiver. */
   declare readonly reason: string
   /** Its answers. */
-  declare readonly check: Core.ReceiverCheckError["check"]
+  declare readonly check: ReceiverCheck
 }
 
 /**

@@ -17,7 +17,7 @@ import type * as Types from "./types.js"
  */
 export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.makeFrom(
+    ? NodeTransport.open(
       options?.dispatcher === undefined
         ? { ...options, connections: options?.connections ?? config.maxInFlight }
         : options,

@@ -96,11 +96,59 @@ export const deleteEndpoint = simple<{ readonly id: string }>(async (admin, { id
   out.data({ id, deleted: true }, () => `${id} is deleted; deliveries that waited are cancelled`)
 })
 
-export const rotate = simple<{ readonly id: string }>(async (admin, { id }, { out, signal }) => {
-  const secret = await admin.endpoints.rotateSecret(id, { signal })
-  out.data({ id, secret: secret.reveal() }, () => secret.reveal())
-  out.note(`the server signs with it from now on. ${onceNote}`)
-})
+export interface RotateInput {
+  readonly id: string
+  readonly deploy: string | undefined
+  readonly receiverUrl: string | undefined
+}
+
+/** Runs a command of the user's shell, which gets the new secret. What it prints goes to the standard error output. */
+const runDeploy = async (command: string, secret: string, env: Context["env"]): Promise<void> => {
+  const { spawn } = await import("node:child_process")
+  const code = await new Promise<number | string>((resolve, reject) => {
+    const child = spawn(command, {
+      shell: true,
+      stdio: ["ignore", process.stderr, process.stderr],
+      env: { ...env, HOOKRAIL_NEW_WEBHOOK_SECRET: secret }
+    })
+    child.once("error", reject)
+    child.once("exit", (code, signal) => resolve(code ?? signal ?? 1))
+  })
+  if (code === 0) return
+  throw new Failure(
+    exitCodes.failed,
+    `the secret is rotated, and --deploy failed (${code}): give the receiver the new secret, which was printed`,
+    { deploy: code }
+  )
+}
+
+export const rotate = simple<RotateInput>(
+  async (admin, { deploy, id, receiverUrl }, { env, out, settings, signal }) => {
+    const tell = (secret: string): void => {
+      out.data({ id, secret }, () => secret)
+      out.note(`the server signs with it from now on. ${onceNote}`)
+    }
+    if (deploy === undefined) {
+      if (receiverUrl !== undefined) throw usage("--receiver-url is for --deploy")
+      return tell((await admin.endpoints.rotateSecret(id, { signal })).reveal())
+    }
+    const [current] = await settings.secrets()
+    if (current === undefined) {
+      throw usage("--deploy needs the secret that the receiver has now: set HOOKRAIL_WEBHOOK_SECRET")
+    }
+    await admin.rotateWithReceiver(id, {
+      current,
+      receiverUrl,
+      signal,
+      deploy: async (secret) => {
+        // First: there is no other copy.
+        tell(secret.reveal())
+        await runDeploy(deploy, secret.reveal(), env)
+      }
+    })
+    out.note("the receiver accepts both secrets: the old one can go")
+  }
+)
 
 // Subscriptions -------------------------------------------------------------------------------------------------------
 

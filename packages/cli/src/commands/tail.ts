@@ -25,7 +25,8 @@ const maxBackoffMs = 10_000
 
 const isOver = (state: string): boolean => ["succeeded", "dead_lettered", "cancelled", "skipped"].includes(state)
 
-class Tail {
+/** One watch: what it has seen, and what is still open. */
+export class Tail {
   /** States by delivery, in the order in which they were seen. */
   private readonly known = new Map<string, string>()
   private readonly open = new Map<string, Row>()

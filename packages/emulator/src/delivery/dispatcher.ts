@@ -364,10 +364,7 @@ export class Dispatcher {
 
   private advanceLane(delivery: Delivery): Delivery | undefined {
     const next = this.parts.store.leaveLane(delivery)
-    if (next !== undefined && !isTerminal(next.state)) {
-      this.parts.store.changed(next.event)
-      this.publish(next)
-    }
+    if (next !== undefined && !isTerminal(next.state)) this.publish(next)
     return next
   }
 

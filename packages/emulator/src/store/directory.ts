@@ -26,7 +26,6 @@ export class Directory {
   /** Gives an endpoint a new secret, used by every later attempt (protocol section 4.6). */
   rotateSecret(endpoint: Endpoint): string {
     endpoint.secret = credential("whsec_", this.random)
-    this.store.changed()
     return endpoint.secret
   }
 

@@ -9,6 +9,7 @@ import { defaultRuntime, type Runtime } from "effect/Runtime"
 import { addressOf } from "../call/advice.js"
 import { type CallError, Calls, type OnRetry } from "../call/calls.js"
 import type { AttemptError } from "../call/errors.js"
+import type { Scheduled } from "../call/pauses.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
 import { runInSpan } from "../fiber/tracing.js"
@@ -41,6 +42,7 @@ export interface Dependencies {
   readonly transport: Transport
   /** Where it logs that it slows down. */
   readonly runtime?: Runtime<never> | undefined
+  readonly scheduled: Scheduled
   readonly onRetry?: OnRetry | undefined
 }
 
@@ -71,13 +73,13 @@ export class AdminClient {
   readonly config: HookrailConfig
   readonly transport: Transport
 
-  constructor({ config, onRetry, runtime, transport }: Dependencies) {
+  constructor({ config, onRetry, runtime, scheduled, transport }: Dependencies) {
     this.config = config
     this.transport = transport
     const token = Redacted.value(config.apiKey)
     const gate = Gate.make({ ...defaults, maxInFlight: config.maxInFlight }, loggedBy(runtime ?? defaultRuntime))
     this.authorization = `Bearer ${token}`
-    this.calls = new Calls(config, transport, gate, token, onRetry)
+    this.calls = new Calls(config, transport, gate, token, scheduled, onRetry)
     this.shared = {
       address: addressOf(config.origin + config.prefix, config.baseUrlFrom, token, "HOOKRAIL_ADMIN_URL"),
       token,

@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schedule from "effect/Schedule"
 import { type Abortable, begin, Callback, isSuccess, type Listener, nothing } from "../fiber/callback.js"
 import { monotonic, monotonicNow } from "../fiber/time.js"
 import type { Turn } from "../gate/model.js"
@@ -38,6 +37,7 @@ import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { CallMetrics } from "./metrics.js"
 import type { Operation } from "./operation.js"
+import type { Pause, Scheduled } from "./pauses.js"
 
 /** Why an attempt failed, as gate, transport or classification report it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
@@ -190,6 +190,7 @@ export class Calls {
     private readonly transport: TransportService,
     private readonly gate: GateService,
     private readonly apiKey: string,
+    private readonly scheduled: Scheduled,
     private readonly onRetry?: OnRetry,
     private readonly metrics?: CallMetrics
   ) {
@@ -380,12 +381,12 @@ export class Calls {
     const { onRetry } = this
     const onDelay = onRetry &&
       ((error: HookrailError, delay: number) => onRetry(error as RetryableError, call.attempts, delay))
-    const schedule = RetryPolicy.isRetryPolicy(call.retry)
-      ? RetryPolicy.scheduleFrom(call.retry, call.start, onDelay)
-      : call.retry
-    return Effect.flatMap(Schedule.driver(schedule), (driver) => {
+    const pauses: Effect.Effect<Pause<RetryableError>> = RetryPolicy.isRetryPolicy(call.retry)
+      ? Effect.sync(() => RetryPolicy.pauses(call.retry as RetryPolicy.RetryPolicy, call.start, onDelay))
+      : this.scheduled(call.retry)
+    return Effect.flatMap(pauses, (pause) => {
       const next = (error: RetryableError): Effect.Effect<A, CallError> =>
-        Effect.matchEffect(driver.next(error), {
+        Effect.matchEffect(pause(error), {
           onFailure: () => Effect.flip(gaveUp(call, error)),
           onSuccess: () =>
             Effect.catchAll(this.again(call), (failure) => {

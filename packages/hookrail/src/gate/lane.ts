@@ -3,10 +3,10 @@
  * overloaded.
  */
 import type { Clock } from "effect/Clock"
-import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
 import { monotonicNow } from "../fiber/time.js"
 import { parseRetryAfter } from "../wire/retryAfter.js"
 import type { LaneStats, Overload, Turn } from "./model.js"
@@ -216,21 +216,32 @@ export class Lane {
 
   /** The first waiter sleeps until its turn, or until something changes. It can be woken as soon as this is called. */
   private timed(waiter: Waiter, clock: Clock, millis: number): Effect.Effect<number, GateTimeoutError> {
-    const woken = Deferred.unsafeMake<void, GateTimeoutError>(FiberId.none)
+    let woken: Effect.Effect<void, GateTimeoutError> | undefined
+    let resume: ((next: Effect.Effect<void, GateTimeoutError>) => void) | undefined
+    let cancel: (() => void) | undefined
     const wake = (next: Effect.Effect<void, GateTimeoutError>) => {
       waiter.wake = undefined
       waiter.timedIn = -1
-      Deferred.unsafeDone(woken, next)
+      woken = next
+      cancel?.()
+      resume?.(next)
     }
     waiter.wake = wake
     waiter.timedIn = this.pace.era
-    const timer = Effect.map(Effect.sleep(millis), () => {
-      if (waiter.wake === wake) wake(Effect.void)
-    })
-    return Effect.flatMap(
-      Effect.flatMap(Effect.fork(timer), (fiber) => Effect.ensuring(Deferred.await(woken), Fiber.interruptFork(fiber))),
-      () => this.turnOf(waiter, clock)
-    )
+    const slept = (runtime: Runtime.Runtime<never>) =>
+      Effect.async<void, GateTimeoutError>((go) => {
+        if (woken !== undefined) return go(woken)
+        resume = go
+        // The timer has a fiber of its own: the clock may be any.
+        const stop = Runtime.runCallback(runtime, clock.sleep(Duration.millis(millis)), {
+          onExit: (exit) => {
+            if (Exit.isSuccess(exit) && waiter.wake === wake) wake(Effect.void)
+          }
+        })
+        cancel = () => stop()
+        return Effect.sync(cancel)
+      })
+    return Effect.flatMap(Effect.flatMap(Effect.runtime<never>(), slept), () => this.turnOf(waiter, clock))
   }
 
   private isTooLate({ turn }: Waiter, now: number): boolean {

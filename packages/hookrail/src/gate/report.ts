@@ -1,6 +1,6 @@
 /** Tells an operator why a client is slow: logs changes of the gate's state, at most one per second. */
-import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
+import { type Line, logged } from "../fiber/log.js"
 import type { State } from "./model.js"
 
 export interface Change {
@@ -37,16 +37,16 @@ export class Reporter {
  * gate, so the annotations of that call would be misleading.
  */
 export const loggedBy = (runtime: Runtime.Runtime<never>): Report => (change) =>
-  void Runtime.runFork(runtime, lineOf(change))
+  void Runtime.runFork(runtime, logged(lineOf(change)))
 
-const lineOf = ({ rate, state, status, waiting, what }: Change): Effect.Effect<void> => {
-  const rounded = Math.round(10 * rate) / 10
-  const line = state === "open"
-    ? Effect.logInfo(`hookrail: ${what} are no longer slowed down`)
-    : state === "paced"
-    ? Effect.logWarning(`hookrail: ${what} are slowed down to ${rounded} per second: the server answers ${status}`)
-    : Effect.logWarning(
-      `hookrail: ${what} wait, one is tried after each pause: the server answers nothing but ${status}`
-    )
-  return Effect.annotateLogs(line, { "hookrail.gate.state": state, "hookrail.gate.waiting": waiting })
-}
+export const lineOf = ({ rate, state, status, waiting, what }: Change): Line => ({
+  level: state === "open" ? "info" : "warning",
+  message: `hookrail: ${what} ${
+    state === "open"
+      ? "are no longer slowed down"
+      : state === "paced"
+      ? `are slowed down to ${Math.round(10 * rate) / 10} per second: the server answers ${status}`
+      : `wait, one is tried after each pause: the server answers nothing but ${status}`
+  }`,
+  annotations: { "hookrail.gate.state": state, "hookrail.gate.waiting": waiting }
+})

@@ -6,6 +6,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 import type { CallError, CallObserver } from "../call/calls.js"
+import { scheduled } from "../call/pauses.js"
 import { run } from "../fiber/callback.js"
 import { withClock } from "../fiber/services.js"
 import { addEvent, runInSpan } from "../fiber/tracing.js"
@@ -17,7 +18,7 @@ import { traceparentOf } from "../wire/traceparent.js"
 import type { ClientCalls } from "./calls.js"
 import { encodeTyped, isTyped } from "./encode.js"
 import type { EncodedEvent, ReadOptions, SendEncodedOptions, SendOptions, Service } from "./model.js"
-import { awaitEvent, invalidArgument } from "./reader.js"
+import { awaitEvent, invalidArgument, type Limited } from "./reader.js"
 
 export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): Service => {
   const sendEvent = (
@@ -82,11 +83,13 @@ export const make = ({ reader, sender }: ClientCalls, propagateTrace: boolean): 
     awaitEvent: (eventId, options = {}) => {
       const fault = awaitOptionsFault(options, "schedule")
       return fault === undefined
-        ? awaitEvent(getEvent, eventId, options)
+        ? awaitEvent(getEvent, eventId, options, limited, options.schedule && scheduled(options.schedule))
         : Effect.fail(invalidArgument(eventId, "options", fault))
     }
   }
 }
+
+const limited: Limited = (effect, millis, onTimeout) => Effect.timeoutFail(effect, { duration: millis, onTimeout })
 
 /** The payload of a typed topic is encoded first. */
 const prepare = (

@@ -2,9 +2,9 @@
 import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type { Address } from "../call/advice.js"
 import type { CallError, CallObserver, Calls } from "../call/calls.js"
+import type { Pause } from "../call/pauses.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import type { AwaitError, ReadContext, ReadError } from "../HookrailError.js"
 import { AwaitTimeoutError, InvalidArgumentError } from "../HookrailError.js"
@@ -66,11 +66,16 @@ export class Reader {
 
 const mustBeFinite = "must be a finite duration, such as \"20 seconds\" (a number alone is milliseconds)"
 
-/** Polls a status until the condition holds or the time is up. */
+/** Interrupts an effect that takes longer than these milliseconds, and fails instead. */
+export type Limited = <A, E>(effect: Effect.Effect<A, E>, millis: number, onTimeout: () => E) => Effect.Effect<A, E>
+
+/** Polls a status until the condition holds, the time is up, or there are no more pauses. */
 export const awaitEvent = (
   getEvent: (eventId: string, options: ReadOptions) => Effect.Effect<EventStatus, ReadError>,
   eventId: string,
-  options: AwaitOptions
+  options: Omit<AwaitOptions, "schedule">,
+  limited: Limited,
+  pauses: Effect.Effect<Pause<EventStatus>> = growing
 ): Effect.Effect<EventStatus, AwaitError> =>
   Effect.suspend(() => {
     const until = options.until ?? isSettled
@@ -83,20 +88,27 @@ export const awaitEvent = (
         limit: Duration.millis(limit),
         states: (last?.deliveries ?? []).map((delivery) => delivery.state)
       })
-    return getEvent(eventId, { retry: options.retry, headers: options.headers }).pipe(
-      Effect.tap((status) => {
+    const read = getEvent(eventId, { retry: options.retry, headers: options.headers })
+    const settled = Effect.flatMap(pauses, (pause) => {
+      const look: Effect.Effect<EventStatus, AwaitError> = Effect.flatMap(read, (status) => {
         last = status
-        return Effect.void
-      }),
-      Effect.repeat({ until, schedule: options.schedule ?? pollSchedule }),
-      Effect.flatMap(() => last !== undefined && until(last) ? Effect.succeed(last) : Effect.fail(timedOut())),
-      Effect.timeoutFail({ duration: limit, onTimeout: timedOut })
-    )
+        return until(status)
+          ? Effect.succeed(status)
+          : Effect.matchEffect(pause(status), { onFailure: () => Effect.fail(timedOut()), onSuccess: () => look })
+      })
+      return look
+    })
+    return limited(settled, limit, timedOut)
   })
 
-const pollSchedule = Schedule.exponential("250 millis").pipe(
-  Schedule.modifyDelay((_, delay) => Duration.min(delay, "5 seconds"))
-)
+/** Each pause is twice as long as the one before, up to 5 seconds. */
+const growing: Effect.Effect<Pause<EventStatus>> = Effect.sync(() => {
+  let millis = 125
+  return () => {
+    millis = Math.min(2 * millis, 5_000)
+    return Effect.sleep(millis)
+  }
+})
 
 const isSettled = (status: EventStatus): boolean => status.deliveries.every((delivery) => isTerminal(delivery.state))
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Address } from "../call/advice.js"
 import type { CallError, CallObserver, Calls } from "../call/calls.js"
 import { isSuccess } from "../fiber/callback.js"
+import type { Log } from "../fiber/log.js"
 import type { HookrailConfig } from "../HookrailConfig.js"
 import { UnmatchedEventError } from "../HookrailError.js"
 import type * as IdempotencyKeys from "../IdempotencyKeys.js"
@@ -47,7 +48,8 @@ export class Sender {
     private readonly keys: IdempotencyKeys.Service,
     private readonly authorization: string,
     private readonly path: string,
-    readonly address: Address
+    readonly address: Address,
+    private readonly log: Log
   ) {}
 
   /** The call that sends an event, or an effect that leads to it, or an error. */
@@ -123,9 +125,10 @@ export class Sender {
     if (onUnmatched === "fail") return Effect.fail(error)
     unmatched.add(topic)
     return Effect.as(
-      Effect.annotateLogs(Effect.logWarning(error.message), {
-        "hookrail.topic": topic,
-        "hookrail.event_id": accepted.eventId
+      this.log({
+        level: "warning",
+        message: error.message,
+        annotations: { "hookrail.topic": topic, "hookrail.event_id": accepted.eventId }
       }),
       accepted
     )

@@ -83,6 +83,38 @@ export type AdminArgument =
   | "payload"
   | "pause"
 
+/**
+ * How a receiver answered one request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReceiverAnswer {
+  /** `undefined`: there was none. */
+  readonly status: number | undefined
+  /** Why there was none. */
+  readonly failure?: string | undefined
+}
+
+/**
+ * What a receiver does with requests signed with secrets, and with one that nobody signed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReceiverCheck {
+  /** One for each secret, in their order. */
+  readonly answers: ReadonlyArray<ReceiverAnswer & { readonly isTaken: boolean }>
+  /** Its answer to a signature with a secret that nobody has. */
+  readonly forged: ReceiverAnswer
+  /** It takes all of the secrets. */
+  readonly takesAll: boolean
+  /** It refuses what is forged, with a status after which Hookrail tries again: nothing is lost while it has the wrong secret. */
+  readonly isPatient: boolean
+  /** What is wrong, in words. */
+  readonly problem?: string | undefined
+}
+
 /** Operations that do the same when they are repeated. */
 const repeatable: ReadonlySet<string> = new Set(
   [

@@ -138,9 +138,10 @@ type Variables = Readonly<Record<string, string | undefined>>
 const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "REQUEST_METHOD"]
 
 const readVariables = (environment: Environment): Effect.Effect<Variables, HookrailConfigError> =>
-  Effect.map(
-    Effect.forEach(names, (name) => Effect.map(environment(name), (value) => [name, value] as const)),
-    (entries) => Object.fromEntries(entries)
+  names.reduce<Effect.Effect<Variables, HookrailConfigError>>(
+    (variables, name) =>
+      Effect.flatMap(variables, (known) => Effect.map(environment(name), (value) => ({ ...known, [name]: value }))),
+    Effect.succeed({})
   )
 
 /** The variable that applies: the lower-case one if it is set, even to an empty value, else the upper-case one. */

@@ -1,6 +1,6 @@
 /** The command `hookrail-relay`: a relay as a process of its own, and what an operator needs. Nothing it prints holds a payload. */
 import { channelOf } from "../enqueue/statement.js"
-import { OutboxConfigError } from "../errors.js"
+import { DatabaseError, OutboxConfigError } from "../errors.js"
 import { blockedKeys, discardEvent, listEvents, outboxStats, retryEvent } from "../operate/events.js"
 import { migrate, migrationSql, schemaStatus } from "../operate/migrate.js"
 import type { RelayClient, RelayLog } from "../relay/model.js"
@@ -21,6 +21,7 @@ const fail = (text: string): number => {
 
 /** Runs the command; resolves with the exit code. */
 export const main = async (args: ReadonlyArray<string>): Promise<number> => {
+  let url: string | undefined
   try {
     const parsed = argumentsOf(args)
     if (parsed.isHelp) {
@@ -38,7 +39,8 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
       }))
       return 0
     }
-    const database = await openDatabase(parsed.text("database") ?? process.env.HOOKRAIL_DATABASE_URL, {
+    url = parsed.text("database") ?? process.env.HOOKRAIL_DATABASE_URL
+    const database = await openDatabase(url, {
       prepare: parsed.isPreparing,
       // Of a file that is not there, only this makes one: elsewhere it is a mistake in the path.
       create: parsed.command === "migrate"
@@ -49,8 +51,26 @@ export const main = async (args: ReadonlyArray<string>): Promise<number> => {
       await database.close()
     }
   } catch (error) {
-    const { message } = Object(error) as { readonly message?: unknown }
-    return fail(`${String(message)}${error instanceof OutboxConfigError ? " See --help." : ""}`)
+    return fail(`${explained(error, url)}${error instanceof OutboxConfigError ? " See --help." : ""}`)
+  }
+}
+
+/** There is no transaction here to roll back, and nobody can look at a cause: it is told, without the URL and its password. */
+const explained = (error: unknown, url: string | undefined): string => {
+  if (!(error instanceof DatabaseError)) return String(Object(error).message)
+  const { advice, cause, code, operation } = error
+  const password = url !== undefined && URL.canParse(url) ? new URL(url).password : ""
+  const why = [url ?? "", password, decoded(password)]
+    .filter((secret) => secret !== "")
+    .reduce((text, secret) => text.replaceAll(secret, "***"), String(Object(cause).message))
+  return `${operation} failed in the database${code === undefined ? "" : ` (${code})`}. ${advice ?? why}`
+}
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 

@@ -82,6 +82,11 @@ const codeOf = (chain: ReadonlyArray<Failure>): string | undefined => {
       ) return code
     }
   }
+  for (const { code } of chain) {
+    // libsql has no names for some of them.
+    const number = /^UNKNOWN_SQLITE_ERROR_(\d+)$/.exec(String(code))?.[1]
+    if (number !== undefined) return sqliteCode(Number(number))
+  }
   for (const { errcode } of chain) if (typeof errcode === "number") return sqliteCode(errcode)
   // libsql, while it opens a file.
   return chain.some(({ message }) => /^ConnectionFailed\(.*: 14"\)$/.test(String(message)))

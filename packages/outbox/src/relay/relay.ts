@@ -381,7 +381,9 @@ export class Running implements Relay {
   private async failed(lane: Lane, taken: Taken, verdict: Verdict): Promise<boolean> {
     const { backoffBaseMs, backoffCapMs, maxAttempts } = this.settings
     await this.observe(verdict)
-    if (taken.attempts >= maxAttempts) {
+    // A wrong key, or a server that is not there, is not the fault of the event.
+    const isItsOwn = verdict.concerns !== "configuration" && (verdict.concerns !== "connection" || verdict.isAmbiguous)
+    if (isItsOwn && taken.attempts >= maxAttempts) {
       return await this.giveUp(lane, taken, "attempts_exhausted", verdict.text, verdict)
     }
     this.counts.failed++
