@@ -193,6 +193,24 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     assert.notMatch(home, /mit112\/hookrail(?![\w-])/, "the repository of the server")
   })
 
+  it.each(folders)("%s says how to use it well, and so does its other line", async (folder) => {
+    const agents = await readFile(join(root, "packages", folder, "AGENTS.md"), "utf8")
+    assert.strictEqual(await readFile(join(unpacked(folder), "AGENTS.md"), "utf8"), agents)
+    // Links would lead nowhere: nothing else of this repository is there.
+    assert.notMatch(agents, /\]\((?!https:)/)
+    const twin = join(root, "packages", `${folder}-4`, "package")
+    const licensed = folder === "hookrail" || folder === "node" ? [unpacked(folder), twin] : [unpacked(folder)]
+    for (const home of licensed) {
+      assert.strictEqual(await readFile(join(home, "AGENTS.md"), "utf8"), agents)
+      await stat(join(home, "LICENSE"))
+      if (!agents.includes("`llms-full.txt`, beside this file")) continue
+      const full = await readFile(join(home, "llms-full.txt"), "utf8")
+      for (const page of ["README.md", "docs/receiving.md", "docs/protocol.md"]) {
+        assert.include(full, `<!-- ${page} -->`)
+      }
+    }
+  })
+
   it("@hookrail/promise names everyone whose code is inside, with the licence, and nobody else", async () => {
     const notices = await readFile(join(unpacked("promise"), "dist/THIRD-PARTY-NOTICES.txt"), "utf8")
     const from = join(root, "packages/promise")
