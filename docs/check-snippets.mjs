@@ -1,4 +1,4 @@
-// Type-checks every example of the documentation: the `ts` blocks of README.md, docs/*.md and packages/*/README.md, and
+// Type-checks every example of the documentation: the `ts` blocks of README.md, docs/*.md, and README.md and AGENTS.md of the packages, and
 // every `@example` in the sources. Each becomes a module of its own, and one `tsc` checks those of a line of Effect.
 //
 // A block holds on both lines, unless it is marked with its own: "```ts effect-3" or "```ts effect-4".
@@ -99,7 +99,8 @@ const packages = readdirSync(join(root, "packages")).map((name) => join("package
 const documents = [
   "README.md",
   ...inFolder("docs", ".md"),
-  ...packages.map((folder) => join(folder, "README.md")).filter((file) => existsSync(join(root, file)))
+  ...packages.flatMap((folder) => [join(folder, "README.md"), join(folder, "AGENTS.md")])
+    .filter((file) => existsSync(join(root, file)))
 ]
 const read = (file) => readFileSync(join(root, file), "utf8")
 const snippets = [

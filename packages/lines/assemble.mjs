@@ -2,6 +2,7 @@
  * Assembles the built package for Effect 4 in its folder `package`, under the name by which it is published:
  * `node ../lines/assemble.mjs`, in the folder of the package.
  */
+import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { lines } from "./lines.mjs"
@@ -33,7 +34,11 @@ mkdirSync(target)
 // Declarations for CommonJS have no use here: Effect 4 has none either.
 const filter = (path) => !path.endsWith(".d.cts")
 for (const part of ["dist", "src"]) cpSync(join(folder, part), join(target, part), { filter, recursive: true })
-cpSync(join(folder, "..", original, "README.md"), join(target, "README.md"))
+for (const page of ["README.md", "AGENTS.md"]) cpSync(join(folder, "..", original, page), join(target, page))
+if (files.includes("llms-full.txt")) {
+  const maker = join(folder, "../../docs/llms.mjs")
+  execFileSync(process.execPath, [maker, "--full", join(target, "llms-full.txt")])
+}
 cpSync(join(folder, "../../LICENSE"), join(target, "LICENSE"))
 writeFileSync(
   join(target, "package.json"),

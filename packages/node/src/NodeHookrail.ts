@@ -42,11 +42,7 @@ export const layer = (
   { transport, ...options }: Options = {}
 ): Layer.Layer<HookrailClient.HookrailClient, HookrailConfigError> =>
   HookrailClient.layer(options).pipe(
-    Layer.provide(NodeTransport.layer(
-      transport?.dispatcher === undefined
-        ? { ...transport, connections: transport?.connections ?? connectionsFor(options.maxInFlight) }
-        : transport
-    ))
+    Layer.provide(NodeTransport.layer(NodeTransport.withConnections(transport, connectionsFor(options.maxInFlight))))
   )
 
 /** The client reports an invalid `maxInFlight`, under that name. */
@@ -94,8 +90,5 @@ export const layerAdmin = (
   { transport, ...options }: AdminOptions = {}
 ): Layer.Layer<HookrailAdmin.HookrailAdmin, HookrailConfigError> =>
   HookrailAdmin.layer(options).pipe(
-    Layer.provide(NodeTransport.layer({
-      ...transport,
-      connections: transport?.connections ?? connectionsFor(options.maxInFlight)
-    }))
+    Layer.provide(NodeTransport.layer(NodeTransport.withConnections(transport, connectionsFor(options.maxInFlight))))
   )

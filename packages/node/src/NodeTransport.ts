@@ -92,6 +92,14 @@ const checks = {
 /** @internal */
 export const optionNames: ReadonlyArray<string> = Object.keys(checks)
 
+/**
+ * Fills in the number of connections. A dispatcher has its own.
+ *
+ * @internal
+ */
+export const withConnections = (options: Options = {}, connections: number | undefined): Options =>
+  options.dispatcher === undefined ? { ...options, connections: options.connections ?? connections } : options
+
 const settingsOf = (options: Options, environment: Environment): Effect.Effect<Settings, HookrailConfigError> =>
   Effect.flatMap(
     checkOptions(options, checks),

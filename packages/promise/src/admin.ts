@@ -32,8 +32,10 @@ import { configError } from "./errors.js"
  */
 export const HookrailAdmin: Types.HookrailAdminConstructor = defineAdmin((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.open({ ...options, connections: options?.connections ?? config.maxInFlight }, environment)
-    : Effect.fail(configError("fetch", "is not for Node: see transport"))
+    ? NodeTransport.open(NodeTransport.withConnections(options, config.maxInFlight), environment)
+    : Effect.fail(
+      configError("fetch", "is not for Node: there it is a dispatcher of undici, as transport: { dispatcher }")
+    )
 )
 
 /**

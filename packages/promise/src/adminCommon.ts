@@ -53,6 +53,8 @@ export type {
   DeadLetters,
   Deliveries,
   Endpoints,
+  // Under a name that declarations can use, as in the main entry.
+  HookrailAdmin as HookrailAdminClient,
   HookrailAdminConstructor,
   HookrailAdminOptions,
   OrderedKeys,

@@ -38,6 +38,8 @@ export type {
   EventInput,
   Events,
   EventStatus,
+  // Under a name that declarations can use: `Hookrail` of the entries is an alias, beside the class.
+  Hookrail as HookrailClient,
   HookrailConstructor,
   HookrailOptions,
   Log,

@@ -18,9 +18,7 @@ import type * as Types from "./types.js"
 export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
   fetch === undefined
     ? NodeTransport.open(
-      options?.dispatcher === undefined
-        ? { ...options, connections: options?.connections ?? config.maxInFlight }
-        : options,
+      NodeTransport.withConnections(options, config.maxInFlight),
       environment
     )
     : Effect.fail(

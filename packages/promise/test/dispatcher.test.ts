@@ -2,6 +2,7 @@ import { type RunningEmulator, startEmulator } from "@hookrail/emulator"
 import { inspect } from "node:util"
 import { Agent, MockAgent, request } from "undici"
 import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
+import { HookrailAdmin } from "../src/admin.js"
 import { type Dispatcher, Hookrail, HookrailConfigError, type HookrailOptions, RetryError } from "../src/index.js"
 
 const topic = "orders.created"
@@ -116,6 +117,27 @@ describe("over a dispatcher", () => {
     assert.include((error as Error).message, "Mock dispatch not matched for headers")
     assert.notInclude(inspect(error, { depth: null, showHidden: true }), "hk_secret")
   })
+})
+
+it("the admin client takes one too", async () => {
+  const running = await startEmulator()
+  closing.push(() => running.close())
+  let requests = 0
+  const inner = agent()
+  const dispatcher: Dispatcher = {
+    dispatch: (options, handler) => {
+      requests++
+      return inner.dispatch(options, handler)
+    }
+  }
+  const admin = new HookrailAdmin({
+    adminToken: running.adminToken,
+    baseUrl: String(running.adminUrl),
+    transport: { dispatcher }
+  })
+  closing.push(() => admin.close())
+  assert.strictEqual((await admin.whoami()).role, "admin")
+  assert.strictEqual(requests, 1)
 })
 
 describe("options", () => {
