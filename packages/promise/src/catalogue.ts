@@ -17,12 +17,15 @@ export interface Found {
  * @internal
  */
 export type Checks = Catalogue["~hookrail/EventCatalogue"] & {
-  /** Checks a payload for a client. Never throws or rejects. */
-  readonly find: (
-    topic: unknown,
-    payload: unknown,
-    idempotencyKey: string | undefined
-  ) => Found | Promise<Found>
+  /** Checks an event for a client. Never throws or rejects. Untyped callers may pass anything. */
+  readonly find: (event: Input | null | undefined) => Found | Promise<Found>
+}
+
+/** @internal */
+export interface Input {
+  readonly topic?: unknown
+  readonly payload?: unknown
+  readonly idempotencyKey?: string | undefined
 }
 
 /**
@@ -34,4 +37,4 @@ export const checksIn = (events: unknown): Checks | undefined =>
   (events as Partial<Catalogue> | null | undefined)?.["~hookrail/EventCatalogue"] as Checks | undefined
 
 /** @internal */
-export const noCatalogue = "must be made by defineEvents"
+export const noCatalogue = "must be from defineEvents"

@@ -380,14 +380,15 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       payload: unknown,
       options: Types.SendOptions,
       observer: CallObserver,
-      found: Found | Promise<Found> | undefined = this.#checks?.find(topic, payload, options.idempotencyKey)
+      found: Found | Promise<Found> | undefined = this.#checks?.find({ ...options, topic, payload })
     ): Effect.Effect<Types.EventAccepted, CallError> {
       if (found !== undefined) {
         if ("then" in found) {
-          return Effect.flatMap(
-            Effect.promise(() => found),
-            (found) => this.#prepare(topic, payload, options, observer, found)
-          )
+          return Effect.callback((resume) => {
+            void found.then((found) =>
+              resume(Effect.suspend(() => this.#prepare(topic, payload, options, observer, found)))
+            )
+          })
         }
         if (found.error !== undefined) throw found.error
         payload = found.value

@@ -47,7 +47,7 @@ import { checkTopic } from "hookrail/wire/arguments"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import { quote, shorten } from "hookrail/wire/shorten"
 import { located } from "./caller.js"
-import type { Checks as Internal, Found } from "./catalogue.js"
+import type { Checks as Internal, Found, Input } from "./catalogue.js"
 import { configError, InvalidArgumentError, InvalidPayloadError } from "./errors.js"
 
 export {
@@ -201,7 +201,8 @@ class Checks implements Internal {
     return `the catalogue has no such topic${meant === undefined ? "" : `: did you mean ${quote(meant)}?`}`
   }
 
-  readonly find = (topic: unknown, payload: unknown, idempotencyKey: string | undefined): Found | Promise<Found> => {
+  readonly find = (event: Input | null | undefined): Found | Promise<Found> => {
+    const { idempotencyKey, payload, topic } = event ?? {}
     const about: About = { topic: String(topic), idempotencyKey, outcome: "not-sent" }
     const verdict = this.encode(topic as string, payload)
     return verdict !== undefined && "then" in verdict
@@ -252,7 +253,7 @@ class Events implements EventCatalogue<{ readonly [topic: string]: unknown }> {
   }
 
   async encode(topic: string, payload: unknown): Promise<unknown> {
-    return valueOf(await this["~hookrail/EventCatalogue"].find(topic, payload, undefined))
+    return valueOf(await this["~hookrail/EventCatalogue"].find({ topic, payload }))
   }
 
   async decode(topic: string, json: unknown): Promise<unknown> {

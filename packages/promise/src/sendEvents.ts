@@ -44,9 +44,8 @@ class Ready {
 
 /** Untyped callers may pass anything: what is not an event is refused when it is sent. */
 const ready = (input: EventInput, found: Found | undefined): Ready => {
-  const given = input?.payload
-  const { orderingKey, payload } = orderedPayload(found === undefined ? given : found.value)
-  return new Ready(input, found === undefined ? payload as {} : given, input?.orderingKey ?? orderingKey, found)
+  const { orderingKey, payload } = orderedPayload(found === undefined ? input?.payload : found.value)
+  return new Ready(input, found === undefined ? payload as {} : input.payload, input?.orderingKey ?? orderingKey, found)
 }
 
 type Send = Job<Ready, Result | Failure>
@@ -197,7 +196,7 @@ class Flow {
       return
     }
     const input = next.value
-    const found = known ?? this.checks?.find(input?.topic, input?.payload, input?.idempotencyKey)
+    const found = known ?? this.checks?.find(input)
     if (found !== undefined && "then" in found) {
       // Events with the same ordering key begin in their order: the next one waits.
       this.isAsking = true
@@ -230,8 +229,12 @@ class Flow {
       const fault = typeof input === "object" && input !== null ? eventFault(input) : undefined
       if (fault !== undefined) throw argumentError("options", fault)
       const { headers, idempotencyKey, orderingKey, topic, traceparent } = input ?? {}
-      const own = { idempotencyKey, orderingKey, signal, headers, traceparent }
-      const accepted = await client.sendEvent(topic, payload, own, found)
+      const accepted = await client.sendEvent(
+        topic,
+        payload,
+        { headers, idempotencyKey, orderingKey, traceparent, signal },
+        found
+      )
       this.finish(sending, onError === "collect" ? { _tag: "Accepted", input, accepted } : accepted)
     } catch (error) {
       if (onError === "collect" && !signal.aborted && isHookrailError(error)) {

@@ -623,9 +623,9 @@ describe("a catalogue", () => {
   it("is no option that may be anything else", () => {
     for (const events of [null, {}, { "orders.created": z.string() }, "events", type({ a: "string" })]) {
       const build = () => new Node.Hookrail({ apiKey: "hk_a", events: events as never })
-      assert.include(throws(build).message, "events: must be made by defineEvents")
+      assert.include(throws(build).message, "events: must be from defineEvents")
       const receiver = () => createWebhookHandler({ secrets: secret, events: events as never })
-      assert.include(throws(receiver).message, "events: must be made by defineEvents")
+      assert.include(throws(receiver).message, "events: must be from defineEvents")
       assert.throws(
         () => signWebhook({ secret, events: events as never, topic: "a", payload: 1 }),
         /events must be (an object|made by defineEvents)/
