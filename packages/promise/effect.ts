@@ -68,6 +68,13 @@ const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = 
       }
     }`,
     causeAnnotate: "(self) => self",
+    // Their fields are those of this workspace, and are printed by its own classes.
+    Error: `class extends YieldableError {
+      constructor(args) {
+        super(args?.message, args?.cause ? { cause: args.cause } : undefined)
+        Object.assign(this, args)
+      }
+    }`,
     causeCombine: "(self, that) => causeFromReasons(dedupeReasons(self.reasons, that.reasons))"
   },
   "internal/effect.js": {
@@ -141,6 +148,7 @@ const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = 
   "internal/random.js": {
     Random: `Context.Reference("effect/Random", { defaultValue: () => ({ nextDoubleUnsafe: Math.random }) })`
   },
+  "internal/redacted.js": { value: "(self) => redactedRegistry.get(self)" },
   "Utils.js": { internalCall: "(body) => body()" }
 }
 

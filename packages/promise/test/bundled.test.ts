@@ -31,10 +31,10 @@ describe("the bundle", () => {
   })
 })
 
+// Not those of dispatchers: loading undici changes the global `fetch`, which others of these tests use.
 await import("./facade.test.js")
 await import("./admin.test.js")
 await import("./awaited.test.js")
-await import("./dispatcher.test.js")
 await import("./events.test.js")
 await import("./messages.test.js")
 await import("./requests.test.js")
