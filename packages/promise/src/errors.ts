@@ -5,7 +5,6 @@
  *
  * @since 0.1.0
  */
-import type { ReceiverCheck } from "hookrail/admin/model"
 import type * as Core from "hookrail/HookrailError"
 import type { AdminArgument, AdminOperation, ReceiverCheck, Role } from "hookrail/wire/admin"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
