@@ -73,6 +73,26 @@ const row = (page: Page, text: string) => page.locator(".row", { hasText: text }
 const focused = (page: Page, selector: string): Promise<unknown> =>
   page.waitForFunction((selector) => document.activeElement?.matches(selector) === true, selector)
 
+interface Violation {
+  readonly id: string
+  readonly nodes: ReadonlyArray<{ readonly html: string; readonly failureSummary: string }>
+}
+
+/** Lets axe look at the page. */
+const check = async (page: Page, where: string): Promise<void> => {
+  await page.evaluate(axe)
+  const violations = await page.evaluate(async () => {
+    // Toasts fade in; everything else stands still.
+    await Promise.all(document.getAnimations().map((one) => one.finished))
+    const { axe } = window as unknown as {
+      readonly axe: { readonly run: (options: object) => Promise<{ readonly violations: ReadonlyArray<Violation> }> }
+    }
+    return (await axe.run({ resultTypes: ["violations"] })).violations
+  })
+  const found = violations.map(({ id, nodes }) => [id, nodes.map(({ failureSummary, html }) => [html, failureSummary])])
+  assert.deepStrictEqual(found, [], where)
+}
+
 describe("opening", () => {
   it("takes the token out of the URL, keeps it for the tab, and asks nobody else for anything", async () => {
     await using it = await open()
@@ -86,6 +106,7 @@ describe("opening", () => {
     const other = await context.newPage()
     await other.goto(base)
     await other.getByRole("heading", { name: "This page needs its token" }).waitFor()
+    await check(other, "without a token")
     assert.deepStrictEqual(complaints, [])
   })
 
@@ -336,28 +357,6 @@ describe("by keyboard", () => {
 })
 
 describe("accessibility", () => {
-  interface Violation {
-    readonly id: string
-    readonly nodes: ReadonlyArray<{ readonly html: string; readonly failureSummary: string }>
-  }
-
-  const check = async (page: Page, where: string): Promise<void> => {
-    await page.evaluate(axe)
-    const violations = await page.evaluate(async () => {
-      // Toasts fade in; everything else stands still.
-      await Promise.all(document.getAnimations().map((one) => one.finished))
-      const { axe } = window as unknown as {
-        readonly axe: { readonly run: (options: object) => Promise<{ readonly violations: ReadonlyArray<Violation> }> }
-      }
-      return (await axe.run({ resultTypes: ["violations"] })).violations
-    })
-    assert.deepStrictEqual(
-      violations.map(({ id, nodes }) => [id, nodes.map(({ failureSummary, html }) => [html, failureSummary])]),
-      [],
-      where
-    )
-  }
-
   it.each(
     [
       ["light", 1280],
@@ -394,7 +393,18 @@ describe("accessibility", () => {
       await page.keyboard.press("Escape")
       await page.getByRole("dialog").waitFor({ state: "detached" })
     }
+    if (width < 860) await page.getByRole("button", { name: "Back to the list" }).click()
+    await row(page, "Delivered").first().click()
+    await page.locator(".tag.good").waitFor()
     await page.locator("summary").first().click()
+    await page.getByRole("button", { name: "Compare with what arrived" }).click()
+    await page.getByLabel("Body").fill("{\"n\":1}")
+    await page.getByRole("button", { name: "Verify" }).click()
+    await page.getByText("body-parsed").waitFor()
+    await check(page, "compare")
+    await page.keyboard.press("Escape")
+    await page.getByRole("dialog").waitFor({ state: "detached" })
+    await check(page, "delivered")
     if (process.env["HOOKRAIL_SHOTS"] !== undefined) {
       await page.screenshot({ path: `${process.env["HOOKRAIL_SHOTS"]}/page-${colorScheme}-${width}.png` })
     }

@@ -89,6 +89,12 @@ export const List = ({ model, onOpen }: ListProps): JSX.Element => {
     return () => observer.disconnect()
   }, [])
 
+  // Another search begins at its top. Before the effect below: what it finds did not come in on top.
+  useLayoutEffect(() => {
+    first.current = undefined
+    own.current!.scrollTop = 0
+  }, [model.search])
+
   // What came in on top must not move what is being read.
   useLayoutEffect(() => {
     const list = own.current!

@@ -87,7 +87,10 @@ it.each([
   [["--page-token", "short"], "--page-token must be 16 to 256 letters, digits, \"_\" or \"-\""],
   [["--port", "x"], "--port must be a whole number, got x"],
   [["--port", "99999"], "--port must be a whole number of 0..65535, got 99999"],
-  [["--subscribe", "t=nonsense"], "--subscribe must be a URL that urlPolicy allows, got \"nonsense\""],
+  [
+    ["--subscribe", "t=nonsense"],
+    "--subscribe must be a URL that urlPolicy allows, such as \"http://127.0.0.1:3000/\", got \"nonsense\""
+  ],
   [["--subscribe", "nonsense"], "--subscribe must be <topic=url>, got nonsense"],
   [["--prot", "1"], "there is no option --prot; did you mean --port?"],
   [["--port"], "--port needs a value"],

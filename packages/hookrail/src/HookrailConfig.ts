@@ -284,14 +284,16 @@ const common = {
   dangerouslyAllowBrowser: withDefault(flag, false)
 }
 
-const checks = {
+/** By a call, which a bundle can leave out if nobody uses its result. */
+const withCommon = <Own>(own: Own): Own & typeof common => ({ ...own, ...common })
+
+const checks = withCommon({
   apiKey: anything<Options["apiKey"]>,
-  ...common,
   onUnmatched: withDefault(oneOf("log", "ignore", "fail"), "log"),
   propagateTrace: withDefault(flag, false)
-}
+})
 
-const adminChecks = { adminToken: anything<AdminOptions["adminToken"]>, ...common }
+const adminChecks = withCommon({ adminToken: anything<AdminOptions["adminToken"]> })
 
 /**
  * The names of the options of an admin client.

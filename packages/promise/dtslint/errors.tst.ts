@@ -5,6 +5,7 @@
  */
 import type * as Facade from "@hookrail/promise"
 import { HookrailError, isHookrailError, isRetryable, WebhookVerificationError } from "@hookrail/promise"
+import type * as Admin from "@hookrail/promise/admin"
 import type { Duration } from "effect"
 import type { YieldableError } from "effect/Cause"
 import type { HookrailError as Core } from "hookrail"
@@ -30,13 +31,15 @@ type Actual<E> = {
 
 type CoreErrors = { readonly [E in Core.HookrailError as E["_tag"]]: E }
 
-/** The classes that this package exports, by what their errors say of themselves. */
-type FacadeErrors = {
+/** The classes that a module exports, by what their errors say of themselves. */
+type FacadeErrors = ErrorsOf<typeof Facade> & ErrorsOf<typeof Admin>
+
+type ErrorsOf<Module> = {
   readonly [
-    K in keyof typeof Facade as (typeof Facade)[K] extends abstract new(...args: never) => { readonly _tag: infer Tag }
+    K in keyof Module as Module[K] extends abstract new(...args: never) => { readonly _tag: infer Tag }
       ? K extends Tag ? K : never
       : never
-  ]: (typeof Facade)[K] extends abstract new(...args: never) => infer E ? E : never
+  ]: Module[K] extends abstract new(...args: never) => infer E ? E : never
 }
 
 describe("the errors of the client", () => {
@@ -64,12 +67,12 @@ describe("the errors of the client", () => {
     expect<Actual<Facade.ServerError>>().type.toBe<Expected<CoreErrors["ServerError"]>>()
     expect<Actual<Facade.RetryError>>().type.toBe<Expected<CoreErrors["RetryError"]>>()
     expect<Actual<Facade.OrderingKeyHeldError>>().type.toBe<Expected<CoreErrors["OrderingKeyHeldError"]>>()
-    expect<Actual<Facade.InsufficientRoleError>>().type.toBe<Expected<CoreErrors["InsufficientRoleError"]>>()
-    expect<Actual<Facade.UrlRejectedError>>().type.toBe<Expected<CoreErrors["UrlRejectedError"]>>()
-    expect<Actual<Facade.UnprocessableError>>().type.toBe<Expected<CoreErrors["UnprocessableError"]>>()
-    expect<Actual<Facade.ReplayExpiredError>>().type.toBe<Expected<CoreErrors["ReplayExpiredError"]>>()
-    expect<Actual<Facade.SecretLostError>>().type.toBe<Expected<CoreErrors["SecretLostError"]>>()
-    expect<Actual<Facade.ReceiverCheckError>>().type.toBe<Expected<CoreErrors["ReceiverCheckError"]>>()
+    expect<Actual<Admin.InsufficientRoleError>>().type.toBe<Expected<CoreErrors["InsufficientRoleError"]>>()
+    expect<Actual<Admin.UrlRejectedError>>().type.toBe<Expected<CoreErrors["UrlRejectedError"]>>()
+    expect<Actual<Admin.UnprocessableError>>().type.toBe<Expected<CoreErrors["UnprocessableError"]>>()
+    expect<Actual<Admin.ReplayExpiredError>>().type.toBe<Expected<CoreErrors["ReplayExpiredError"]>>()
+    expect<Actual<Admin.SecretLostError>>().type.toBe<Expected<CoreErrors["SecretLostError"]>>()
+    expect<Actual<Admin.ReceiverCheckError>>().type.toBe<Expected<CoreErrors["ReceiverCheckError"]>>()
     expect<Actual<Facade.UnmatchedEventError>>().type.toBe<Expected<CoreErrors["UnmatchedEventError"]>>()
     expect<Actual<Facade.AwaitTimeoutError>>().type.toBe<Expected<CoreErrors["AwaitTimeoutError"]>>()
     expect<Actual<Facade.MalformedSignatureError>>().type.toBe<Expected<CoreErrors["MalformedSignatureError"]>>()

@@ -20,6 +20,7 @@ import type * as Transport from "hookrail/Transport"
 import type { AdminOperation } from "hookrail/wire/admin"
 import type { Described } from "hookrail/wire/describe"
 import { onAbort } from "./abort.js"
+import { adminClasses } from "./adminErrors.js"
 import type * as Types from "./adminTypes.js"
 import { Caller, located } from "./caller.js"
 import { environment } from "./environment.js"
@@ -43,15 +44,17 @@ interface Opened {
 const runSync = <A>(effect: Effect.Effect<A, unknown>): A => {
   const exit = Effect.runSyncExit(effect)
   if (Exit.isSuccess(exit)) return exit.value
-  throw fromCore(Cause.squash(exit.cause))
+  throw fromAdminCore(Cause.squash(exit.cause))
 }
+
+const fromAdminCore = (error: unknown): unknown => fromCore(error, adminClasses)
 
 const ownOptions = ["fetch", "log", "onRetry", "transport"]
 
 /** Tells the user of a retry. Nothing of what they do with it reaches the call. */
 const tellRetry = (write: Write, onRetry: HookrailOptions["onRetry"]): OnRetry => (failed, attempts, delay) => {
   const delayMs = Math.round(delay)
-  const error = fromCore(failed) as RetryableError
+  const error = fromAdminCore(failed) as RetryableError
   write({
     level: "info",
     message: `${error.message} Attempt ${attempts + 1} begins in ${delayMs} ms.`,
@@ -90,7 +93,7 @@ class Calls {
         this.cancels.delete(cancel)
         leave?.()
         if (Exit.isSuccess(exit)) resolve(exit.value)
-        else if (!Cause.hasInterrupts(exit.cause)) reject(fromCore(Cause.squash(exit.cause)))
+        else if (!Cause.hasInterrupts(exit.cause)) reject(fromAdminCore(Cause.squash(exit.cause)))
         else {
           const call = { ...about, ...observer.call?.interruption() }
           reject(signal?.aborted === true ? abortedError(call, signal.reason) : closedError(call))
@@ -123,7 +126,7 @@ const redacted = (secret: string | Secret): Redacted.Redacted<string> =>
 
 const resultOf = (result: Model.ReplayResult<ReplayFailure>): Types.ReplayResult =>
   result._tag === "NotReplayed"
-    ? { ...result, error: fromCore(result.error) as Types.ReplayFailure }
+    ? { ...result, error: fromAdminCore(result.error) as Types.ReplayFailure }
     : result
 
 /** What `replayAll` returns. It begins when it is first used. */
@@ -475,7 +478,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
       const underWay: Array<Promise<Types.ReplayResult>> = []
       try {
         const plan = compound.replaying(this.#client, filter, options)
-        if (plan instanceof routes.Refused) throw fromCore(refusal(plan))
+        if (plan instanceof routes.Refused) throw fromAdminCore(refusal(plan))
         if (signal?.aborted === true) throw abortedError(about, signal.reason)
         const { calls, concurrency, filter: wanted, isWanted, replay } = plan
         const rows = this.#rows(
@@ -511,7 +514,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
       const pages = listed(this.#client, specOf, filter, options)
       const { operation } = pages
       try {
-        if (pages instanceof routes.Refused) throw fromCore(refusal(pages))
+        if (pages instanceof routes.Refused) throw fromAdminCore(refusal(pages))
         let cursor: string | undefined
         do {
           const about = new About(operation, undefined, undefined)

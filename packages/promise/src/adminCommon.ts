@@ -36,6 +36,14 @@ export type {
   SubscriptionInput,
   TokenInput
 } from "hookrail/admin/model"
+export {
+  InsufficientRoleError,
+  ReceiverCheckError,
+  ReplayExpiredError,
+  SecretLostError,
+  UnprocessableError,
+  UrlRejectedError
+} from "./adminErrors.js"
 export type {
   AdminCallOptions,
   AdminCreateOptions,
@@ -68,21 +76,15 @@ export {
   HookrailConnectionError,
   HookrailError,
   HookrailTimeoutError,
-  InsufficientRoleError,
   InvalidArgumentError,
   isHookrailError,
   isRetryable,
   NotFoundError,
   PayloadTooLargeError,
   RateLimitError,
-  ReceiverCheckError,
-  ReplayExpiredError,
   RetryError,
-  SecretLostError,
   ServerError,
-  UnexpectedResponseError,
-  UnprocessableError,
-  UrlRejectedError
+  UnexpectedResponseError
 } from "./errors.js"
 export type { AdminArgument, AdminOperation, Outcome, Problem, RetryableError, Role } from "./errors.js"
 export { Secret } from "./secret.js"

@@ -6,7 +6,8 @@
  */
 import type * as Model from "hookrail/admin/model"
 import type * as Plain from "hookrail/options/model"
-import type { ConflictError, NotFoundError, ReplayExpiredError } from "./errors.js"
+import type { ReplayExpiredError } from "./adminErrors.js"
+import type { ConflictError, NotFoundError } from "./errors.js"
 import type { Secret } from "./secret.js"
 import type { CloseOptions, Duration, HookrailOptions, RetryOptions } from "./types.js"
 

@@ -292,14 +292,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       const call = this.#begin(
         new Send(String(topic), idempotencyKey),
         signal,
-        (observer) =>
-          this.#prepare(
-            topic,
-            payload,
-            options,
-            observer,
-            found ?? this.#checks?.find(topic, payload, idempotencyKey)
-          )
+        (observer) => this.#prepare(topic, payload, options, observer, found)
       )
       try {
         return await call
@@ -387,7 +380,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       payload: unknown,
       options: Types.SendOptions,
       observer: CallObserver,
-      found: Found | Promise<Found> | undefined
+      found: Found | Promise<Found> | undefined = this.#checks?.find(topic, payload, options.idempotencyKey)
     ): Effect.Effect<Types.EventAccepted, CallError> {
       if (found !== undefined) {
         if ("then" in found) {

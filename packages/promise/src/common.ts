@@ -11,7 +11,6 @@ export {
   HookrailConnectionError,
   HookrailError,
   HookrailTimeoutError,
-  InsufficientRoleError,
   InvalidArgumentError,
   InvalidPayloadError,
   isHookrailError,
@@ -20,15 +19,10 @@ export {
   OrderingKeyHeldError,
   PayloadTooLargeError,
   RateLimitError,
-  ReceiverCheckError,
-  ReplayExpiredError,
   RetryError,
-  SecretLostError,
   ServerError,
   UnexpectedResponseError,
-  UnmatchedEventError,
-  UnprocessableError,
-  UrlRejectedError
+  UnmatchedEventError
 } from "./errors.js"
 export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, RetryableError, Role } from "./errors.js"
 export type {

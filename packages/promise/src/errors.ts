@@ -6,10 +6,19 @@
  * @since 0.1.0
  */
 import type * as Core from "hookrail/HookrailError"
-import type { AdminArgument, AdminOperation, ReceiverCheck, Role } from "hookrail/wire/admin"
+import type { AdminArgument, AdminOperation, Role } from "hookrail/wire/admin"
 import { callOf, type Described, verdictOf } from "hookrail/wire/describe"
 import type { Argument, Outcome, Problem } from "hookrail/wire/model"
 import { isWorthRetrying } from "hookrail/wire/retryable"
+
+import type {
+  InsufficientRoleError,
+  ReceiverCheckError,
+  ReplayExpiredError,
+  SecretLostError,
+  UnprocessableError,
+  UrlRejectedError
+} from "./adminErrors.js"
 
 export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, Role }
 
@@ -20,7 +29,7 @@ export type { AdminArgument, AdminOperation, Argument, Outcome, Problem, Role }
 const brand = "~hookrail/promise/HookrailError"
 
 /** What all errors of the client have. */
-abstract class ClientError extends Error {
+export abstract class ClientError extends Error {
   /** The name of the class. */
   abstract readonly _tag: string
   /** @internal */
@@ -275,79 +284,6 @@ export class AwaitTimeoutError extends ClientError {
 }
 
 /**
- * 403 of the admin API: the role of the token is too low for the operation.
- *
- * @since 0.1.0
- */
-export class InsufficientRoleError extends ResponseError {
-  declare readonly _tag: "InsufficientRoleError"
-  /** The least role that the operation needs. */
-  declare readonly required: Role
-  /** The role of the token, if the server told it. */
-  declare readonly actual?: Role | (string & {})
-}
-
-/**
- * 422 of the admin API: the URL of the endpoint fails the server's policy.
- *
- * @since 0.1.0
- */
-export class UrlRejectedError extends ResponseError {
-  declare readonly _tag: "UrlRejectedError"
-}
-
-/**
- * 422 of the admin API: the server does not accept a setting.
- *
- * @since 0.1.0
- */
-export class UnprocessableError extends ResponseError {
-  declare readonly _tag: "UnprocessableError"
-}
-
-/**
- * 410 of the admin API: the delivery has been dead for too long to be replayed.
- *
- * @since 0.1.0
- */
-export class ReplayExpiredError extends ResponseError {
-  declare readonly _tag: "ReplayExpiredError"
-}
-
-/**
- * A write was done, but its answer was lost, and with it the only copy of a secret. Give the endpoint another one with
- * `rotateSecret`, or revoke the token. `onLostSecret: "replace"` does so.
- *
- * @since 0.1.0
- */
-export class SecretLostError extends ClientError {
-  declare readonly _tag: "SecretLostError"
-  declare readonly operation: AdminOperation
-  declare readonly target?: string
-  declare readonly outcome?: Outcome
-  /** What has been made. More than one, if others were made like it at the same time. */
-  declare readonly ids: ReadonlyArray<string>
-}
-
-/**
- * The receiver of an endpoint is not ready for another secret, or does not take both after it was deployed.
- *
- * @since 0.1.0
- */
-export class ReceiverCheckError extends ClientError {
-  declare readonly _tag: "ReceiverCheckError"
-  declare readonly operation: AdminOperation
-  declare readonly target?: string
-  declare readonly outcome?: Outcome
-  /** Whether the endpoint has its new secret by now. */
-  declare readonly isRotated: boolean
-  /** What is wrong with the receiver. */
-  declare readonly reason: string
-  /** Its answers. */
-  declare readonly check: ReceiverCheck
-}
-
-/**
  * The client is closed, or was closed during the call. An event whose `outcome` is `"unknown"` may be stored: send it again
  * with its idempotency key, through another client.
  *
@@ -445,6 +381,20 @@ export const isRetryable = (error: unknown): error is RetryableError | RetryErro
  */
 export type Tag = Exclude<Core.HookrailError, Core.WebhookVerificationError | Core.DeliveryLogError>["_tag"]
 
+/**
+ * Those of administration belong to `admin`.
+ *
+ * @internal
+ */
+export type AdminTag = (
+  | InsufficientRoleError
+  | ReceiverCheckError
+  | ReplayExpiredError
+  | SecretLostError
+  | UnprocessableError
+  | UrlRejectedError
+)["_tag"]
+
 /** @internal */
 export type ErrorClass = new(tag: string, message: string, fields?: object, cause?: unknown) => ClientError
 
@@ -453,7 +403,7 @@ export type ErrorClass = new(tag: string, message: string, fields?: object, caus
  *
  * @internal
  */
-export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
+export const classes: Record<Exclude<Tag, AdminTag> | "HookrailAbortedError" | "HookrailClosedError", ErrorClass> = {
   HookrailConfigError,
   InvalidPayloadError,
   InvalidArgumentError,
@@ -472,23 +422,25 @@ export const classes: Record<Tag | "HookrailAbortedError" | "HookrailClosedError
   OrderingKeyHeldError,
   UnmatchedEventError,
   AwaitTimeoutError,
-  InsufficientRoleError,
-  UrlRejectedError,
-  UnprocessableError,
-  ReplayExpiredError,
-  SecretLostError,
-  ReceiverCheckError,
   HookrailAbortedError,
   HookrailClosedError
 }
 
 Object.defineProperty(ClientError.prototype, brand, { value: true })
 
-// Restores the names of classes, which a bundler may shorten.
-for (const [name, type] of [...Object.entries(classes), ["HookrailError", ClientError] as const]) {
-  Object.defineProperty(type, "name", { value: name, configurable: true })
-  Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })
+/**
+ * Restores the names of classes, which a bundler may shorten.
+ *
+ * @internal
+ */
+export const named = (types: Readonly<Record<string, { readonly prototype: object }>>): void => {
+  for (const [name, type] of Object.entries(types)) {
+    Object.defineProperty(type, "name", { value: name, configurable: true })
+    Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true })
+  }
 }
+
+named({ ...classes, HookrailError: ClientError })
 
 /** @internal */
 export const configError = (option: string, reason: string): HookrailConfigError =>

@@ -545,6 +545,8 @@ describe("the bundle", () => {
       ["index", 38, ["undici/*"]],
       ["web", 32, []],
       ["webhooks", 33, []],
+      ["admin", 95, []],
+      ["admin-web", 41, []],
       // Every entry loads it.
       ["errors", 2, []]
     ] as const

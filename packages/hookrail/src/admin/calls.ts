@@ -48,6 +48,8 @@ export interface Dependencies {
 
 const json = "application/json"
 
+const absent = "There is no admin API at this path: it has a port of its own, 8082 by default."
+
 /** How many rows a request asks for by default, and at most. */
 const maxLimit = 200
 
@@ -81,7 +83,7 @@ export class AdminClient {
     this.authorization = `Bearer ${token}`
     this.calls = new Calls(config, transport, gate, token, scheduled, onRetry)
     this.shared = {
-      address: addressOf(config.origin + config.prefix, config.baseUrlFrom, token, "HOOKRAIL_ADMIN_URL"),
+      address: addressOf(config.origin + config.prefix, config.baseUrlFrom, token, "HOOKRAIL_ADMIN_URL", absent),
       token,
       role: Effect.suspend(() =>
         this.role !== undefined

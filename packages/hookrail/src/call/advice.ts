@@ -8,6 +8,8 @@ export interface Address {
   readonly from: "baseUrl" | Variable | "default"
   /** The variable that it would be from. */
   readonly variable: Variable
+  /** What a 404 of a foreign server means. */
+  readonly absent: string
 }
 
 type Variable = "HOOKRAIL_BASE_URL" | "HOOKRAIL_ADMIN_URL"
@@ -16,22 +18,13 @@ export const addressOf = (
   url: string,
   from: Address["from"],
   apiKey: string,
-  variable: Variable = "HOOKRAIL_BASE_URL"
-): Address => ({
-  baseUrl: shorten(redact(url, apiKey), 200),
-  from,
-  variable
-})
+  variable: Variable = "HOOKRAIL_BASE_URL",
+  absent: string = "There is no Hookrail at this path."
+): Address => ({ baseUrl: shorten(redact(url, apiKey), 200), from, variable, absent })
 
 /** Which base URL is in use, and where it is from. */
 export const whichBaseUrl = ({ baseUrl, from, variable }: Address): string =>
   `The base URL is ${baseUrl}, ${from === "default" ? `the default: ${variable} is not set` : `from ${from}`}.`
-
-/** What the clients add to a base URL. */
-const ownPath = /\/v1(\/(events|endpoints|subscriptions|deliveries|dlq|ordered-keys|admin-tokens|whoami))?$/
-
-const ownUrl =
-  /^(.*)\/v1\/(?:events|endpoints|subscriptions|deliveries|dlq|ordered-keys|admin-tokens|whoami)(?:\/[^/]*){0,2}$/
 
 /** What to do about an answer without a problem document, which no handler of Hookrail gives (protocol section 1.4). */
 export const foreignAnswer = (status: number, body: string, address: Address): string => {
@@ -39,11 +32,9 @@ export const foreignAnswer = (status: number, body: string, address: Address): s
   const what = status === 400 && /plain HTTP|HTTP request to an HTTPS server/i.test(body)
     ? "The server speaks TLS on this port: begin the base URL with https://."
     : status === 404
-    ? address.variable === "HOOKRAIL_ADMIN_URL"
-      ? "There is no admin API at this path: it has a port of its own, 8082 by default."
-      : "There is no Hookrail at this path."
+    ? address.absent
     : "This is not how Hookrail answers: a proxy or firewall did, or another server."
-  const [end] = ownPath.exec(address.baseUrl) ?? []
+  const [end] = /\/v1(\/events)?$/.exec(address.baseUrl) ?? []
   const but = end === undefined ? "" : ` Leave out ${end}: the client adds it.`
   return `${what} ${whichBaseUrl(address)}${but}`
 }
@@ -53,7 +44,7 @@ export const redirected = (location: string | undefined, secrets: Secrets): stri
   if (location === undefined) return "A redirect is never followed"
   // Without user name, password and query, which may hold credentials.
   const to = location.replace(/[?#].*/s, "").replace(/\/\/.*@/, "//")
-  const [, base] = ownUrl.exec(to) ?? []
+  const [, base] = /^(.*)\/v1\/events(\/[^/]*)?$/.exec(to) ?? []
   return `A redirect to ${excerpt(to, secrets)} is never followed${
     base ? `: set the base URL to ${excerpt(base, secrets)}` : ""
   }`

@@ -115,21 +115,6 @@ export interface ReceiverCheck {
   readonly problem?: string | undefined
 }
 
-/** Operations that do the same when they are repeated. */
-const repeatable: ReadonlySet<string> = new Set(
-  [
-    "endpoints.update",
-    "endpoints.delete",
-    "endpoints.rotateSecret",
-    "subscriptions.update",
-    "subscriptions.delete",
-    "deliveries.skip",
-    "deliveries.replay",
-    "tokens.revoke",
-    "ensureSubscription"
-  ] satisfies ReadonlyArray<AdminOperation>
-)
-
 /** What is known about an operation after it failed, as a sentence after a blank. */
 export const adminVerdictOf = (operation: string, outcome: string | undefined): string => {
   switch (outcome) {
@@ -137,9 +122,9 @@ export const adminVerdictOf = (operation: string, outcome: string | undefined): 
     case "refused":
       return " Nothing was changed."
     case "unknown":
-      return repeatable.has(operation)
-        ? " It may have been done: repeating it is safe."
-        : " It may have been done: look at the list before you repeat it."
+      return ` It may have been done: ${
+        operation.endsWith(".create") ? "look at the list before you repeat it" : "repeating it is safe"
+      }.`
     default:
       return ""
   }
