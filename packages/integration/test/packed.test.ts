@@ -388,7 +388,11 @@ describe.skipIf(!built && process.env["CI"] === undefined)("packed (needs a buil
     const files = (await readdir(dist, { recursive: true })).filter((file) => /\.d\.c?ts$/.test(file))
     assert.isNotEmpty(files)
     for (const file of files) {
-      assert.notMatch(await readFile(join(dist, file), "utf8"), /["'](effect|hookrail|@effect|@hookrail(?!\/promise))(["'/])/, file)
+      assert.notMatch(
+        await readFile(join(dist, file), "utf8"),
+        /["'](effect|hookrail|@effect|@hookrail(?!\/promise))(["'/])/,
+        file
+      )
     }
   })
 })
