@@ -112,11 +112,13 @@ const runAll = (stages) =>
 const start = performance.now()
 const results = await runAll(checks)
 
-// Alone, as they look at sockets and time. Some need the builds, none the other checks: they run whatever came before.
-const show = (text) => process.stdout.write(text)
-const suites = []
-for (const folder of [".", "packages/hookrail-4", "packages/node-4"]) {
-  suites.push(await run(stage(folder, "test:unit"), show))
+// After the checks, as they look at sockets and time. Some need the builds, none the other checks: they run whatever came before.
+const suites = [await run(stage(".", "test:unit"), (text) => process.stdout.write(text))]
+// These two leave a core idle, each by itself.
+const lines = ["packages/hookrail-4", "packages/node-4"].map((folder) => run(stage(folder, "test:unit")))
+for (const suite of await Promise.all(lines)) {
+  console.log(`\n${suite.output.trimEnd()}\n`)
+  suites.push(suite)
 }
 results.push(...suites)
 

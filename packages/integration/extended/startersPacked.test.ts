@@ -1,11 +1,11 @@
-/** The starters run with the packed packages. `extended/starters.test.ts` also installs them with npm, and builds with Next. */
+/** The starters run with the packed packages. `starters.test.ts` also installs them with npm, and builds with Next. */
 import { signWebhook } from "@hookrail/emulator"
 import { mkdtemp, readdir, readFile, realpath, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { built, exec, type Folder, type Folder4, folders, folders4, placeOf, root } from "./packing.js"
-import { copyStarter, freePort, linkAll, post, run, type Starter } from "./starting.js"
+import { built, exec, type Folder, type Folder4, folders, folders4, placeOf, root } from "../test/packing.js"
+import { copyStarter, freePort, linkAll, post, run, type Starter } from "../test/starting.js"
 
 interface Case {
   readonly starter: Starter
