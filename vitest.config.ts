@@ -24,8 +24,8 @@ export const closingLine: Reporter = {
 export default defineConfig({
   test: {
     projects: projects("test"),
-    // One for each core: these tests also wait a good deal.
-    maxWorkers: Math.max(availableParallelism(), 2),
+    // More than cores, as these tests also wait a good deal.
+    maxWorkers: availableParallelism() + 1,
     minWorkers: 1,
     reporters: ["default", closingLine],
     // An unhandled rejection fails the run: nothing may escape the declared errors.

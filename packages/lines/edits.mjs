@@ -1029,7 +1029,7 @@ const inTestsOfNode = {
     // Effect 4 brings an undici that needs a newer Node.
     [`NodeHttpClient.layerUndici`, `NodeHttpClient.layer`]
   ],
-  "test/transports.test.ts": [
+  "test/httpClientTransports.test.ts": [
     [
       `transportSuite("layerHttpClient over undici",`,
       `// Effect 4 brings an undici that needs a newer Node.

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 // The reporter of vitest 5 needs it to show what has failed, and Node 20 does not have it.
@@ -22,6 +23,8 @@ export default defineConfig({
     name: "node-4",
     include: ["test/**/*.test.ts"],
     dangerouslyIgnoreUnhandledErrors: false,
+    // More than cores, as these tests also wait a good deal.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 20_000
   }
 })

@@ -12,6 +12,7 @@ import {
   SchemaError,
   startRelay
 } from "../src/index.js"
+import type { Relay } from "../src/relay/model.js"
 import { postgresDatabase, server } from "./utils/engines.js"
 import { rejects } from "./utils/failures.js"
 import {
@@ -282,11 +283,19 @@ for (const [name, open] of engines) {
     it("two relays side by side keep the order of each key, and send nothing twice", async () => {
       const names = ["a", "b", "c", "d"].flatMap((key) => Array.from({ length: 20 }, (_, n) => `${key}${n}`))
       const { another, executor } = await filled(open, names)
-      const client = new Stub(() => new Promise((resolve) => setImmediate(() => resolve(undefined))))
-      const relays = await Promise.all([
-        relayOf({ executor, client, batch: 2, run: 3 }),
-        relayOf({ executor: another(), client, batch: 2, run: 3 })
-      ])
+      const relays: Array<Relay> = []
+      // Nothing is answered before both have events; neither can take more than two keys until then.
+      const client = new Stub(() =>
+        new Promise((resolve) => {
+          const look = (): void => {
+            const haveBoth = relays.length === 2 && relays.every((relay) => relay.stats().claimed > 0)
+            setImmediate(haveBoth ? () => resolve(undefined) : look)
+          }
+          look()
+        })
+      )
+      const size = { batch: 1, run: 3, concurrency: 1 }
+      relays.push(await relayOf({ executor, client, ...size }), await relayOf({ executor: another(), client, ...size }))
       await eventually(() => isEmpty(executor))
       for (const key of ["a", "b", "c", "d"]) {
         assert.deepStrictEqual(client.ofKey(key), names.filter((name) => name.startsWith(key)))
