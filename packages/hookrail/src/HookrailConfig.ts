@@ -220,22 +220,30 @@ export const makeFrom = (
 ): Effect.Effect<HookrailConfig, HookrailConfigError> =>
   Effect.flatMap(
     checkOptions(options, checks),
-    ({ apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry: _retry, ...settings }) =>
-      // Not by `Effect.gen`, which the facade would contain for this alone.
-      Effect.flatMap(
-        checkBrowser(
-          dangerouslyAllowBrowser,
-          "the API key",
-          "send from your server, or pass true if the key may be public"
-        ),
-        () =>
-          Effect.flatMap(credentialOf(options.apiKey, producer, environment), (apiKey) =>
-            Effect.flatMap(baseUrlOf(options.baseUrl, producer, environment), (baseUrl) =>
-              Effect.map(
-                resolveRetry(options.retry),
-                (retry) => ({ apiKey, ...baseUrl, ...settings, retry, userAgent: userAgent(appInfo) })
-              )))
-      )
+    ({ apiKey: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry: _retry, ...settings }) => {
+      const advice = "send from your server, or pass true if the key may be public"
+      return Effect.flatMap(checkBrowser(dangerouslyAllowBrowser, "the API key", advice), () =>
+        complete(options.apiKey, options, producer, environment, appInfo, settings))
+    }
+  )
+
+/** Adds what is read from the environment. Not by `Effect.gen`, which the facade would contain for this alone. */
+const complete = <Settings extends object>(
+  given: Redacted.Redacted<string> | undefined,
+  { baseUrl, retry }: Pick<Options, "baseUrl" | "retry">,
+  sources: Sources,
+  environment: Environment,
+  appInfo: string,
+  settings: Settings
+) =>
+  Effect.flatMap(
+    credentialOf(given, sources, environment),
+    (apiKey) =>
+      Effect.flatMap(baseUrlOf(baseUrl, sources, environment), (address) =>
+        Effect.map(
+          resolveRetry(retry),
+          (retry) => ({ apiKey, ...address, ...settings, retry, userAgent: userAgent(appInfo) })
+        ))
   )
 
 const userAgent = (appInfo: string): string => `hookrail-typescript/${version}${appInfo}`
@@ -254,24 +262,16 @@ export const makeAdminFrom = (
   options: AdminOptions,
   environment: Environment
 ): Effect.Effect<HookrailConfig, HookrailConfigError> =>
-  Effect.gen(function*() {
-    const { adminToken: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry, ...settings } = yield* checkOptions(
-      options,
-      adminChecks
-    )
-    yield* checkBrowser(dangerouslyAllowBrowser, "the admin token", "call from your server")
-    const apiKey = yield* credentialOf(options.adminToken, administrator, environment)
-    const baseUrl = yield* baseUrlOf(options.baseUrl, administrator, environment)
-    return {
-      apiKey,
-      ...baseUrl,
-      ...settings,
-      onUnmatched: "ignore",
-      propagateTrace: false,
-      retry: yield* resolveRetry(retry),
-      userAgent: userAgent(appInfo)
-    }
-  })
+  Effect.flatMap(
+    checkOptions(options, adminChecks),
+    ({ adminToken: _, appInfo, baseUrl: _url, dangerouslyAllowBrowser, retry: _retry, ...settings }) =>
+      Effect.flatMap(checkBrowser(dangerouslyAllowBrowser, "the admin token", "call from your server"), () =>
+        complete(options.adminToken, options, administrator, environment, appInfo, {
+          ...settings,
+          onUnmatched: "ignore" as const,
+          propagateTrace: false
+        }))
+  )
 
 const common = {
   baseUrl: anything<Options["baseUrl"]>,

@@ -2,13 +2,14 @@ import { problem } from "../http/problem.js"
 import { parseInteger } from "../http/query.js"
 import { formatTime, microsOf, parseTime } from "../http/time.js"
 import { type Answer, json } from "../http/wire.js"
+import type { DeliveryState } from "../model.js"
 import { keptAttempts } from "../producer/status.js"
 import { type Delivery, headOf, isLive, type Lane } from "../store/store.js"
 import type { AdminContext } from "./context.js"
 import { newestFirst, page, pageRequest } from "./page.js"
 import { badCursor, listFailed, notFound, writeFailed } from "./problems.js"
 
-const states: ReadonlySet<string> = new Set([
+export const deliveryStates: ReadonlyArray<DeliveryState> = [
   "pending",
   "in_flight",
   "retry_scheduled",
@@ -16,7 +17,9 @@ const states: ReadonlySet<string> = new Set([
   "dead_lettered",
   "cancelled",
   "skipped"
-])
+]
+
+const states: ReadonlySet<string> = new Set(deliveryStates)
 
 const notReplayable = problem(
   409,

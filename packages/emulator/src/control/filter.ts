@@ -1,3 +1,4 @@
+import { deliveryStates } from "../admin/deliveries.js"
 import { topicMatches } from "../base/matching.js"
 import type { DeliveryState } from "../model.js"
 import { nearest, show } from "../options/check.js"
@@ -6,16 +7,7 @@ import { invalid, queryValues, wholeNumber } from "./input.js"
 import type { Parts } from "./model.js"
 
 /** The states of deliveries, and `unrouted` for events without one. */
-const states: ReadonlyArray<DeliveryState | "unrouted"> = [
-  "pending",
-  "in_flight",
-  "retry_scheduled",
-  "succeeded",
-  "dead_lettered",
-  "cancelled",
-  "skipped",
-  "unrouted"
-]
+const states: ReadonlyArray<DeliveryState | "unrouted"> = [...deliveryStates, "unrouted"]
 
 /** Parameters that select events and deliveries. */
 export const filterNames = ["q", "state", "topic", "endpointId", "orderingKey"] as const
