@@ -1,30 +1,4 @@
-import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { suiteOf } from "../lines/suite.js"
 
-// The reporter of vitest 5 needs it to show what has failed, and Node 20 does not have it.
-const { groupBy } = Map as { groupBy?: unknown }
-if (groupBy === undefined) {
-  Object.assign(Map, {
-    groupBy: <K, A>(items: Iterable<A>, keyOf: (item: A) => K): Map<K, Array<A>> => {
-      const groups = new Map<K, Array<A>>()
-      for (const item of items) groups.set(keyOf(item), [...groups.get(keyOf(item)) ?? [], item])
-      return groups
-    }
-  })
-}
-
-const conditions = ["@hookrail/source", "module", "node", "development|production"]
-
-/** The suite of the core, on Effect 4. It needs a newer vitest than the rest of the workspace. */
-export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
-  test: {
-    name: "hookrail-4",
-    include: ["test/**/*.test.ts"],
-    dangerouslyIgnoreUnhandledErrors: false,
-    // More than cores, as these tests also wait a good deal.
-    maxWorkers: availableParallelism() + 1,
-    testTimeout: 20_000
-  }
-})
+export default defineConfig(suiteOf("hookrail-4"))
