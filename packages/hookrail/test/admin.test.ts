@@ -538,3 +538,134 @@ describe("secrets", () => {
       }
     }))
 })
+
+describe("ensureSubscription, while others do the same", () => {
+  const url = "https://ensured.example.com/"
+  const input = { topic: "t", url }
+  const made = (id: string): Answer => ({ status: 201, body: { id, url, secret } })
+  const list = (...items: ReadonlyArray<unknown>) => ok({ items, next_cursor: "" })
+  const row = (id: string) => ({ ...endpoint, id, url })
+  const subscription = {
+    id: "s1",
+    topic_pattern: "t",
+    endpoint_id: "e1",
+    max_attempts: 8,
+    active: true,
+    ordered: false
+  }
+  const ensure = (...answers: ReadonlyArray<Answer>) => {
+    const transport = scripted(answers)
+    return {
+      sent: () => transport.requests.map(({ method, path }) => `${method} ${path.replace(/[?&]limit=200/, "")}`),
+      result: over(transport, HookrailAdmin.ensureSubscription(input, { retry: false }))
+    }
+  }
+  const createdSubscription: Answer = { status: 201, body: { id: "s2" } }
+
+  it.effect("settles on an older endpoint that came into being meanwhile, and its subscription", () =>
+    Effect.gen(function*() {
+      const { result, sent } = ensure(empty, made("e2"), list(row("e2"), row("e1")), empty, list(subscription))
+      assert.deepStrictEqual(yield* result, {
+        endpoint: { id: "e1", url },
+        subscription: { id: "s1", topic: "t" },
+        endpointWas: "found",
+        subscriptionWas: "found",
+        duplicateIds: ["e2"]
+      })
+      assert.deepStrictEqual(sent(), [
+        "GET /v1/endpoints",
+        "POST /v1/endpoints",
+        "GET /v1/endpoints",
+        "GET /v1/subscriptions?endpoint_id=e2",
+        "GET /v1/subscriptions?endpoint_id=e1"
+      ])
+    }))
+
+  it.effect("subscribes the older endpoint if nobody has yet", () =>
+    Effect.gen(function*() {
+      const { result, sent } = ensure(
+        empty,
+        made("e2"),
+        list(row("e2"), row("e1")),
+        empty,
+        empty,
+        createdSubscription
+      )
+      assert.deepInclude(yield* result, {
+        endpoint: { id: "e1", url },
+        endpointWas: "found",
+        subscriptionWas: "created",
+        duplicateIds: ["e2"]
+      })
+      assert.strictEqual(sent().at(-1), "POST /v1/subscriptions")
+    }))
+
+  it.effect("keeps its own if the other one is newer and has no subscription", () =>
+    Effect.gen(function*() {
+      const { result } = ensure(empty, made("e2"), list(row("e3"), row("e2")), empty, empty, createdSubscription)
+      const ensured = yield* result
+      assert.deepInclude(ensured, { endpoint: { id: "e2", url }, endpointWas: "created", duplicateIds: [] })
+      assert.strictEqual(Redacted.value(ensured.secret!), secret)
+    }))
+
+  it.effect("settles on a newer one that has the subscription: its owner saw nothing else", () =>
+    Effect.gen(function*() {
+      const { result } = ensure(
+        empty,
+        made("e2"),
+        list(row("e3"), row("e2")),
+        list({ ...subscription, endpoint_id: "e3" })
+      )
+      assert.deepInclude(yield* result, { endpoint: { id: "e3", url }, endpointWas: "found", duplicateIds: ["e2"] })
+    }))
+
+  it.effect("takes back its own if it cannot look again", () =>
+    Effect.gen(function*() {
+      const { result, sent } = ensure(empty, made("e2"), problem(503, "list failed"), { status: 204 })
+      const error = yield* Effect.flip(result)
+      assert.deepInclude(error as unknown, { _tag: "RetryError" })
+      assert.deepStrictEqual(sent(), [
+        "GET /v1/endpoints",
+        "POST /v1/endpoints",
+        "GET /v1/endpoints",
+        "DELETE /v1/endpoints/e2"
+      ])
+    }))
+
+  it.effect("calls of one client wait for each other if the URL is the same, however it is written", () =>
+    Effect.gen(function*() {
+      const waiting: Array<{ readonly path: string; readonly answer: (answer: Exclude<Answer, Error>) => void }> = []
+      const transport = Transport.fromCallbacks((request, listener) => {
+        waiting.push({
+          path: request.path,
+          answer: (answer) => listener.resume(Effect.succeed(responseOf(answer as never)))
+        })
+        return { abort: () => {} }
+      })
+      yield* over(
+        transport,
+        Effect.gen(function*() {
+          const ensure = (url: string) =>
+            Effect.fork(HookrailAdmin.ensureSubscription({ topic: "t", url }, { retry: false }))
+          const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          const first = yield* ensure(url)
+          const gone = yield* ensure(url)
+          const third = yield* ensure("https://ENSURED.example.com")
+          const other = yield* ensure("https://other.example.com/")
+          yield* settled
+          assert.lengthOf(waiting, 2, "the first one, and that of another URL")
+          // One that gives up while it waits, and one that fails, leave the place to the next.
+          yield* Fiber.interrupt(gone)
+          waiting[0]!.answer(problem(403, "forbidden") as never)
+          yield* settled
+          assert.strictEqual((yield* Effect.flip(Fiber.join(first)))._tag, "ForbiddenError")
+          assert.lengthOf(waiting, 3)
+          yield* Fiber.interrupt(third)
+          yield* Fiber.interrupt(other)
+          yield* ensure(url)
+          yield* settled
+          assert.lengthOf(waiting, 4)
+        })
+      )
+    }))
+})

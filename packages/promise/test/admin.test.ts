@@ -24,6 +24,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { HookrailAdmin as WebAdmin } from "../src/admin-web.js"
 
 let emulator: RunningEmulator
 let admin: HookrailAdmin
@@ -260,8 +261,51 @@ describe("compound operations", () => {
       endpoint: first.endpoint,
       subscription: first.subscription,
       endpointWas: "found",
-      subscriptionWas: "found"
+      subscriptionWas: "found",
+      duplicateIds: []
     })
+  })
+
+  it("ensureSubscription of several programs at the same moment settles on one endpoint", async () => {
+    const url = "https://at-once.example.com/"
+    const programs = 4
+    // All have seen that there is none before the first one makes it, and all have made one before the first one looks again.
+    const gates = [0, 0].map(() => {
+      let missing = programs
+      let open = () => {}
+      const opened = new Promise<void>((resolve) => open = resolve)
+      return () => {
+        if (--missing === 0) open()
+        return opened
+      }
+    })
+    const { fetch } = globalThis
+    const racing: typeof fetch = async (input, init) => {
+      const isCreation = init?.method === "POST" && String(input).endsWith("/v1/endpoints")
+      if (isCreation) await gates[0]!()
+      const response = await fetch(input, init)
+      if (isCreation) await gates[1]!()
+      return response
+    }
+    const ensured = await Promise.all(Array.from({ length: programs }, async () => {
+      await using program = new WebAdmin({
+        adminToken: emulator.adminToken,
+        baseUrl: emulator.adminUrl,
+        fetch: racing
+      })
+      return program.ensureSubscription({ topic: "t", url }, { retry: false })
+    }))
+    assert.lengthOf(new Set(ensured.map((it) => it.endpoint.id)), 1)
+    const [{ endpoint: { id: endpointId } }] = ensured as [(typeof ensured)[0]]
+    const made = ensured.filter((it) => it.secret !== undefined)
+    assert.deepStrictEqual(made.map((it) => [it.endpointWas, it.endpoint.id]), [["created", endpointId]])
+    // Those made too many get nothing, and are named.
+    assert.lengthOf(new Set(ensured.flatMap((it) => it.duplicateIds)), programs - 1)
+    const subscriptions = []
+    for await (const row of admin.subscriptions.list()) subscriptions.push(row)
+    for (const { duplicateIds } of ensured) {
+      assert.isEmpty(subscriptions.filter((row) => duplicateIds.includes(row.endpointId)))
+    }
   })
 
   it("replayAll: a dry run, a loop, a count; nothing without one of them", async () => {

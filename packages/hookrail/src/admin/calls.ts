@@ -71,6 +71,7 @@ export class AdminClient {
   private readonly shared: Shared
   private readonly authorization: string
   private role: string | undefined
+  private readonly turns = new Map<string, { readonly semaphore: Effect.Semaphore; users: number }>()
 
   readonly config: HookrailConfig
   readonly transport: Transport
@@ -159,6 +160,23 @@ export class AdminClient {
 
   private refused({ operation, target }: Spec<unknown>, argument: Refused["argument"], reason: string): Refused {
     return new Refused(operation, target, argument, reason)
+  }
+
+  /** Runs it when nothing else runs under this name. */
+  inTurn<A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const turn = this.turns.get(name) ?? { semaphore: Effect.unsafeMakeSemaphore(1), users: 0 }
+        this.turns.set(name, turn)
+        turn.users++
+        return turn
+      }),
+      ({ semaphore }) => semaphore.withPermits(1)(effect),
+      (turn) =>
+        Effect.sync(() => {
+          if (--turn.users === 0) this.turns.delete(name)
+        })
+    )
   }
 
   // -------------------------------------------------------------------------------------------------------------
