@@ -3,6 +3,7 @@ import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Redacted, Stream, Te
 import { inspect } from "node:util"
 import { HookrailAdmin, type HookrailConfig, type HookrailError, Transport } from "../src/index.js"
 import { type Answer, brokenConnection, refusedConnection, responseOf, scripted } from "./utils/memoryTransport.js"
+import { everything } from "./utils/observed.js"
 
 const adminToken = `hkadm_${"ab".repeat(24)}`
 const secret = `whsec_${"cd".repeat(24)}`
@@ -398,7 +399,36 @@ describe("retries", () => {
       assert.deepStrictEqual(transport.requests.map(({ method }) => method), ["GET", "POST", "POST"])
     }))
 
-  it.effect("a broken one looks first; what came up meanwhile after all is told", () =>
+  it.effect("C30: 204 has nothing to read, and is not read", () =>
+    Effect.gen(function*() {
+      for (const body of [undefined, "", "<html>"]) {
+        const answers: ReadonlyArray<Answer> = [{ status: 204, body }]
+        yield* over(scripted(answers), HookrailAdmin.endpoints.update("e1", { description: "d" }))
+        yield* over(scripted(answers), HookrailAdmin.subscriptions.update("s1", { active: false }))
+        yield* over(scripted(answers), HookrailAdmin.endpoints.delete("e1"))
+        yield* over(scripted(answers), HookrailAdmin.subscriptions.delete("s1"))
+        yield* over(scripted(answers), HookrailAdmin.tokens.revoke("t1"))
+      }
+    }))
+
+  it.effect("C31: nothing is made again as long as it cannot be seen that it was not made", () =>
+    Effect.gen(function*() {
+      const creations: ReadonlyArray<Admin<unknown, unknown>> = [
+        HookrailAdmin.endpoints.create({ url: "https://a.test" }),
+        HookrailAdmin.subscriptions.create({ topic: "t", endpointId: "e1" }),
+        HookrailAdmin.tokens.create({ role: "viewer", label: "l" })
+      ]
+      for (const create of creations) {
+        const transport = scripted([empty, brokenConnection, problem(503, "list failed")])
+        const error = yield* Effect.flip(ended(over(transport, create)))
+        assert.deepInclude(error as unknown, { outcome: "unknown" })
+        const sent = transport.requests.map(({ method }) => method)
+        assert.lengthOf(sent.filter((method) => method === "POST"), 1)
+        assert.strictEqual(sent[2], "GET")
+      }
+    }))
+
+  it.effect("C31: a broken one looks first; what came up meanwhile after all is told", () =>
     Effect.gen(function*() {
       const row = (id: string) => ({ ...endpoint, id, url: "https://a.test" })
       const transport = scripted([
@@ -535,6 +565,75 @@ describe("secrets", () => {
         ))
         const text = seen(error) + error.stack + inspect((error as { readonly cause?: unknown }).cause)
         for (const hidden of [odd, adminToken, "s3cret"]) assert.notInclude(text, hidden)
+      }
+    }))
+
+  const list = (...items: ReadonlyArray<unknown>) => ok({ items, next_cursor: "" })
+  const url = "https://a.test/"
+  const made: Answer = { status: 201, body: { id: "e9", url, secret } }
+  const madeToken: Answer = { status: 201, body: { id: "t9", label: "l", role: "admin", token: adminToken } }
+  const rotated = ok({ secret })
+  const secrets: ReadonlyArray<Answer> = [made, madeToken, rotated]
+  const writes: ReadonlyArray<readonly [string, Admin<unknown, unknown>, ReadonlyArray<Answer>]> = [
+    ["an endpoint", HookrailAdmin.endpoints.create({ url }), [empty, made]],
+    [
+      "one whose secret was lost",
+      HookrailAdmin.endpoints.create({ url }, { onLostSecret: "replace" }),
+      [empty, brokenConnection, list({ ...endpoint, id: "e9", url }), rotated, empty]
+    ],
+    ["another secret", HookrailAdmin.endpoints.rotateSecret("e9"), [problem(503, "rotate failed"), rotated]],
+    ["a token", HookrailAdmin.tokens.create({ role: "admin", label: "l" }), [empty, madeToken]],
+    [
+      "a subscription and its endpoint",
+      HookrailAdmin.ensureSubscription({ topic: "t", url }),
+      [empty, empty, made, list({ ...endpoint, id: "e9", url }), empty, empty, { status: 201, body: { id: "s9" } }]
+    ],
+    [
+      "a secret for a receiver",
+      HookrailAdmin.rotateWithReceiver("e9", { current: Redacted.make(secret), deploy: () => Effect.void }),
+      [
+        ok(endpoint),
+        { status: 204 },
+        problem(503, "not mine"),
+        rotated,
+        { status: 204 },
+        { status: 204 },
+        problem(503, "not mine")
+      ]
+    ]
+  ]
+
+  it.effect.each(writes)("%s: nobody who watches a program sees them", ([_, call, answers]) =>
+    Effect.gen(function*() {
+      const failing: ReadonlyArray<Answer> = [
+        // Secrets where there should be none, in an answer that means a failure, and one that is none.
+        problem(409, `${secret} ${adminToken}`, `${secret} ${adminToken}`),
+        { status: 500, body: `${secret} ${adminToken}`, headers: { "content-type": "text/plain" } },
+        ok({ id: 5, secret, token: adminToken }),
+        ok(`${JSON.stringify({ secret, token: adminToken }).slice(0, -1)}`)
+      ]
+      const shown = answers.findIndex((answer) => secrets.includes(answer))
+      const runs = [
+        answers,
+        ...failing.map((failure) => [...answers.slice(0, shown), ...Array<Answer>(4).fill(failure)])
+      ]
+      for (const [index, answers] of runs.entries()) {
+        const watched = everything()
+        const transport = scripted(answers)
+        const program = Effect.exit(ended(over(transport, Effect.tapErrorCause(call, Effect.logError)))).pipe(
+          Effect.tap((exit) => Effect.logDebug("ended", exit)),
+          Effect.provide(watched.layer)
+        )
+        const exit = yield* program
+        assert.isNotEmpty(watched.spans)
+        assert.isNotEmpty(watched.lines)
+        if (index === 0) assert.isTrue(Exit.isSuccess(exit), seen(exit))
+        const text = [
+          yield* watched.seen,
+          seen(exit),
+          Exit.isFailure(exit) ? Cause.pretty(exit.cause) + seen(Cause.squash(exit.cause)) : ""
+        ].join("\n")
+        for (const hidden of [secret, adminToken]) assert.notInclude(text, hidden)
       }
     }))
 })

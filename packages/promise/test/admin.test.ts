@@ -249,6 +249,63 @@ describe("secrets", () => {
       assert.notInclude(text, emulator.adminToken)
     }
   })
+
+  it("are in no error, log line, nor in what retries tell, whatever a server answers", async () => {
+    const hidden = `whsec_${"cd".repeat(24)}`
+    const seen: Array<string> = []
+    const see = (value: unknown) => {
+      const cause = value instanceof Error ? [value.stack, inspect(value.cause, { depth: 9, showHidden: true })] : []
+      seen.push(
+        inspect(value, { depth: 9, showHidden: true }),
+        JSON.stringify(value),
+        String(value),
+        ...cause.map(String)
+      )
+    }
+    await using watched = new HookrailAdmin({
+      baseUrl: emulator.adminUrl,
+      adminToken: emulator.adminToken,
+      retry: { maxRetries: 1, base: 1 },
+      log: see,
+      onRetry: see
+    })
+    const { id } = await watched.endpoints.create({ url: "http://127.0.0.1:1/" })
+    const calls = [
+      () => watched.endpoints.create({ url: "https://example.com/hidden" }),
+      () => watched.endpoints.rotateSecret(id),
+      () => watched.tokens.create({ role: "viewer", label: "hidden" }),
+      () => watched.ensureSubscription({ topic: "t", url: "https://example.com/ensured" }),
+      () => watched.rotateWithReceiver(id, { current: hidden, deploy: () => {} }),
+      () => watched.checkReceiver({ url: emulator.url, secrets: hidden })
+    ]
+    const body = JSON.stringify({ id: 5, secret: hidden, token: hidden })
+    const faults: ReadonlyArray<Parameters<typeof emulator.fault>[0]> = [
+      { kind: "garbage", body },
+      { kind: "garbage", body: body.slice(0, -1) },
+      { kind: "status", status: 500, problem: { title: hidden, detail: `Bearer ${emulator.adminToken}` } },
+      { kind: "status", status: 409, problem: { title: hidden, detail: hidden } },
+      { kind: "reset", when: "after" },
+      { kind: "truncate", bytes: 40 }
+    ]
+    let failures = 0
+    for (const call of calls) {
+      for (const fault of faults) {
+        // The answer to the write, and to what comes after it.
+        emulator.fault({ on: "admin", nth: 2, times: 3, ...fault })
+        await call().then(see, (error) => {
+          failures++
+          see(error)
+        })
+        emulator.clearFaults()
+      }
+    }
+    assert.isAbove(failures, 10)
+    const text = seen.join("\n")
+    assert.include(text, "Attempt 2 begins")
+    for (const secret of [hidden, emulator.adminToken]) assert.notInclude(text, secret)
+    assert.notMatch(text, /whsec_[0-9a-f]/)
+    assert.notMatch(text, /hkadm_[0-9a-f]/)
+  })
 })
 
 describe("compound operations", () => {
