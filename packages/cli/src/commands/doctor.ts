@@ -1,7 +1,7 @@
 /** Looks at the server, the keys and a receiver, and says what to do about each thing that is wrong. */
 import { signWebhook } from "@hookrail/emulator"
+import { addressAllowed, strictUrlPolicy, urlAllowed } from "@hookrail/emulator/inner/base/urlPolicy"
 import { lookup } from "node:dns/promises"
-import { addressAllowed, strictUrlPolicy, urlAllowed } from "../../../emulator/src/base/urlPolicy.js"
 import type { Context, Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 import { type Answer, NoAnswer, problemOf, request } from "../base/http.js"
