@@ -6,6 +6,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { deliveryStates } from "hookrail/wire/deliveryState"
+import { completions } from "./base/completions.js"
 import type { Context, Run } from "./base/context.js"
 import { type Format, Output, type Streams } from "./base/output.js"
 import { Settings } from "./base/settings.js"
@@ -40,6 +41,8 @@ const EnvFileFlag = GlobalFlag.Setting("dotenv")({
 })
 
 const globals = [FormatFlag, ProfileFlag, EnvFileFlag] as const
+
+export const builtIns = [GlobalFlag.Help, GlobalFlag.Version, completions(globals.map(({ flag }) => flag))]
 
 /** What a run of the program gives to its commands. */
 export interface Surroundings {
