@@ -8,6 +8,7 @@ import { machine } from "./machine.js"
 import type { Results } from "./report.js"
 import { goalsTable, tables } from "./report.js"
 import { coldstart } from "./sections/coldstart.js"
+import { command } from "./sections/command.js"
 import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
 import { receive } from "./sections/receive.js"
@@ -22,8 +23,8 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, size, keys, enqueue, relay, stream,
-                    storms
+  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, command, size, keys, enqueue, relay,
+                    stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --out <file>      where the figures go (default results.json in this package)
 `
@@ -53,6 +54,7 @@ const run = async (): Promise<void> => {
     relay: async () => results.relay = await relay(quick),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     start: async (progress) => results.start = await start(quick, progress),
+    command: async (progress) => results.command = await command(quick, progress),
     verify: async () => results.verify = await verify(quick),
     receive: async (progress) => results.receive = await receive(quick, progress),
     send: async (progress) => results.send = await send(quick, progress),

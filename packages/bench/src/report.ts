@@ -1,5 +1,6 @@
 /** Prints the results as tables, and writes them into a JSON file. */
 import type { ColdstartRow } from "./sections/coldstart.js"
+import type { CommandRow } from "./sections/command.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { ReceiveRow } from "./sections/receive.js"
@@ -18,6 +19,7 @@ export interface Results {
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
   start?: ReadonlyArray<StartRow>
+  command?: ReadonlyArray<CommandRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
   enqueue?: ReadonlyArray<EnqueueRow>
@@ -110,6 +112,15 @@ const startTables = (rows: ReadonlyArray<StartRow>): ReadonlyArray<string> =>
     )
   )
 
+const commandTables = (rows: ReadonlyArray<CommandRow>): ReadonlyArray<string> =>
+  [...new Set(rows.map(({ node }) => node))].map((node) =>
+    table(
+      `command, Node ${node}: a process of the command line, ratios to one that does nothing`,
+      ["", "ms", "min..max", "ratio", "min..max"],
+      rows.filter((row) => row.node === node).map((row) => [row.command, ...range(row.millis), ...range(row.ratio)])
+    )
+  )
+
 const sizeTable = (rows: ReadonlyArray<SizeRow>): string =>
   table(
     "size: a program of one import, bundled (1 kB = 1,000 bytes)",
@@ -195,6 +206,7 @@ export const tables = (results: Results): string =>
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
     ...startTables(results.start ?? []),
+    ...commandTables(results.command ?? []),
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
