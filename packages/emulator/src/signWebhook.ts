@@ -92,6 +92,14 @@ const sentOf = ({ events, payload, topic }: SignWebhookOptions): unknown => {
   throw new TypeError(`payload does not fit topic ${JSON.stringify(topic)}: at ${checked.path}, ${checked.reason}`)
 }
 
+const textOf = (payload: unknown): string | undefined => {
+  try {
+    return JSON.stringify(payload)
+  } catch (error) {
+    throw error instanceof RangeError ? new TypeError("payload is nested too deeply, or too large") : error
+  }
+}
+
 /**
  * A genuine webhook, as Hookrail would send it, to test receivers without a server. Throws a `TypeError` for wrong options
  * and for a payload that is not JSON, that Hookrail refuses, or that does not fit the catalogue, if there is one.
@@ -115,7 +123,7 @@ export const signWebhook = <
   const Topic extends keyof Sent & string = keyof Sent & string
 >(options: SignWebhookOptions<Sent, Topic>): SignedWebhook => {
   checked(webhookOptions, options, "", (message) => new TypeError(message))
-  const text = JSON.stringify(sentOf(options)) as string | undefined
+  const text = textOf(sentOf(options))
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
   const rendered = renderJsonb(text)
   if (!rendered.ok) throw new TypeError(`Hookrail refuses this payload: ${rendered.reason}`)
