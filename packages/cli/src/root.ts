@@ -595,7 +595,7 @@ export const rootOf = (surroundings: Surroundings) => {
     {
       allowWrites: yes("allow-writes", "Also tools that send, replay and skip"),
       emulator: yes("emulator", "On a server of its own on this machine, instead of the configured one"),
-      forward: texts("forward", "<url>", "With --emulator: where its webhooks go")
+      forward: texts("forward", "<url>", "With --emulator: where its webhooks go; or topic=url")
     },
     "Serve tools for coding agents: the Model Context Protocol on standard input and output.",
     [
