@@ -130,19 +130,26 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
   },
   // Nothing in the facade has a priority.
   "Scheduler.js": {
+    setTimer: "undefined",
+    setMicrotask: "undefined",
+    // Some workers have no timers while a module is loaded.
+    setImmediate: `(run) => {
+      try {
+        (globalThis.setImmediate ?? setTimeout)(run)
+      } catch {
+        Promise.resolve().then(run)
+      }
+    }`,
     PriorityBuckets: "undefined",
+    MixedScheduler: `class {
+      makeDispatcher() {
+        return new MixedSchedulerDispatcher()
+      }
+    }`,
     MixedSchedulerDispatcher: `class {
       tasks = []
-      running = undefined
-      constructor(setImmediateFn = setImmediate) {
-        this.setImmediate = setImmediateFn
-      }
       scheduleTask(task) {
-        this.tasks.push(task)
-        this.running ??= this.setImmediate(() => {
-          this.running = undefined
-          this.runTasks()
-        })
+        if (this.tasks.push(task) === 1) setImmediate(() => this.runTasks())
       }
       runTasks() {
         const { tasks } = this
@@ -150,11 +157,7 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         for (const task of tasks) task()
       }
       flush() {
-        while (this.tasks.length > 0) {
-          this.running?.()
-          this.running = undefined
-          this.runTasks()
-        }
+        while (this.tasks.length > 0) this.runTasks()
       }
     }`
   },
@@ -443,10 +446,33 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
       fiber.evaluate(effect)
       return fiber
     }`,
-    // Every runtime of the facade has this one.
-    monotonicNowNanos: "() => BigInt(Math.round(performance.now() * 1e6))",
-    // Dates of spans.
-    wallTimeNanos: "() => BigInt(Date.now()) * nanosPerMilli"
+    // Every runtime of the facade has `performance`. What is not here is for spans.
+    ClockImpl: `class {
+      currentTimeMillis = sync(() => this.currentTimeMillisUnsafe())
+      currentTimeMillisUnsafe() {
+        return Date.now()
+      }
+      currentTimeNanosUnsafe() {
+        return BigInt(Date.now()) * BigInt(1e6)
+      }
+      monotonicTimeNanosUnsafe() {
+        return BigInt(Math.round(performance.now() * 1e6))
+      }
+      sleep(duration) {
+        return this.sleepMillis(Duration.toMillis(duration))
+      }
+      sleepMillis(millis) {
+        if (millis <= 0) return yieldNow
+        if (millis === Infinity) return never
+        return callback((resume) => {
+          const rest = millis > MAX_TIMER_MILLIS ? this.sleepMillis(millis - MAX_TIMER_MILLIS) : void_
+          const timer = setTimeout(() => resume(rest), Math.min(millis, MAX_TIMER_MILLIS))
+          return sync(() => clearTimeout(timer))
+        })
+      }
+    }`,
+    monotonicNowNanos: "undefined",
+    wallTimeNanos: "undefined"
   },
   "internal/random.js": {
     Random: `Context.Reference("effect/Random", { defaultValue: () => ({ nextDoubleUnsafe: Math.random }) })`
