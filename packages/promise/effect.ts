@@ -96,6 +96,26 @@ const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
   }
 })
 
+/** Where the imported names of a module are from. */
+const importsOf = (code: string): ReadonlyMap<string, { readonly from: string; readonly name: string }> => {
+  const imports = new Map<string, { readonly from: string; readonly name: string }>()
+  for (const [, namespace, names, from = ""] of code.matchAll(/^import (?:\* as (\w+)|\{(.*)\}) from (".*");$/gm)) {
+    if (namespace !== undefined) imports.set(namespace, { from, name: "*" })
+    for (const [, name = "", local = name] of names?.matchAll(/(\w+)(?: as (\w+))?/g) ?? []) imports.set(local, { from, name })
+  }
+  return imports
+}
+
+/** Exports under another name become just that. As constants, each would stay in the bundle. */
+const withoutAliases = (code: string): string => {
+  const imports = importsOf(code)
+  return code.replace(/^export const (\w+) = (\w+)(?:\.(\w+))?;$/gm, (found, name: string, local: string, member = "") => {
+    const imported = imports.get(local)
+    if (imported === undefined || (imported.name === "*") !== (member !== "")) return found
+    return `import { ${member || imported.name} as ${name} } from ${imported.from}; export { ${name} };`
+  })
+}
+
 /** The other modules that are parsed. */
 const others = ["Data.js", "Inspectable.js", "Redacted.js", "Schedule.js", "internal/option.js"]
 
@@ -111,8 +131,8 @@ export const bundleEffect: Plugin = {
     build.onLoad({ filter: /[\\/]effect[\\/]dist[\\/]/ }, async ({ path }) => {
       const name = path.replaceAll("\\", "/").split("/effect/dist/").at(-1)!
       const replaced = definitions[name]
-      if (replaced === undefined && !others.includes(name)) return undefined
-      const code = await readFile(path, "utf8")
+      const code = withoutAliases(await readFile(path, "utf8"))
+      if (replaced === undefined && !others.includes(name)) return { contents: code }
       const result = await transformAsync(code, {
         plugins: [...(replaced === undefined ? [] : [replacing(replaced)]), lean],
         babelrc: false,
