@@ -22,6 +22,18 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
           return arity(arguments) ? body(...arguments) : (self) => body(self, ...arguments)
         }`
   },
+  "Predicate.js": {
+    hasProperty: `dual(2, (self, name) =>
+      (typeof self === "object" ? self !== null : typeof self === "function") && name in self)`
+  },
+  "Redacted.js": {
+    make: `(value) => {
+      const self = Object.create(Proto)
+      redacted.redactedRegistry.set(self, value)
+      return self
+    }`,
+    Proto: "({ [TypeId]: TypeId })"
+  },
   "internal/core.js": {
     // What marks types is only looked for.
     effectVariance: "true",
@@ -32,6 +44,8 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         return yield this
       }
     })`,
+    isEffect: "(u) => u?.[EffectTypeId] !== undefined",
+    isExit: "(u) => u?.[ExitTypeId] !== undefined",
     makePrimitiveProto: "(options) => ({ ...EffectProto, [identifier]: true, ...options })",
     // Equal reasons that are not the same may stay: all that the facade takes from a cause is one error.
     dedupeReasons: "(self, that) => [...new Set([...self, ...that])]",
@@ -130,6 +144,7 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
   },
   // Nothing in the facade has a priority.
   "Scheduler.js": {
+    Scheduler: "undefined",
     setTimer: "undefined",
     setMicrotask: "undefined",
     // Some workers have no timers while a module is loaded.
@@ -172,6 +187,10 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         this.fiberId = fiberId
       }
     }`,
+    findError: `(self) => {
+      const reason = self.reasons.find(isFailReason)
+      return reason ? Result.succeed(reason.error) : Result.fail(self)
+    }`,
     causeElectDefects: `(self) =>
       hasDies(self)
         ? causeFromReasons(self.reasons.map((reason) => isFailReason(reason) ? new Die(reason.error) : reason))
@@ -197,16 +216,14 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         this._stack = []
         this._observers = undefined
         this._exit = undefined
-        this._children = undefined
         this._interruptedCause = undefined
         this._yielded = undefined
         this._running = false
         this._deferredInterrupt = false
-        this._parent = undefined
         this._asyncContext = undefined
       }
       get currentDispatcher() {
-        return this._dispatcher ??= this.getRef(Scheduler.Scheduler).makeDispatcher()
+        return this._dispatcher ??= new Scheduler.MixedScheduler().makeDispatcher()
       }
       getRef(ref) {
         return Context.get(this.context, ref)
@@ -253,13 +270,10 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
           this._asyncContext = captureAsyncContext()
           return
         }
-        const interruptChildren = fiberMiddleware.interruptChildren?.(this)
-        if (interruptChildren) return this.evaluate(flatMap(interruptChildren, () => exit))
         this._exit = exit
-        this._parent?._children?.delete(this)
         this._stack.length = 0
         const observers = this._observers
-        this._observers = this._parent = this._children = undefined
+        this._observers = undefined
         if (observers) for (const observer of observers) observer(exit)
         this.context = Context.empty()
       }
@@ -327,9 +341,6 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
       yieldWith(value) {
         this._yielded = value
         return Yield
-      }
-      children() {
-        return this._children ??= new Set()
       }
       setContext(context) {
         this.context = context
@@ -402,6 +413,8 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         onFailure: (cause) => exitSucceed(exitFailCause(cause)),
         onSuccess: (value) => exitSucceed(exitSucceed(value))
       })`,
+    onError: `dual(2, (self, onFailure) =>
+      onExit(self, (exit) => exitIsSuccess(exit) ? void_ : onFailure(exit.cause)))`,
     OnExitImpl: `(() => {
       const continued = (self, exit) => {
         let finalizer
@@ -438,13 +451,35 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
       })
       return OnExit
     })()`,
-    runForkWith: `(context) => (effect, options) => {
-      const fiber = new FiberImpl(
-        options?.scheduler ? Context.add(context, Scheduler.Scheduler, options.scheduler) : context,
-        options?.uninterruptible !== true
-      )
+    runForkWith: `(context) => (effect) => {
+      const fiber = new FiberImpl(context)
       fiber.evaluate(effect)
       return fiber
+    }`,
+    runCallbackWith: `(context) => (effect, { onExit }) => {
+      const fiber = runForkWith(context)(effect)
+      fiber.addObserver(onExit)
+      return () => fiber.interruptUnsafe()
+    }`,
+    runSyncExitWith: `(context) => (effect) => {
+      const fiber = runForkWith(context)(effect)
+      fiber._dispatcher?.flush()
+      return fiber._exit ?? exitDie(new AsyncFiberError(fiber))
+    }`,
+    // No fiber waits for its children.
+    fiberMiddleware: "undefined",
+    forkUnsafe: `(parent, effect, immediate, daemon, uninterruptible) => {
+      if (!daemon) throw new Error("a child: see packages/promise/definitions.ts")
+      const child = new FiberImpl(
+        parent.context,
+        uninterruptible === "inherit" ? parent.interruptible : !uninterruptible
+      )
+      if (immediate) child.evaluate(effect)
+      else {
+        child._asyncContext = captureAsyncContext()
+        parent.currentDispatcher.scheduleTask(() => child.evaluate(effect))
+      }
+      return child
     }`,
     // Every runtime of the facade has `performance`. What is not here is for spans.
     ClockImpl: `class {

@@ -117,7 +117,7 @@ const withoutAliases = (code: string): string => {
 }
 
 /** The other modules that are parsed. */
-const others = ["Data.js", "Inspectable.js", "Redacted.js", "Schedule.js", "internal/option.js"]
+const others = ["Data.js", "Inspectable.js", "Schedule.js", "internal/option.js"]
 
 const duration = fileURLToPath(new URL("./lean/duration.ts", import.meta.url))
 
