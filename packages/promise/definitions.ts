@@ -123,6 +123,7 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
       }),
       of: (self) => self
     })`,
+    Reference: "(key, options) => ({ key, ...options })",
     isReference: "(u) => !!u.defaultValue",
     applyOverlays: "undefined",
     makeImpl: "undefined",

@@ -56,6 +56,22 @@ type Derived = Map<string, { readonly superName: string; readonly hasNames: bool
 
 const renaming = (derived: Derived): PluginObj => ({
   visitor: {
+    Program: (path) => {
+      if (process.env["INL"] === "0") return
+      path.traverse({ VariableDeclarator(d) {
+        const { id, init } = d.node
+        const parent = d.parent as t.VariableDeclaration
+        if (!t.isIdentifier(id) || parent.kind !== "const" || !t.isProgram(d.parentPath.parent)) return
+        const isNum = t.isNumericLiteral(init)
+        if (!isNum && !(process.env["INLS"] && t.isStringLiteral(init))) return
+        const binding = path.scope.getBinding(id.name)!
+        for (const ref of binding.referencePaths) { if (ref.parentPath?.isObjectProperty({ shorthand: true })) (ref.parent as t.ObjectProperty).shorthand = false; ref.replaceWith(t.cloneNode(init!)) }
+        d.remove()
+      } })
+    },
+    VariableDeclaration: (path) => {
+      if (process.env["LET"] !== "0" && path.node.kind === "const" && !t.isProgram(path.parent) && !t.isExportNamedDeclaration(path.parent)) path.node.kind = "let"
+    },
     Class: (path) => {
       const members: Members = new Map()
       unfold(path.node, members)
@@ -98,7 +114,7 @@ const renaming = (derived: Derived): PluginObj => ({
       }
       let index = 0
       for (const places of members.values()) {
-        const short = `${superClass ? "$" : "_"}${shortOf(index++)}`
+        const short = `${shortOf(index++)}`
         for (const place of places) {
           if (!t.isObjectProperty(place)) place.name = short
           else {
