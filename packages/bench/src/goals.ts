@@ -115,7 +115,7 @@ const stormsGoals = ({ storms = [] }: Results): ReadonlyArray<Goal> =>
   })
 
 const enqueueGoals = ({ enqueue = [] }: Results): ReadonlyArray<Goal> =>
-  enqueue.filter(({ contender }) => !contender.endsWith("bare INSERT")).map(({ contender, ratio }) => ({
+  enqueue.filter(({ contender }) => contender.includes(": enqueue")).map(({ contender, ratio }) => ({
     goal: `enqueue: ${contender}, relative to a bare INSERT`,
     measured: ratio.median,
     limit: 1.1
