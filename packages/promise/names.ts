@@ -58,7 +58,6 @@ export const ownNames: ReadonlyArray<string> = [
 export const effectNames: ReadonlyArray<string> = [
   "_asyncContext",
   "_deferredInterrupt",
-  "_dispatcher",
   "_exit",
   "_interruptedCause",
   "_observers",
@@ -78,7 +77,6 @@ export const effectNames: ReadonlyArray<string> = [
   "nextDoubleUnsafe",
   "pollUnsafe",
   "runLoop",
-  "runTasks",
   "scheduleTask",
   "sleepMillis",
   "succeedWith",
