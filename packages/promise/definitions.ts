@@ -147,7 +147,9 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
     }`,
     addUnsafe: "(self, key, service) => makeUnsafe(new Map(self.mapUnsafe).set(key, service))",
     getDefaultValue: "(reference) => (reference[defaultValueCacheKey] ??= { value: reference.defaultValue() }).value",
-    serviceNotFoundError: "(service) => new Error(`Service not found: ${service.key}`)"
+    // What is not there is a reference.
+    getUnsafe: `dual(2, ({ mapUnsafe }, service) =>
+      mapUnsafe.has(service.key) ? mapUnsafe.get(service.key) : getDefaultValue(service))`
   },
   "internal/effect.js": {
     // Fibers of the facade have a logger of its own: `contextOf` in `src/log.ts`.

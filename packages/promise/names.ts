@@ -10,41 +10,63 @@ import { type NodePath, type PluginObj, types as t } from "@babel/core"
  */
 export const ownNames: ReadonlyArray<string> = [
   "answerOf",
+  "answered",
+  "attempted",
+  "baseUrlFrom",
   "begin",
   "blame",
   "caller",
   "conclude",
+  "contexts",
   "count",
+  "deadline",
   "delay",
   "dispatchOver",
+  "due",
   "endIfUnbound",
   "enqueue",
   "enter",
   "entered",
   "era",
   "fits",
+  "forwards",
+  "handOver",
   "hold",
+  "interruption",
+  "isMasked",
   "isPaced",
+  "isPending",
+  "keyFor",
   "mayGo",
+  "measured",
+  "onDue",
   "overloaded",
   "pace",
+  "payloadStart",
   "place",
   "prepare",
   "prepareEncoded",
+  "previous",
+  "proxyOf",
   "queue",
   "quit",
+  "readCut",
   "ready",
   "restart",
+  "resume",
   "room",
+  "scheduled",
   "sendOver",
   "sentAt",
   "sinceMark",
+  "slot",
   "successor",
   "take",
   "tell",
   "tellAll",
   "textOf",
   "timedIn",
+  "truncated",
   "turn",
   "turnOf",
   "unused",
@@ -161,7 +183,9 @@ const renaming = (classes: Classes): PluginObj => ({
     Program: (path) => {
       for (const { declarations, kind } of path.node.body.filter((node) => t.isVariableDeclaration(node))) {
         for (const { id, init } of declarations) {
-          if (kind !== "const" || !t.isIdentifier(id) || !(t.isNumericLiteral(init) || t.isStringLiteral(init))) continue
+          if (kind !== "const" || !t.isIdentifier(id) || !(t.isNumericLiteral(init) || t.isStringLiteral(init))) {
+            continue
+          }
           const { path: declared, referencePaths } = path.scope.getBinding(id.name)!
           // Exported by its name.
           if (referencePaths.some((reference) => reference.parentPath!.isExportSpecifier())) continue
@@ -222,7 +246,9 @@ const renaming = (classes: Classes): PluginObj => ({
     },
     "MemberExpression|OptionalMemberExpression": ({ node }: NodePath) => {
       const { computed, property } = node as t.MemberExpression
-      if (!computed && t.isIdentifier(property) && shared.has(property.name)) rename(property, shared.get(property.name)!)
+      if (!computed && t.isIdentifier(property) && shared.has(property.name)) {
+        rename(property, shared.get(property.name)!)
+      }
     },
     "ObjectProperty|ObjectMethod|ClassProperty|ClassMethod": ({ node }: NodePath) => {
       const { computed, key } = node as t.ObjectProperty
