@@ -5,12 +5,7 @@
  * anyone asks of them in the facade: no fiber of it has a tracer, metrics, a stack to print, or a scheduler of the user's.
  */
 export const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "Pipeable.js": {
-    pipeArguments: `(self, given) => {
-      for (const apply of given) self = apply(self)
-      return self
-    }`
-  },
+  "Pipeable.js": { pipeArguments: "(self, given) => [...given].reduce((self, apply) => apply(self), self)" },
   "Function.js": {
     // No function in the bundle has more than three arguments.
     dual: `(arity, body) =>
@@ -37,6 +32,11 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
   "internal/core.js": {
     // What marks types is only looked for.
     effectVariance: "true",
+    PipeInspectableProto: `({
+      pipe(...given) {
+        return pipeArguments(this, given)
+      }
+    })`,
     EffectProto: `({
       [EffectTypeId]: effectVariance,
       ...PipeInspectableProto,
@@ -52,6 +52,12 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
     causeCombine: "(self, that) => causeFromReasons(dedupeReasons(self.reasons, that.reasons))",
     causeAddInterrupts: "(self, interrupts) => causeCombine(self, interrupts)",
     // Annotations are about tracing, which the facade has none of.
+    CauseImpl: `class {
+      constructor(reasons) {
+        this.reasons = reasons
+      }
+    }`,
+    isCause: "(self) => self instanceof CauseImpl",
     ReasonBase: `class {
       constructor(_tag) {
         this._tag = _tag
@@ -141,41 +147,9 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
     }`,
     addUnsafe: "(self, key, service) => makeUnsafe(new Map(self.mapUnsafe).set(key, service))",
     getDefaultValue: "(reference) => (reference[defaultValueCacheKey] ??= { value: reference.defaultValue() }).value",
-    serviceNotFoundError: "(service) => new Error(`Service not found: ${service.key}`)"
-  },
-  // Nothing in the facade has a priority.
-  "Scheduler.js": {
-    Scheduler: "undefined",
-    setTimer: "undefined",
-    setMicrotask: "undefined",
-    // Some workers have no timers while a module is loaded.
-    setImmediate: `(run) => {
-      try {
-        (globalThis.setImmediate ?? setTimeout)(run)
-      } catch {
-        Promise.resolve().then(run)
-      }
-    }`,
-    PriorityBuckets: "undefined",
-    MixedScheduler: `class {
-      makeDispatcher() {
-        return new MixedSchedulerDispatcher()
-      }
-    }`,
-    MixedSchedulerDispatcher: `class {
-      tasks = []
-      scheduleTask(task) {
-        if (this.tasks.push(task) === 1) setImmediate(() => this.runTasks())
-      }
-      runTasks() {
-        const { tasks } = this
-        this.tasks = []
-        for (const task of tasks) task()
-      }
-      flush() {
-        while (this.tasks.length > 0) this.runTasks()
-      }
-    }`
+    // What is not there is a reference.
+    getUnsafe: `dual(2, ({ mapUnsafe }, service) =>
+      mapUnsafe.has(service.key) ? mapUnsafe.get(service.key) : getDefaultValue(service))`
   },
   "internal/effect.js": {
     // Fibers of the facade have a logger of its own: `contextOf` in `src/log.ts`.
@@ -192,6 +166,19 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
       const reason = self.reasons.find(isFailReason)
       return reason ? Result.succeed(reason.error) : Result.fail(self)
     }`,
+    // One after the other: nothing depends on who comes first.
+    yieldNowWith: `() =>
+      suspend(() =>
+        callback((resume) => {
+          const run = () => resume(exitVoid)
+          try {
+            (globalThis.setImmediate ?? setTimeout)(run)
+          } catch {
+            // Some workers have no timers while a module is loaded.
+            Promise.resolve().then(run)
+          }
+        })
+      )`,
     causeElectDefects: `(self) =>
       hasDies(self)
         ? causeFromReasons(self.reasons.map((reason) => isFailReason(reason) ? new Die(reason.error) : reason))
@@ -224,7 +211,7 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         this._asyncContext = undefined
       }
       get currentDispatcher() {
-        return this._dispatcher ??= new Scheduler.MixedScheduler().makeDispatcher()
+        return { scheduleTask: (task) => runFork(flatMap(yieldNow, () => sync(task))) }
       }
       getRef(ref) {
         return Context.get(this.context, ref)
@@ -464,7 +451,6 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
     }`,
     runSyncExitWith: `(context) => (effect) => {
       const fiber = runForkWith(context)(effect)
-      fiber._dispatcher?.flush()
       return fiber._exit ?? exitDie(new AsyncFiberError(fiber))
     }`,
     // No fiber waits for its children.
@@ -475,11 +461,7 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
         parent.context,
         uninterruptible === "inherit" ? parent.interruptible : !uninterruptible
       )
-      if (immediate) child.evaluate(effect)
-      else {
-        child._asyncContext = captureAsyncContext()
-        parent.currentDispatcher.scheduleTask(() => child.evaluate(effect))
-      }
+      child.evaluate(immediate ? effect : flatMap(yieldNow, () => effect))
       return child
     }`,
     // Every runtime of the facade has `performance`. What is not here is for spans.

@@ -7,6 +7,7 @@ import type { Plugin } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { definitions } from "./definitions.js"
+import { shortenEffect } from "./names.js"
 
 /** The members that are left out. */
 const members = new Set(["[Equal.symbol]", "[Hash.symbol]", "[NodeInspectSymbol]", "toString", "toJSON"])
@@ -132,14 +133,14 @@ export const bundleEffect: Plugin = {
       const name = path.replaceAll("\\", "/").split("/effect/dist/").at(-1)!
       const replaced = definitions[name]
       const code = withoutAliases(await readFile(path, "utf8"))
-      if (replaced === undefined && !others.includes(name)) return { contents: code }
+      if (replaced === undefined && !others.includes(name)) return { contents: shortenEffect(code) }
       const result = await transformAsync(code, {
         plugins: [...(replaced === undefined ? [] : [replacing(replaced)]), lean],
         babelrc: false,
         configFile: false,
         sourceMaps: "inline"
       })
-      return { contents: result?.code ?? code }
+      return { contents: shortenEffect(result?.code ?? code) }
     })
   }
 }

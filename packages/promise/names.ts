@@ -1,16 +1,137 @@
 /**
- * Short names for the private members of classes. A minifier keeps the names of properties, because it cannot know who else
- * uses them; TypeScript does know it of private ones.
+ * Short names for members that nobody outside of the bundle knows. A minifier keeps the names of properties, because it cannot
+ * tell who else uses them.
  */
 import { type NodePath, type PluginObj, types as t } from "@babel/core"
 
-const isPrivate = (node: object): boolean => (node as { readonly accessibility?: unknown }).accessibility === "private"
+/**
+ * Members of classes in this workspace that are not private, but used in it only. `extended/names.test.ts` checks that: by their
+ * types, all that has one of these names is a member of such a class.
+ */
+export const ownNames: ReadonlyArray<string> = [
+  "answerOf",
+  "answered",
+  "attempted",
+  "baseUrlFrom",
+  "begin",
+  "blame",
+  "caller",
+  "conclude",
+  "contexts",
+  "count",
+  "deadline",
+  "delay",
+  "dispatchOver",
+  "due",
+  "endIfUnbound",
+  "enqueue",
+  "enter",
+  "entered",
+  "era",
+  "fits",
+  "forwards",
+  "handOver",
+  "hold",
+  "interruption",
+  "isMasked",
+  "isPaced",
+  "isPending",
+  "keyFor",
+  "mayGo",
+  "measured",
+  "onDue",
+  "overloaded",
+  "pace",
+  "payloadStart",
+  "place",
+  "prepare",
+  "prepareEncoded",
+  "previous",
+  "proxyOf",
+  "queue",
+  "quit",
+  "readCut",
+  "ready",
+  "restart",
+  "resume",
+  "room",
+  "scheduled",
+  "sendOver",
+  "sentAt",
+  "sinceMark",
+  "slot",
+  "successor",
+  "take",
+  "tell",
+  "tellAll",
+  "textOf",
+  "timedIn",
+  "truncated",
+  "turn",
+  "turnOf",
+  "unused",
+  "via",
+  "wake",
+  "watch",
+  "whenEmpty"
+]
+
+/** Members of Effect's fibers, clocks and contexts. No export of Effect has one of these names. */
+export const effectNames: ReadonlyArray<string> = [
+  "_asyncContext",
+  "_deferredInterrupt",
+  "_exit",
+  "_interruptedCause",
+  "_observers",
+  "_running",
+  "_stack",
+  "_yielded",
+  "addObserver",
+  "currentDispatcher",
+  "currentOpCount",
+  "currentTimeMillisUnsafe",
+  "currentTimeNanosUnsafe",
+  "getCont",
+  "getRef",
+  "interruptUnsafe",
+  "mapUnsafe",
+  "monotonicTimeNanosUnsafe",
+  "nextDoubleUnsafe",
+  "pollUnsafe",
+  "runLoop",
+  "scheduleTask",
+  "sleepMillis",
+  "succeedWith",
+  "yieldWith"
+]
 
 /** One letter, or two. */
-const shortOf = (index: number): string =>
-  index < 26 ? String.fromCharCode(97 + index) : shortOf(Math.floor(index / 26) - 1) + shortOf(index % 26)
+const shortOf = (index: number, first: string): string =>
+  index < 26
+    ? String.fromCharCode(first.charCodeAt(0) + index)
+    : shortOf(Math.floor(index / 26) - 1, first) + shortOf(index % 26, first)
+
+/** In capitals, so that they differ from those of private members. */
+const shared: ReadonlyMap<string, string> = new Map(
+  [...effectNames, ...ownNames].map((name, index) => [name, shortOf(index, "A")])
+)
+
+const ofEffect = new RegExp(`(?<![\\w$])(?:${effectNames.join("|")})(?![\\w$])`, "g")
+
+/** Gives the members of Effect their short names. */
+export const shortenEffect = (code: string): string => code.replace(ofEffect, (name) => shared.get(name)!)
+
+const isPrivate = (node: object): boolean => (node as { readonly accessibility?: unknown }).accessibility === "private"
 
 type Name = t.Identifier | t.ObjectProperty
+
+const rename = (place: Name, short: string): void => {
+  if (!t.isObjectProperty(place)) place.name = short
+  else {
+    place.key = t.identifier(short)
+    place.shorthand = false
+  }
+}
 
 /** The private members of a class, by name: where they are declared and used. */
 type Members = Map<string, Array<Name>>
@@ -28,10 +149,9 @@ const unfold = (node: t.Class, members: Members): void => {
       const given = parameter.parameter
       member.params[index] = given
       const { name } = (t.isAssignmentPattern(given) ? given.left : given) as t.Identifier
-      const property = t.identifier(name)
       if (isPrivate(parameter)) members.set(name, [])
       return t.expressionStatement(
-        t.assignmentExpression("=", t.memberExpression(t.thisExpression(), property), t.identifier(name))
+        t.assignmentExpression("=", t.memberExpression(t.thisExpression(), t.identifier(name)), t.identifier(name))
       )
     }).filter((assignment) => assignment !== undefined)
     const after = body.findIndex((statement) =>
@@ -51,26 +171,32 @@ const isOwn = (path: NodePath, owner: NodePath<t.Class>): boolean => {
   return member?.parentPath?.parentPath === owner
 }
 
-/** The classes of a build that have a superclass, by name. */
-type Derived = Map<string, { readonly superName: string; readonly hasNames: boolean }>
+/** Superclasses without private members: those of a derived class may have the names that those of other classes have. */
+const open = new Set(["Callback", "PooledClient"])
 
-const renaming = (derived: Derived): PluginObj => ({
+/** The classes of a build: what they are derived from, and whether they have private members. */
+type Classes = Map<string, { readonly above: string; readonly hasNames: boolean }>
+
+const renaming = (classes: Classes): PluginObj => ({
   visitor: {
+    /** A constant of a module is written where it is used. */
     Program: (path) => {
-      if (process.env["INL"] === "0") return
-      path.traverse({ VariableDeclarator(d) {
-        const { id, init } = d.node
-        const parent = d.parent as t.VariableDeclaration
-        if (!t.isIdentifier(id) || parent.kind !== "const" || !t.isProgram(d.parentPath.parent)) return
-        const isNum = t.isNumericLiteral(init)
-        if (!isNum && !(process.env["INLS"] && t.isStringLiteral(init))) return
-        const binding = path.scope.getBinding(id.name)!
-        for (const ref of binding.referencePaths) { if (ref.parentPath?.isObjectProperty({ shorthand: true })) (ref.parent as t.ObjectProperty).shorthand = false; ref.replaceWith(t.cloneNode(init!)) }
-        d.remove()
-      } })
-    },
-    VariableDeclaration: (path) => {
-      if (process.env["LET"] !== "0" && path.node.kind === "const" && !t.isProgram(path.parent) && !t.isExportNamedDeclaration(path.parent)) path.node.kind = "let"
+      for (const { declarations, kind } of path.node.body.filter((node) => t.isVariableDeclaration(node))) {
+        for (const { id, init } of declarations) {
+          if (kind !== "const" || !t.isIdentifier(id) || !(t.isNumericLiteral(init) || t.isStringLiteral(init))) {
+            continue
+          }
+          const { path: declared, referencePaths } = path.scope.getBinding(id.name)!
+          // Exported by its name.
+          if (referencePaths.some((reference) => reference.parentPath!.isExportSpecifier())) continue
+          if (t.isStringLiteral(init) && referencePaths.length > 1) continue
+          for (const reference of referencePaths) {
+            if (t.isObjectProperty(reference.parent)) reference.parent.shorthand = false
+            reference.replaceWith(t.cloneNode(init))
+          }
+          declared.remove()
+        }
+      }
     },
     Class: (path) => {
       const members: Members = new Map()
@@ -109,31 +235,35 @@ const renaming = (derived: Derived): PluginObj => ({
         }
       })
       const { id, superClass } = path.node
-      if (id && t.isIdentifier(superClass)) {
-        derived.set(id.name, { superName: superClass.name, hasNames: members.size > 0 })
-      }
+      const above = t.isIdentifier(superClass) ? superClass.name : ""
+      if (id) classes.set(id.name, { above, hasNames: members.size > 0 })
       let index = 0
-      for (const places of members.values()) {
-        const short = `${shortOf(index++)}`
-        for (const place of places) {
-          if (!t.isObjectProperty(place)) place.name = short
-          else {
-            place.key = t.identifier(short)
-            place.shorthand = false
-          }
-        }
+      for (const [name, places] of members) {
+        if (shared.has(name)) continue
+        const short = `${superClass && !open.has(above) ? "$" : ""}${shortOf(index++, "a")}`
+        for (const place of places) rename(place, short)
       }
+    },
+    "MemberExpression|OptionalMemberExpression": ({ node }: NodePath) => {
+      const { computed, property } = node as t.MemberExpression
+      if (!computed && t.isIdentifier(property) && shared.has(property.name)) {
+        rename(property, shared.get(property.name)!)
+      }
+    },
+    "ObjectProperty|ObjectMethod|ClassProperty|ClassMethod": ({ node }: NodePath) => {
+      const { computed, key } = node as t.ObjectProperty
+      if (computed || !t.isIdentifier(key) || !shared.has(key.name)) return
+      rename(t.isObjectProperty(node) ? node : key, shared.get(key.name)!)
     }
   }
 })
 
-/** The names in derived classes must differ from those in the classes that they are derived from. */
-const check = (derived: Derived): void => {
-  for (const [name, { hasNames, superName }] of derived) {
-    if (!hasNames) continue
-    for (let above = derived.get(superName); above !== undefined; above = derived.get(above.superName)) {
-      if (above.hasNames) {
-        throw new Error(`${name} and a class above it both have short names: see packages/promise/names.ts`)
+/** In a class, the short names must differ from those in the classes that it is derived from. */
+const check = (classes: Classes): void => {
+  for (const [name, { above, hasNames }] of classes) {
+    for (let next = above, depth = 1; hasNames && next !== ""; next = classes.get(next)?.above ?? "", depth++) {
+      if (classes.get(next)?.hasNames && (depth > 1 || open.has(above))) {
+        throw new Error(`${name} and ${next} both have short names: see packages/promise/names.ts`)
       }
     }
   }
@@ -141,6 +271,6 @@ const check = (derived: Derived): void => {
 
 /** For one build. */
 export const shortNames = () => {
-  const derived: Derived = new Map()
-  return { plugin: renaming(derived), check: () => check(derived) }
+  const classes: Classes = new Map()
+  return { plugin: renaming(classes), check: () => check(classes) }
 }
