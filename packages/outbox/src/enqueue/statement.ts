@@ -1,7 +1,8 @@
 /** The statement that stores an event. */
+import { checkDialect, checkNames, refuse } from "../check.js"
 import { OutboxConfigError } from "../errors.js"
 import { type Dialect, type Statement, statement } from "../sql/dialect.js"
-import { type Names, namesOf, type NamesOptions } from "../sql/names.js"
+import { type Names, namesOf, type NamesOptions, namesOptions } from "../sql/names.js"
 import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
 
 /**
@@ -40,6 +41,25 @@ export interface EnqueueOptions extends NamesOptions {
 export interface StatementOptions extends EnqueueOptions {
   readonly dialect: Dialect
 }
+
+/** The names of the options of events. */
+const enqueueOptions: ReadonlyArray<string> = [
+  "destination",
+  "order",
+  "notify",
+  "propagateTrace",
+  ...namesOptions
+]
+
+/** What is the event's own is not taken for an option. */
+export const checkOptions = (options: object, names: ReadonlyArray<string> = enqueueOptions): void => {
+  for (const name of ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]) {
+    if (name in Object(options)) refuse(name, "is a member of the event")
+  }
+  checkNames(options, names)
+}
+
+const statementOptions: ReadonlyArray<string> = ["dialect", ...enqueueOptions]
 
 /** The channel of notifications: the name of the table, as relays listen to it. */
 export const channelOf = (names: Names): string => names.outbox.replace(".", "_")
@@ -90,9 +110,7 @@ export const insertOf = (event: FrozenEvent, options: StatementOptions): Stateme
   if (order !== "commit" && order !== "statement") {
     throw new OutboxConfigError({ option: "order", reason: "must be \"commit\" or \"statement\"" })
   }
-  if (dialect !== "postgres" && dialect !== "sqlite") {
-    throw new OutboxConfigError({ option: "dialect", reason: "must be \"postgres\" or \"sqlite\"" })
-  }
+  checkDialect(dialect)
   const names = namesOf(options)
   const lock = order === "commit" && event.orderingKey !== undefined
   const id = `${dialect} ${names.outbox} ${lock} ${notify} ${event.isOwnKey}`
@@ -130,5 +148,8 @@ export const insertOf = (event: FrozenEvent, options: StatementOptions): Stateme
  * @since 0.1.0
  * @category enqueueing
  */
-export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement =>
-  insertOf(freeze(event, options.propagateTrace), options)
+export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement => {
+  if (options === undefined) checkDialect(options)
+  checkOptions(options, statementOptions)
+  return insertOf(freeze(event, options.propagateTrace), options)
+}
