@@ -7,7 +7,12 @@ import { type Store, Taken } from "../src/relay/store.js"
 import { Ending } from "../src/relay/waiting.js"
 
 const taken = (seq: number, orderingKey?: string): Taken =>
-  new Taken(seq, orderingKey, 1, 0, undefined, { topic: "t", body: new Uint8Array(), idempotencyKey: String(seq) })
+  new Taken(seq, orderingKey, 1, 0, undefined, {
+    topic: "t",
+    body: new Uint8Array(),
+    idempotencyKey: String(seq),
+    orderingKey: undefined
+  })
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -37,7 +37,7 @@ import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { CallMetrics } from "./metrics.js"
 import type { Operation } from "./operation.js"
-import type { Pause, Scheduled } from "./pauses.js"
+import { noSchedule, type Pause, type Scheduled, unscheduled } from "./pauses.js"
 
 /** Why an attempt failed, as gate, transport or classification report it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
@@ -231,7 +231,9 @@ export class Calls {
     return Effect.matchEffect(resolveRetry(options.retry), {
       onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
       onSuccess: (retry) =>
-        this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
+        this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)
+          ? invalidOption(operation, "retry", noSchedule)
+          : this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
     })
   }
 

@@ -1,4 +1,5 @@
 /** Fixes the bytes and the idempotency key of an event: exactly those that a client would send. */
+import { eventFault } from "hookrail/options/calls"
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
 import { encode, type TopicText, topicText } from "hookrail/wire/payload"
@@ -77,7 +78,7 @@ export const uuidv7 = (now: number = Date.now()): string => {
 const refuse = (event: OutboxEvent | EncodedEvent, where: string, reason: string): never => {
   const { idempotencyKey, topic } = event
   throw new InvalidEventError({
-    topic: String(topic),
+    topic: typeof topic === "string" ? topic : "",
     idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
     where,
     reason
@@ -98,6 +99,8 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
       reason: "it must be an object"
     })
   }
+  const fault = eventFault(event)
+  if (fault !== undefined) refuse(event, "event", fault)
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
   let text = topics.get(topic)
   if (text === undefined) {

@@ -1,7 +1,8 @@
 /** The statement that stores an event. */
+import { checkDialect, checkNames, refuse } from "../check.js"
 import { OutboxConfigError } from "../errors.js"
 import type { Dialect, Statement } from "../sql/dialect.js"
-import { type Names, namesOf, type NamesOptions } from "../sql/names.js"
+import { type Names, namesOf, type NamesOptions, namesOptions } from "../sql/names.js"
 import { channelOf, columns, lockOf, onConflict } from "../sql/storing.js"
 import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
 
@@ -41,6 +42,25 @@ export interface EnqueueOptions extends NamesOptions {
 export interface StatementOptions extends EnqueueOptions {
   readonly dialect: Dialect
 }
+
+/** The names of the options of events. */
+const enqueueOptions: ReadonlyArray<string> = [
+  "destination",
+  "order",
+  "notify",
+  "propagateTrace",
+  ...namesOptions
+]
+
+/** What is the event's own is not taken for an option. */
+export const checkOptions = (options: object, names: ReadonlyArray<string> = enqueueOptions): void => {
+  for (const name of ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]) {
+    if (name in Object(options)) refuse(name, "is a member of the event")
+  }
+  checkNames(options, names)
+}
+
+const statementOptions: ReadonlyArray<string> = ["dialect", ...enqueueOptions]
 
 /** How an event is stored. There is one text for each, so that drivers and databases can prepare it once. */
 interface Kind {
@@ -102,9 +122,7 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
   if (order !== "commit" && order !== "statement") {
     throw new OutboxConfigError({ option: "order", reason: "must be \"commit\" or \"statement\"" })
   }
-  if (dialect !== "postgres" && dialect !== "sqlite") {
-    throw new OutboxConfigError({ option: "dialect", reason: "must be \"postgres\" or \"sqlite\"" })
-  }
+  checkDialect(dialect)
   const { isOwnKey, keyInBody, orderingKey } = event
   const isPostgres = dialect === "postgres"
   const lock = order === "commit" && orderingKey !== undefined
@@ -143,5 +161,8 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
  * @since 0.1.0
  * @category enqueueing
  */
-export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement =>
-  insertOf(freeze(event, options.propagateTrace), options.dialect, options)
+export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement => {
+  if (options === undefined) checkDialect(options)
+  checkOptions(options, statementOptions)
+  return insertOf(freeze(event, options.propagateTrace), options.dialect, options)
+}
