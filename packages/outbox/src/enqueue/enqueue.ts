@@ -3,8 +3,10 @@ import { KeyConflictError, TransactionRequiredError } from "../errors.js"
 import { failureOf, isKeyConflict } from "../executor/failure.js"
 import type { Executor, SyncExecutor } from "../executor/model.js"
 import { namesOf } from "../sql/names.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-import { type EnqueueOptions, insertOf } from "./statement.js"
+import { checked, checkedSync } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
+import { insertOf } from "./statement.js"
 
 /**
  * What is known about an event that was enqueued.
@@ -59,13 +61,15 @@ const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOpt
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueue = async (
+export const enqueue = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
-  return await store(executor, freeze(event, options.propagateTrace), options)
+  let it = checked(event, options.events)
+  if (it instanceof Promise) it = await it
+  return await store(executor, freeze(it, options.propagateTrace), options)
 }
 
 /**
@@ -75,13 +79,14 @@ export const enqueue = async (
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueMany = async (
+export const enqueueMany = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  events: Iterable<OutboxEvent | EncodedEvent>,
-  options: EnqueueOptions = {}
+  events: Iterable<OutboxEvent<NoInfer<Sent>> | EncodedEvent>,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<ReadonlyArray<Enqueued>> => {
   requireTransaction(executor, "enqueueMany")
-  const frozen = Array.from(events, (event) => freeze(event, options.propagateTrace))
+  const all = await Promise.all(Array.from(events, (event) => checked(event, options.events)))
+  const frozen = all.map((event) => freeze(event, options.propagateTrace))
   for (const event of inLockOrder(frozen)) await store(executor, event, options)
   return frozen.map(({ idempotencyKey }) => ({ idempotencyKey }))
 }
@@ -105,13 +110,13 @@ const inLockOrder = (events: ReadonlyArray<FrozenEvent>): ReadonlyArray<FrozenEv
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueSync = (
+export const enqueueSync = <Sent extends object = AnyEvents>(
   executor: SyncExecutor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
-  const frozen = freeze(event, options.propagateTrace)
+  const frozen = freeze(checkedSync(event, options.events), options.propagateTrace)
   const { params, sql } = insertOf(frozen, executor.dialect, options)
   try {
     executor.executeSync(sql, params)
