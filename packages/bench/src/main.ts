@@ -12,6 +12,7 @@ import { coldstart } from "./sections/coldstart.js"
 import { command } from "./sections/command.js"
 import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
+import { queues } from "./sections/queues.js"
 import { receive } from "./sections/receive.js"
 import { relay } from "./sections/relay.js"
 import { send } from "./sections/send.js"
@@ -25,7 +26,7 @@ const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
   --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, command, size, keys, enqueue,
-                    relay, backlog, stream, storms
+                    relay, backlog, queues, stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --rows <n>        how many events the backlog has (default 1000000; with --quick 200000)
   --out <file>      where the figures go (default results.json in this package)
@@ -57,6 +58,7 @@ const run = async (): Promise<void> => {
     keys: async () => results.keys = await keys(quick),
     enqueue: async () => results.enqueue = await enqueue(quick),
     relay: async () => results.relay = await relay(quick),
+    queues: async () => results.queues = await queues(quick),
     backlog: async () => results.backlog = await backlog(rows),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     start: async (progress) => results.start = await start(quick, progress),

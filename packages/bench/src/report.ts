@@ -4,6 +4,7 @@ import type { ColdstartRow } from "./sections/coldstart.js"
 import type { CommandRow } from "./sections/command.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
+import type { QueuesRow } from "./sections/queues.js"
 import type { ReceiveRow } from "./sections/receive.js"
 import type { RelayRow } from "./sections/relay.js"
 import type { SendResult } from "./sections/send.js"
@@ -26,6 +27,7 @@ export interface Results {
   enqueue?: ReadonlyArray<EnqueueRow>
   relay?: ReadonlyArray<RelayRow>
   backlog?: BacklogResult
+  queues?: ReadonlyArray<QueuesRow>
   stream?: ReadonlyArray<StreamResult>
   storms?: ReadonlyArray<StormsRow>
 }
@@ -151,6 +153,13 @@ const relayTable = (rows: ReadonlyArray<RelayRow>): string =>
     rows.map((row) => [row.contender, ...range(row.millis), figure(row.ratio.median), row.reference])
   )
 
+const queuesTable = (rows: ReadonlyArray<QueuesRow>): string =>
+  table(
+    "queues: milliseconds per thousand events or jobs, on Node 22, and the ratio to the outbox",
+    ["", "ms", "min..max", "ratio", "min..max"],
+    rows.map((row) => [row.contender, ...range(row.millis), ...range(row.ratio)])
+  )
+
 const megabyte = 1024 * 1024
 
 const backlogTable = ({ rows, samples, small, smallMillis, vacuumed }: BacklogResult): string => {
@@ -232,6 +241,7 @@ export const tables = (results: Results): string =>
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
     ...results.relay === undefined ? [] : [relayTable(results.relay)],
+    ...results.queues === undefined ? [] : [queuesTable(results.queues)],
     ...results.backlog === undefined ? [] : [backlogTable(results.backlog)],
     ...(results.stream ?? []).map(streamTable),
     ...results.storms === undefined ? [] : [stormsTable(results.storms)]

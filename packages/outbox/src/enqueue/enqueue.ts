@@ -4,8 +4,10 @@ import { InvalidEventError, KeyConflictError, TransactionRequiredError } from ".
 import { failureOf, isKeyConflict } from "../executor/failure.js"
 import type { Executor, SyncExecutor } from "../executor/model.js"
 import { namesOf } from "../sql/names.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-import { checkOptions, type EnqueueOptions, insertOf } from "./statement.js"
+import { checked, checkedSync } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
+import { checkOptions, insertOf } from "./statement.js"
 
 /**
  * What is known about an event that was enqueued.
@@ -61,14 +63,16 @@ const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOpt
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueue = async (
+export const enqueue = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
   checkOptions(options)
-  return await store(executor, freeze(event, options.propagateTrace), options)
+  let it = checked(event, options.events)
+  if (it instanceof Promise) it = await it
+  return await store(executor, freeze(it, options.propagateTrace), options)
 }
 
 /**
@@ -78,15 +82,16 @@ export const enqueue = async (
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueMany = async (
+export const enqueueMany = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  events: Iterable<OutboxEvent | EncodedEvent>,
-  options: EnqueueOptions = {}
+  events: Iterable<OutboxEvent<NoInfer<Sent>> | EncodedEvent>,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<ReadonlyArray<Enqueued>> => {
   requireTransaction(executor, "enqueueMany")
   checkOptions(options)
   requireList(events)
-  const frozen = Array.from(events, (event) => freeze(event, options.propagateTrace))
+  const all = await Promise.all(Array.from(events, (event) => checked(event, options.events)))
+  const frozen = all.map((event) => freeze(event, options.propagateTrace))
   for (const event of inLockOrder(frozen)) await store(executor, event, options)
   return frozen.map(({ idempotencyKey }) => ({ idempotencyKey }))
 }
@@ -127,15 +132,15 @@ export const requireSync = (executor: SyncExecutor, instead: string): void => {
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueSync = (
+export const enqueueSync = <Sent extends object = AnyEvents>(
   executor: SyncExecutor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
   requireSync(executor, "enqueue")
   checkOptions(options)
-  const frozen = freeze(event, options.propagateTrace)
+  const frozen = freeze(checkedSync(event, options.events), options.propagateTrace)
   const { params, sql } = insertOf(frozen, executor.dialect, options)
   try {
     executor.executeSync(sql, params)

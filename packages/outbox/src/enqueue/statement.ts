@@ -2,36 +2,11 @@
 import { checkDialect, checkNames, refuse } from "../check.js"
 import { OutboxConfigError } from "../errors.js"
 import type { Dialect, Statement } from "../sql/dialect.js"
-import { type Names, namesOf, type NamesOptions, namesOptions } from "../sql/names.js"
+import { type Names, namesOf, namesOptions } from "../sql/names.js"
 import { channelOf, columns, lockOf, onConflict } from "../sql/storing.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-
-/**
- * How events are stored.
- *
- * @since 0.1.0
- * @category models
- */
-export interface EnqueueOptions extends NamesOptions {
-  /** The name of the server that gets the event: a relay sends the events of its own destination. Default: `default`. */
-  readonly destination?: string | undefined
-  /**
-   * Postgres: events of one ordering key are in the order of their commits (`"commit"`, the default), because the statement locks
-   * the key until the transaction ends. `"statement"`: no lock; two transactions that enqueue the same key at the same time may
-   * be sent in either order. In SQLite, transactions that write run one after the other anyway.
-   */
-  readonly order?: "commit" | "statement" | undefined
-  /**
-   * Postgres: whether to notify relays that listen, at the commit. It costs throughput, since such commits wait for each other.
-   * Default false: relays look often enough.
-   */
-  readonly notify?: boolean | undefined
-  /**
-   * Whether the `traceparent` of an event also reaches the handler: in its payload, as the member `hookrail_traceparent`, which
-   * `Webhooks` and `createWebhookHandler` take out. Not for events with an idempotency key of their own. Default false.
-   */
-  readonly propagateTrace?: boolean | undefined
-}
+import { checkedSync } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
 
 /**
  * Options of the statement.
@@ -39,7 +14,7 @@ export interface EnqueueOptions extends NamesOptions {
  * @since 0.1.0
  * @category models
  */
-export interface StatementOptions extends EnqueueOptions {
+export interface StatementOptions<Sent extends object = AnyEvents> extends TypedEnqueueOptions<Sent> {
   readonly dialect: Dialect
 }
 
@@ -49,6 +24,7 @@ const enqueueOptions: ReadonlyArray<string> = [
   "order",
   "notify",
   "propagateTrace",
+  "events",
   ...namesOptions
 ]
 
@@ -161,8 +137,11 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
  * @since 0.1.0
  * @category enqueueing
  */
-export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement => {
+export const outboxStatement = <Sent extends object = AnyEvents>(
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: StatementOptions<Sent>
+): Statement => {
   if (options === undefined) checkDialect(options)
   checkOptions(options, statementOptions)
-  return insertOf(freeze(event, options.propagateTrace), options.dialect, options)
+  return insertOf(freeze(checkedSync(event, options.events), options.propagateTrace), options.dialect, options)
 }
