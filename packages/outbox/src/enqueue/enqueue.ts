@@ -4,7 +4,7 @@ import { InvalidEventError, KeyConflictError, TransactionRequiredError } from ".
 import { failureOf, isKeyConflict } from "../executor/failure.js"
 import type { Executor, SyncExecutor } from "../executor/model.js"
 import { namesOf } from "../sql/names.js"
-import { checked, checkedSync } from "./catalogue.js"
+import { checked, checkedSync, type Given, isPending } from "./catalogue.js"
 import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
 import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
 import { checkOptions, insertOf } from "./statement.js"
@@ -70,9 +70,16 @@ export const enqueue = async <Sent extends object = AnyEvents>(
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
   checkOptions(options)
-  let it = checked(event, options.events)
-  if (it instanceof Promise) it = await it
-  return await store(executor, freeze(it, options.propagateTrace), options)
+  const frozen = fixed(event, options)
+  return await store(executor, frozen instanceof Promise ? await frozen : frozen, options)
+}
+
+/** The event with its bytes: at once, unless its schema is asynchronous. */
+const fixed = (event: Given, options: TypedEnqueueOptions<object>): FrozenEvent | Promise<FrozenEvent> => {
+  const it = checked(event, options.events)
+  return isPending(it, event)
+    ? it.then((event) => freeze(event, options.propagateTrace))
+    : freeze(it, options.propagateTrace)
 }
 
 /**
@@ -90,8 +97,7 @@ export const enqueueMany = async <Sent extends object = AnyEvents>(
   requireTransaction(executor, "enqueueMany")
   checkOptions(options)
   requireList(events)
-  const all = await Promise.all(Array.from(events, (event) => checked(event, options.events)))
-  const frozen = all.map((event) => freeze(event, options.propagateTrace))
+  const frozen = await Promise.all(Array.from(events, async (event) => fixed(event, options)))
   for (const event of inLockOrder(frozen)) await store(executor, event, options)
   return frozen.map(({ idempotencyKey }) => ({ idempotencyKey }))
 }
