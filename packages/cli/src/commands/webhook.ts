@@ -204,7 +204,7 @@ const payloadOf = async ({ from, payload, set, setString }: SignInput): Promise<
 
 export interface Signed {
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: string | Buffer
   readonly deliveryId: string
   readonly eventId: string
 }
@@ -216,7 +216,7 @@ const signed = async (input: SignInput, secret: string): Promise<Signed> => {
     if (!input.raw) return signWebhook({ secret, topic, payload: await payloadOf(input), deliveryId, eventId })
     // The bytes as they are, right or wrong.
     const { signature } = await import("@hookrail/emulator/inner/delivery/signing")
-    const body = (await readInput(input.from ?? "-")).toString()
+    const body = await readInput(input.from ?? "-")
     const model = signWebhook({ secret, topic, payload: null, deliveryId, eventId })
     return {
       deliveryId: model.deliveryId,
@@ -224,7 +224,7 @@ const signed = async (input: SignInput, secret: string): Promise<Signed> => {
       body,
       headers: {
         ...model.headers,
-        "content-length": String(Buffer.byteLength(body)),
+        "content-length": String(body.length),
         "hookrail-signature": signature(secret, Math.floor(Date.now() / 1000), model.deliveryId, body)
       }
     }
@@ -239,11 +239,15 @@ export const sign: Run<SignInput> = async (input, context) => {
   const [secret = ""] = await requireSecrets(context)
   const { body, deliveryId, eventId, headers } = await signed(input, secret)
   if (input.to === undefined) {
-    out.data({ headers, body, deliveryId, eventId }, () => {
-      const path = "/webhooks"
-      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-      return [`POST ${path} HTTP/1.1`, "host: localhost", ...lines, "", body].join("\r\n")
-    })
+    const bytes = Buffer.from(body)
+    const text = bytes.toString()
+    const isText = Buffer.from(text).equals(bytes)
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    const head = ["POST /webhooks HTTP/1.1", "host: localhost", ...lines, "", ""].join("\r\n")
+    // As "verify" reads it, and Lambda gives it.
+    const json = isText ? { body: text } : { body: bytes.toString("base64"), isBase64Encoded: true }
+    if (out.isJson || isText) out.data({ headers, ...json, deliveryId, eventId }, () => head + text)
+    else out.bytes(Buffer.concat([Buffer.from(head), bytes]))
     return exitCodes.ok
   }
   if (!URL.canParse(input.to)) throw usage(`--to must be a URL, but is ${JSON.stringify(input.to)}`)
