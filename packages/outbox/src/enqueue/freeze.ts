@@ -1,4 +1,5 @@
 /** Fixes the bytes and the idempotency key of an event: exactly those that a client would send. */
+import { eventFault } from "hookrail/options/calls"
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
 import { encode, type TopicText, topicText } from "hookrail/wire/payload"
@@ -60,16 +61,24 @@ export interface FrozenEvent {
   readonly traceparent: string | undefined
 }
 
+/** The time of the last key that was made, and how keys of that time begin. */
+let lastTime = -1
+let beginning = ""
+
 /** A UUID, version 7: the time, then random bits of the platform's cryptographic source. Such keys are neighbours in an index. */
 export const uuidv7 = (now: number = Date.now()): string => {
-  const time = now.toString(16).padStart(12, "0")
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${uuid().slice(15)}`
+  if (now !== lastTime) {
+    const time = now.toString(16).padStart(12, "0")
+    beginning = `${time.slice(0, 8)}-${time.slice(8, 12)}-7`
+    lastTime = now
+  }
+  return beginning + uuid().slice(15)
 }
 
 const refuse = (event: OutboxEvent | EncodedEvent, where: string, reason: string): never => {
   const { idempotencyKey, topic } = event
   throw new InvalidEventError({
-    topic: String(topic),
+    topic: typeof topic === "string" ? topic : "",
     idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
     where,
     reason
@@ -90,11 +99,15 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
       reason: "it must be an object"
     })
   }
+  const fault = eventFault(event)
+  if (fault !== undefined) refuse(event, "event", fault)
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
-  if (!topics.has(topic)) {
+  let text = topics.get(topic)
+  if (text === undefined) {
     const wrongTopic = checkTopic(topic)
     if (wrongTopic !== undefined) refuse(event, "topic", wrongTopic)
-    if (topics.size < maxTopics) topics.set(topic, topicText(topic))
+    text = topicText(topic)
+    if (topics.size < maxTopics) topics.set(topic, text)
   }
   if (event.idempotencyKey !== undefined) {
     const wrongKey = checkIdempotencyKey(idempotencyKey)
@@ -103,7 +116,7 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
   if (traceparent !== undefined && !isTraceparent(traceparent)) {
     refuse(event, "traceparent", "it is not a W3C traceparent")
   }
-  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, propagateTrace)
+  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, text, propagateTrace)
   if (inBody !== undefined) {
     const wrong = checkPayloadOrderingKey(inBody)
     if (wrong !== undefined) refuse(event, "$.ordering_key", wrong)
@@ -129,10 +142,10 @@ interface Body {
   readonly inBody: string | undefined
 }
 
-const ofPayload = (event: OutboxEvent, propagateTrace: boolean): Body => {
+const ofPayload = (event: OutboxEvent, topic: TopicText, propagateTrace: boolean): Body => {
   // Under a key of its own, an event that is enqueued again must have the same bytes, in whichever trace.
   const trace = propagateTrace && event.idempotencyKey === undefined ? event.traceparent : undefined
-  const encoded = encode(topics.get(event.topic) ?? topicText(event.topic), event.payload, trace)
+  const encoded = encode(topic, event.payload, trace)
   if (encoded._tag === "Encoded") return { body: encoded.body, inBody: encoded.orderingKey }
   return encoded._tag === "Refused"
     ? refuse(event, encoded.path, encoded.reason)

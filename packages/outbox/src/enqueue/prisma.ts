@@ -1,3 +1,4 @@
+import { checkHandle } from "../check.js"
 import type { EncodedEvent, OutboxEvent } from "./freeze.js"
 import { outboxStatement, type StatementOptions } from "./statement.js"
 
@@ -32,6 +33,7 @@ export const prismaEnqueue = <A>(
   event: OutboxEvent | EncodedEvent,
   options: Partial<StatementOptions> = {}
 ): A => {
+  checkHandle("prismaEnqueue", prisma, "$executeRawUnsafe", "a PrismaClient")
   const { params, sql } = outboxStatement(event, { ...options, dialect: options.dialect ?? "postgres" })
   return prisma.$executeRawUnsafe(sql, ...params as Array<never>)
 }
