@@ -550,7 +550,11 @@ export const rootOf = (surroundings: Surroundings) => {
         {
           dialect: Flag.Literals("dialect", ["postgres", "sqlite"]).pipe(Flag.withDescription("Of which database")),
           from: whole("from", "The version that the tables have; default 0"),
-          separator: text("separator", "<text>", "What stands between two statements"),
+          separator: text(
+            "separator",
+            "<text>",
+            "What stands between two statements; with =, such as --separator=\"--> statement-breakpoint\""
+          ),
           ...names
         },
         "Print the migrations, for another migration tool.",
