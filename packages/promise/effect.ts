@@ -102,7 +102,9 @@ const importsOf = (code: string): ReadonlyMap<string, { readonly from: string; r
   const imports = new Map<string, { readonly from: string; readonly name: string }>()
   for (const [, namespace, names, from = ""] of code.matchAll(/^import (?:\* as (\w+)|\{(.*)\}) from (".*");$/gm)) {
     if (namespace !== undefined) imports.set(namespace, { from, name: "*" })
-    for (const [, name = "", local = name] of names?.matchAll(/(\w+)(?: as (\w+))?/g) ?? []) imports.set(local, { from, name })
+    for (const [, name = "", local = name] of names?.matchAll(/(\w+)(?: as (\w+))?/g) ?? []) {
+      imports.set(local, { from, name })
+    }
   }
   return imports
 }
@@ -110,11 +112,14 @@ const importsOf = (code: string): ReadonlyMap<string, { readonly from: string; r
 /** Exports under another name become just that. As constants, each would stay in the bundle. */
 const withoutAliases = (code: string): string => {
   const imports = importsOf(code)
-  return code.replace(/^export const (\w+) = (\w+)(?:\.(\w+))?;$/gm, (found, name: string, local: string, member = "") => {
-    const imported = imports.get(local)
-    if (imported === undefined || (imported.name === "*") !== (member !== "")) return found
-    return `import { ${member || imported.name} as ${name} } from ${imported.from}; export { ${name} };`
-  })
+  return code.replace(
+    /^export const (\w+) = (\w+)(?:\.(\w+))?;$/gm,
+    (found, name: string, local: string, member = "") => {
+      const imported = imports.get(local)
+      if (imported === undefined || (imported.name === "*") !== (member !== "")) return found
+      return `import { ${member || imported.name} as ${name} } from ${imported.from}; export { ${name} };`
+    }
+  )
 }
 
 /** The other modules that are parsed. */

@@ -174,8 +174,8 @@ const isOwn = (path: NodePath, owner: NodePath<t.Class>): boolean => {
 /** Superclasses without private members: those of a derived class may have the names that those of other classes have. */
 const open = new Set(["Callback", "PooledClient"])
 
-/** The classes of a build: what they are derived from, and whether they have private members. */
-type Classes = Map<string, { readonly above: string; readonly hasNames: boolean }>
+/** The classes of a build: what they are derived from, and how their short names begin, if they have any. */
+type Classes = Map<string, { readonly above: string; readonly prefix: string | undefined }>
 
 const renaming = (classes: Classes): PluginObj => ({
   visitor: {
@@ -236,11 +236,12 @@ const renaming = (classes: Classes): PluginObj => ({
       })
       const { id, superClass } = path.node
       const above = t.isIdentifier(superClass) ? superClass.name : ""
-      if (id) classes.set(id.name, { above, hasNames: members.size > 0 })
+      const prefix = superClass && !open.has(above) ? "$" : ""
+      if (id) classes.set(id.name, { above, prefix: members.size > 0 ? prefix : undefined })
       let index = 0
       for (const [name, places] of members) {
         if (shared.has(name)) continue
-        const short = `${superClass && !open.has(above) ? "$" : ""}${shortOf(index++, "a")}`
+        const short = prefix + shortOf(index++, "a")
         for (const place of places) rename(place, short)
       }
     },
@@ -260,10 +261,10 @@ const renaming = (classes: Classes): PluginObj => ({
 
 /** In a class, the short names must differ from those in the classes that it is derived from. */
 const check = (classes: Classes): void => {
-  for (const [name, { above, hasNames }] of classes) {
-    for (let next = above, depth = 1; hasNames && next !== ""; next = classes.get(next)?.above ?? "", depth++) {
-      if (classes.get(next)?.hasNames && (depth > 1 || open.has(above))) {
-        throw new Error(`${name} and ${next} both have short names: see packages/promise/names.ts`)
+  for (const [name, { above, prefix }] of classes) {
+    for (let next = above; prefix !== undefined && next !== ""; next = classes.get(next)?.above ?? "") {
+      if (classes.get(next)?.prefix === prefix) {
+        throw new Error(`${name} and ${next} have the same short names: see packages/promise/names.ts`)
       }
     }
   }
