@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { exitCodes, Failure, Stopped } from "./base/exit.js"
 import { hasColors, oneLine, Output, type Streams } from "./base/output.js"
-import { services } from "./base/services.js"
-import { rootOf } from "./root.js"
+import { servicesWith } from "./base/services.js"
+import { builtIns, rootOf } from "./root.js"
 
 declare const HOOKRAIL_VERSION: string
 
@@ -111,7 +111,7 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
   })
   const program = Command.runWith(root, { version: HOOKRAIL_VERSION })(args).pipe(
     Effect.provideService(CliOutput.Presenter, presenter(streams, fail)),
-    Effect.provide(services)
+    Effect.provide(servicesWith(builtIns))
   )
   const exit = await Effect.runPromiseExit(program)
   const reason: unknown = controller.signal.reason

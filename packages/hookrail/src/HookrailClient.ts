@@ -60,7 +60,7 @@ export type {
  * import { Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
- *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", amount: 4200 }, {
+ *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", total: 4200 }, {
  *     idempotencyKey: "order-o_1-created"
  *   })
  *   yield* Effect.log(accepted.eventId)

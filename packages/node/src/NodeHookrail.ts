@@ -30,7 +30,7 @@ export interface Options extends HookrailConfig.Options {
  * import { Effect } from "effect"
  * import { HookrailClient } from "hookrail"
  *
- * HookrailClient.sendEvent("orders.created", { order_id: "o_1", amount: 4200 }).pipe(
+ * HookrailClient.sendEvent("orders.created", { order_id: "o_1", total: 4200 }).pipe(
  *   Effect.provide(NodeHookrail.layer()),
  *   Effect.runPromise
  * )

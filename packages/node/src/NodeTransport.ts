@@ -36,7 +36,7 @@ export type {
 export interface Options {
   /**
    * The maximum number of connections per origin. Default: 64; with `NodeHookrail.layer` the client's `maxInFlight`, so that no
-   * request waits for a connection.
+   * send waits for a connection.
    */
   readonly connections?: number | undefined
   /** How long establishing a connection may take, including proxy and TLS. Default: 5 seconds. */

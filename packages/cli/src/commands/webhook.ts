@@ -215,7 +215,7 @@ const signed = async (input: SignInput, secret: string): Promise<Signed> => {
   try {
     if (!input.raw) return signWebhook({ secret, topic, payload: await payloadOf(input), deliveryId, eventId })
     // The bytes as they are, right or wrong.
-    const { signature } = await import("../../../emulator/src/delivery/signing.js")
+    const { signature } = await import("@hookrail/emulator/inner/delivery/signing")
     const body = (await readInput(input.from ?? "-")).toString()
     const model = signWebhook({ secret, topic, payload: null, deliveryId, eventId })
     return {

@@ -29,7 +29,7 @@ const failed = (event: FrozenEvent, options: EnqueueOptions, cause: unknown): Er
     : failureOf("Enqueueing an event", cause, namesOf(options))
 
 const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOptions): Promise<Enqueued> => {
-  const { params, sql } = insertOf(event, { ...options, dialect: executor.dialect })
+  const { params, sql } = insertOf(event, executor.dialect, options, executor.prepares !== true)
   try {
     await executor.execute(sql, params)
   } catch (cause) {
@@ -112,7 +112,7 @@ export const enqueueSync = (
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
   const frozen = freeze(event, options.propagateTrace)
-  const { params, sql } = insertOf(frozen, { ...options, dialect: executor.dialect })
+  const { params, sql } = insertOf(frozen, executor.dialect, options)
   try {
     executor.executeSync(sql, params)
   } catch (cause) {

@@ -60,10 +60,18 @@ export interface FrozenEvent {
   readonly traceparent: string | undefined
 }
 
+/** The time of the last key that was made, and how keys of that time begin. */
+let lastTime = -1
+let beginning = ""
+
 /** A UUID, version 7: the time, then random bits of the platform's cryptographic source. Such keys are neighbours in an index. */
 export const uuidv7 = (now: number = Date.now()): string => {
-  const time = now.toString(16).padStart(12, "0")
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${uuid().slice(15)}`
+  if (now !== lastTime) {
+    const time = now.toString(16).padStart(12, "0")
+    beginning = `${time.slice(0, 8)}-${time.slice(8, 12)}-7`
+    lastTime = now
+  }
+  return beginning + uuid().slice(15)
 }
 
 const refuse = (event: OutboxEvent | EncodedEvent, where: string, reason: string): never => {
@@ -91,10 +99,12 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
     })
   }
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
-  if (!topics.has(topic)) {
+  let text = topics.get(topic)
+  if (text === undefined) {
     const wrongTopic = checkTopic(topic)
     if (wrongTopic !== undefined) refuse(event, "topic", wrongTopic)
-    if (topics.size < maxTopics) topics.set(topic, topicText(topic))
+    text = topicText(topic)
+    if (topics.size < maxTopics) topics.set(topic, text)
   }
   if (event.idempotencyKey !== undefined) {
     const wrongKey = checkIdempotencyKey(idempotencyKey)
@@ -103,7 +113,7 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
   if (traceparent !== undefined && !isTraceparent(traceparent)) {
     refuse(event, "traceparent", "it is not a W3C traceparent")
   }
-  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, propagateTrace)
+  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, text, propagateTrace)
   if (inBody !== undefined) {
     const wrong = checkPayloadOrderingKey(inBody)
     if (wrong !== undefined) refuse(event, "$.ordering_key", wrong)
@@ -129,10 +139,10 @@ interface Body {
   readonly inBody: string | undefined
 }
 
-const ofPayload = (event: OutboxEvent, propagateTrace: boolean): Body => {
+const ofPayload = (event: OutboxEvent, topic: TopicText, propagateTrace: boolean): Body => {
   // Under a key of its own, an event that is enqueued again must have the same bytes, in whichever trace.
   const trace = propagateTrace && event.idempotencyKey === undefined ? event.traceparent : undefined
-  const encoded = encode(topics.get(event.topic) ?? topicText(event.topic), event.payload, trace)
+  const encoded = encode(topic, event.payload, trace)
   if (encoded._tag === "Encoded") return { body: encoded.body, inBody: encoded.orderingKey }
   return encoded._tag === "Refused"
     ? refuse(event, encoded.path, encoded.reason)

@@ -2,6 +2,7 @@
 import type { Dialect } from "./dialect.js"
 import { writingOf } from "./dialect.js"
 import type { Names } from "./names.js"
+import { procedure } from "./storing.js"
 
 /** The version that this package needs. */
 export const currentVersion = 1
@@ -103,7 +104,8 @@ const first = (dialect: Dialect): Migration => ({
       ...(dialect === "postgres"
         ? [
           `alter table ${names.outbox} set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000)`,
-          `alter table ${names.inbox} set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`
+          `alter table ${names.inbox} set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`,
+          procedure(names)
         ]
         : [])
     ]
