@@ -7,7 +7,12 @@ import { type Store, Taken } from "../src/relay/store.js"
 import { Ending } from "../src/relay/waiting.js"
 
 const taken = (seq: number, orderingKey?: string): Taken =>
-  new Taken(seq, orderingKey, 1, 0, undefined, { topic: "t", body: new Uint8Array(), idempotencyKey: String(seq) })
+  new Taken(seq, orderingKey, 1, 0, undefined, {
+    topic: "t",
+    body: new Uint8Array(),
+    idempotencyKey: String(seq),
+    orderingKey
+  })
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -18,24 +23,24 @@ afterEach(() => {
 
 describe("what a claim took", () => {
   it("is a lane for each ordering key, in order, and one for each event without a key", () => {
-    const lease = new Lease("me", 0, 1_000)
+    const lease = new Lease("me", 0, 1_000, 100)
     const lanes = lanesOf(lease, [taken(1, "a"), taken(2), taken(3, "b"), taken(4, "a"), taken(5)])
     assert.deepStrictEqual(lanes.map((lane) => lane.rest()), [[1, 4], [2], [3], [5]])
     assert.isTrue(lanes.every((lane) => lane.lease === lease))
   })
 
   it("is aborted when the lease ends", () => {
-    const lease = new Lease("me", 0, 1_000)
+    const lease = new Lease("me", 0, 1_000, 100)
     lease.begin(2, 400)
     lease.laneEnded()
     vi.advanceTimersByTime(599)
-    assert.isFalse(lease.signal.aborted)
+    assert.isFalse(lease.sending.signal.aborted)
     vi.advanceTimersByTime(1)
-    assert.isTrue(lease.signal.aborted)
+    assert.isTrue(lease.sending.signal.aborted)
   })
 
   it("leaves no timer once all its lanes have ended", () => {
-    const lease = new Lease("me", 0, 1_000)
+    const lease = new Lease("me", 0, 1_000, 100)
     lease.begin(2, 0)
     lease.laneEnded()
     assert.strictEqual(vi.getTimerCount(), 1)
