@@ -156,16 +156,13 @@ export class Store {
   /** Moves an event to the dead letters. Returns whether it still belonged to the owner. */
   async bury(owner: string, { reason, seq, status, text }: Stopped): Promise<boolean> {
     const { executor: { dialect }, settings: { names } } = this
-    let rows: ReadonlyArray<Row> = []
-    for (const sql of statements.bury(dialect, names)) {
-      rows = await this.run("Moving an event to the dead letters", sql, [
-        owner,
-        seq,
-        status ?? null,
-        text,
-        reason ?? null
-      ])
-    }
+    const rows = await this.run("Moving an event to the dead letters", statements.bury(dialect, names), [
+      owner,
+      seq,
+      status ?? null,
+      text,
+      reason ?? null
+    ])
     return rows.length > 0
   }
 
