@@ -1,8 +1,12 @@
 /** The services that each call reads from its fiber. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { nativeTracer } from "effect/Tracer"
+
+/** The clock of programs that set no other. */
+export const liveClock: Clock.Clock = Context.get(Context.empty(), Clock.Clock)
 
 /** The spans of the default tracer go nowhere, so none are created. */
 const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
@@ -23,3 +27,12 @@ export const withOnlyClock = <A, E, R>(body: (clock: Clock.Clock) => Effect.Effe
 export const withClock = <A, E, R>(
   body: (clock: Clock.Clock, isTraced: boolean) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => body(fiber.getRef(Clock.Clock), isTraced(fiber)))
+
+/** Waits for an operation that calls back; interruption aborts it. */
+export const asynchronous = <A, E>(
+  begin: (resume: (rest: Effect.Effect<A, E>) => void) => { readonly abort: () => void }
+): Effect.Effect<A, E> =>
+  Effect.callback<A, E>((resume) => {
+    const running = begin(resume)
+    return Effect.sync(() => running.abort())
+  })

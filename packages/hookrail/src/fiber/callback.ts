@@ -9,7 +9,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import { withOnlyClock } from "./services.js"
+import { asynchronous, withOnlyClock } from "./services.js"
 
 /**
  * An operation that runs outside of Effect.
@@ -43,7 +43,7 @@ export abstract class Callback<A, E> extends Effectable.Class<A, E> {
 
   /** Runs the operation in a fiber; interruption aborts it. */
   run(clock: Clock): Effect.Effect<A, E> {
-    return Effect.uninterruptibleMask((restore) => waitFor(restore, (listener) => this.begin(listener, clock)))
+    return asynchronous((resume) => this.begin(new Resuming(resume), clock))
   }
 
   override commit(): Effect.Effect<A, E> {
@@ -70,8 +70,6 @@ class Resuming<A, E> implements Listener<A, E> {
 /**
  * Waits for an operation, in an uninterruptible region. `map` may change what remains to be done; `onFailure` is called with
  * failures, including interruption.
- *
- * It is `Effect.async` with a finalizer, in half the steps: it runs for every request, and a successful one needs no finalizer.
  */
 export const waitFor = <A, E>(
   restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>,
