@@ -23,16 +23,26 @@ export const ifTraced = <A, E, R, A2, E2, R2>(
 export const withOnlyClock = <A, E, R>(body: (clock: Clock.Clock) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => body(fiber.getRef(Clock.Clock)))
 
-/** Reads the clock, and whether there is a tracer, in one step. */
+/** Reads what a call needs from its fiber, in one step: the clock, whether there is a tracer, and how to wait. */
 export const withClock = <A, E, R>(
-  body: (clock: Clock.Clock, isTraced: boolean) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => body(fiber.getRef(Clock.Clock), isTraced(fiber)))
+  body: (clock: Clock.Clock, isTraced: boolean, wait: Wait) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => body(fiber.getRef(Clock.Clock), isTraced(fiber), asynchronous))
+
+/** Uses a service, in one step instead of two. */
+export const withService = <I, S, A, E>(
+  tag: Context.Key<I, S>,
+  body: (service: S) => Effect.Effect<A, E>
+): Effect.Effect<A, E, I> =>
+  Effect.withFiber((fiber) => body(Context.getUnsafe(fiber.context, tag)))
 
 /** Waits for an operation that calls back; interruption aborts it. */
-export const asynchronous = <A, E>(
+export type Wait = <A, E>(
   begin: (resume: (rest: Effect.Effect<A, E>) => void) => { readonly abort: () => void }
-): Effect.Effect<A, E> =>
-  Effect.callback<A, E>((resume) => {
+) => Effect.Effect<A, E>
+
+/** In any region. */
+export const asynchronous: Wait = (begin) =>
+  Effect.callback((resume) => {
     const running = begin(resume)
     return Effect.sync(() => running.abort())
   })
