@@ -280,7 +280,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         onLeft: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onRight: Effect.failCause
@@ -289,7 +289,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         onSuccess: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onFailure: Effect.failCause

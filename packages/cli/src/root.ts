@@ -560,7 +560,11 @@ export const rootOf = (surroundings: Surroundings) => {
         {
           dialect: Flag.Literals("dialect", ["postgres", "sqlite"]).pipe(Flag.withDescription("Of which database")),
           from: whole("from", "The version that the tables have; default 0"),
-          separator: text("separator", "<text>", "What stands between two statements"),
+          separator: text(
+            "separator",
+            "<text>",
+            "What stands between two statements; with =, such as --separator=\"--> statement-breakpoint\""
+          ),
           ...names
         },
         "Print the migrations, for another migration tool.",
@@ -605,7 +609,7 @@ export const rootOf = (surroundings: Surroundings) => {
     {
       allowWrites: yes("allow-writes", "Also tools that send, replay and skip"),
       emulator: yes("emulator", "On a server of its own on this machine, instead of the configured one"),
-      forward: texts("forward", "<url>", "With --emulator: where its webhooks go")
+      forward: texts("forward", "<url>", "With --emulator: where its webhooks go; or topic=url")
     },
     "Serve tools for coding agents: the Model Context Protocol on standard input and output.",
     [
