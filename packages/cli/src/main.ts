@@ -26,6 +26,10 @@ const invalidText = (errors: ReadonlyArray<CliError.CliError>, path: ReadonlyArr
       oneLine(message.replace(/\s*Did you mean this\?\s*/, "; did you mean ").replace(/(; did you mean .*)$/s, "$1?"))
     )
     .join("; ")
+  const isCredential = /Unrecognized flag: --(api-?key|admin-?token|token|secret|(base-?)?url)\b/i.test(text)
+  if (isCredential) {
+    return `${text}: keys and URLs come from the environment (set HOOKRAIL_API_KEY and so on), a --dotenv or a --profile`
+  }
   return `${text}${text.endsWith("?") ? "" : `; see ${path.join(" ")} --help`}`
 }
 

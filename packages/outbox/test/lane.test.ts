@@ -11,7 +11,7 @@ const taken = (seq: number, orderingKey?: string): Taken =>
     topic: "t",
     body: new Uint8Array(),
     idempotencyKey: String(seq),
-    orderingKey: undefined
+    orderingKey
   })
 
 beforeEach(() => {
@@ -23,24 +23,24 @@ afterEach(() => {
 
 describe("what a claim took", () => {
   it("is a lane for each ordering key, in order, and one for each event without a key", () => {
-    const lease = new Lease("me", 0, 1_000)
+    const lease = new Lease("me", 0, 1_000, 100)
     const lanes = lanesOf(lease, [taken(1, "a"), taken(2), taken(3, "b"), taken(4, "a"), taken(5)])
     assert.deepStrictEqual(lanes.map((lane) => lane.rest()), [[1, 4], [2], [3], [5]])
     assert.isTrue(lanes.every((lane) => lane.lease === lease))
   })
 
   it("is aborted when the lease ends", () => {
-    const lease = new Lease("me", 0, 1_000)
+    const lease = new Lease("me", 0, 1_000, 100)
     lease.begin(2, 400)
     lease.laneEnded()
     vi.advanceTimersByTime(599)
-    assert.isFalse(lease.signal.aborted)
+    assert.isFalse(lease.sending.signal.aborted)
     vi.advanceTimersByTime(1)
-    assert.isTrue(lease.signal.aborted)
+    assert.isTrue(lease.sending.signal.aborted)
   })
 
   it("leaves no timer once all its lanes have ended", () => {
-    const lease = new Lease("me", 0, 1_000)
+    const lease = new Lease("me", 0, 1_000, 100)
     lease.begin(2, 0)
     lease.laneEnded()
     assert.strictEqual(vi.getTimerCount(), 1)

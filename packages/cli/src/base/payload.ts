@@ -40,6 +40,21 @@ const textOf = (bytes: Buffer, what: string): string => {
   }
 }
 
+/** The payload on the command line. */
+export const parsePayload = (text: string): Json => {
+  if (/^@\S/.test(text)) throw usage(`the payload is not JSON: a file is given by --from ${text.slice(1)}`)
+  try {
+    return parseJson(text, "the payload")
+  } catch (error) {
+    const { message } = error as Failure
+    throw usage(
+      `${message}${
+        message.endsWith("JSON") ? ":" : ", and"
+      } it must be like '{"order_id":"o_1"}'; a text needs its double quotes`
+    )
+  }
+}
+
 export const readJson = async (path: string): Promise<Json> =>
   parseJson(textOf(await readInput(path), named(path)), named(path))
 

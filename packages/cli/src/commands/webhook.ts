@@ -4,7 +4,7 @@ import type { Context, Run } from "../base/context.js"
 import { millisOf } from "../base/duration.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 import { oneLine } from "../base/output.js"
-import { type Json, parseJson, readInput, readJson, withSettings } from "../base/payload.js"
+import { type Json, parsePayload, readInput, readJson, withSettings } from "../base/payload.js"
 
 // A captured request ------------------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ export interface SignInput {
 const payloadOf = async ({ from, payload, set, setString }: SignInput): Promise<Json> => {
   if (payload !== undefined && from !== undefined) throw usage("give the payload as an argument or by --from, not both")
   const base = payload !== undefined
-    ? parseJson(payload, "the payload")
+    ? parsePayload(payload)
     : from !== undefined
     ? await readJson(from)
     : undefined

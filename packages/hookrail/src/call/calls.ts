@@ -228,7 +228,12 @@ export class Calls {
     if (options.retry === undefined) {
       return this.observed(new Call(this, operation, request, config.retry, start, clock, options.headers), observer)
     }
-    return Effect.matchEffect(resolveRetry(options.retry), {
+    const resolved = resolveRetry(options.retry)
+    // A call can be started without a fiber, an effect that leads to one cannot.
+    if (isSuccess(resolved)) {
+      return this.observed(new Call(this, operation, request, resolved.value, start, clock, options.headers), observer)
+    }
+    return Effect.matchEffect(resolved, {
       onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
       onSuccess: (retry) =>
         this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)

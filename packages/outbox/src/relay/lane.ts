@@ -1,4 +1,5 @@
 /** What a claim took, as it is sent. */
+import type { RelayClient } from "./model.js"
 import type { Taken } from "./store.js"
 
 /** The lease of all that one claim took. */
@@ -7,16 +8,17 @@ export class Lease {
   private timer: ReturnType<typeof setTimeout> | undefined
   private lanes = 0
 
+  /** The options of all its sends. With one signal: a client listens once to each, however many of its calls share it. */
+  readonly sending: Parameters<RelayClient["sendEncoded"]>[1]
+
   constructor(
     readonly owner: string,
     /** Just before the claim, by the monotonic clock. */
     readonly takenAt: number,
-    readonly deadline: number
-  ) {}
-
-  /** One signal for all lanes: clients listen once to each, however many of their calls share it. */
-  get signal(): AbortSignal {
-    return this.controller.signal
+    readonly deadline: number,
+    timeout: number
+  ) {
+    this.sending = { retry: false, timeout, signal: this.controller.signal }
   }
 
   /** Begins to count its lanes; `abort` happens by itself when the lease ends before they do. */

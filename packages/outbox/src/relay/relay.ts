@@ -236,7 +236,7 @@ export class Running implements Relay {
 
   /** `some`: events were taken; `more`: none, but not all keys were looked at; `none`. */
   private async claim(): Promise<"some" | "more" | "none"> {
-    const { batch, leaseMs, run } = this.settings
+    const { batch, leaseMs, run, sendTimeoutMs } = this.settings
     const size = this.isProbing ? { lanes: 1, run: 1 } : { lanes: batch, run }
     const owner = `${this.id}-${(++this.claimNumber).toString(36)}`
     const { afterKey } = this
@@ -260,7 +260,7 @@ export class Running implements Relay {
       this.counts.emptyClaims++
       return afterKey !== "" || afterSeq !== 0 || nextKey !== undefined ? "more" : "none"
     }
-    const lease = new Lease(owner, before, before + leaseMs)
+    const lease = new Lease(owner, before, before + leaseMs, sendTimeoutMs)
     const lanes = lanesOf(lease, taken)
     lease.begin(lanes.length, this.surroundings.monotonic())
     for (const lane of lanes) this.queue.push(lane)
@@ -343,11 +343,7 @@ export class Running implements Relay {
     }
     let verdict: Verdict
     try {
-      const { replayed } = await this.client.sendEncoded(event, {
-        retry: false,
-        timeout: this.settings.sendTimeoutMs,
-        signal: lane.lease.signal
-      })
+      const { replayed } = await this.client.sendEncoded(event, lane.lease.sending)
       this.accepted(lane, taken, replayed)
       return true
     } catch (error) {
