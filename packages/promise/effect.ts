@@ -143,6 +143,7 @@ export const bundleEffect: Plugin = {
         plugins: [...(replaced === undefined ? [] : [replacing(replaced)]), lean],
         babelrc: false,
         configFile: false,
+        sourceFileName: path,
         sourceMaps: "inline"
       })
       return { contents: shortenEffect(result?.code ?? code) }
