@@ -53,6 +53,28 @@ export interface MemorySample {
   readonly rssBytes: number
 }
 
+/** What a backlog was like when a part of it was sent. */
+export interface BacklogSample extends MemorySample {
+  /** Of this part. */
+  readonly millisPerThousand: number
+  readonly tableMegabytes: number
+  readonly indexMegabytes: number
+  readonly deadRows: number
+}
+
+/** A large backlog, next to small ones. */
+export interface BacklogResult {
+  readonly rows: number
+  readonly small: number
+  /** Milliseconds per thousand events of each small one. */
+  readonly smallMillis: ReadonlyArray<number>
+  readonly samples: ReadonlyArray<BacklogSample>
+  /** Events that were not sent. */
+  readonly left: number
+  /** After the end, and a plain `vacuum`. */
+  readonly vacuumed: Pick<BacklogSample, "tableMegabytes" | "indexMegabytes" | "deadRows">
+}
+
 /** The answer of a section that runs in one child process: its rounds. */
 export interface Rounds {
   /** CPU microseconds per operation, by contender, one number per round. */

@@ -2,7 +2,16 @@
  * The contenders of the section "enqueue": an event stored by `enqueue`, and the same row by a bare INSERT of the same driver, in
  * the same kind of transaction.
  */
-import { enqueue, type Executor, fromPg, fromPostgresJs, fromSqlite, migrate } from "@hookrail/outbox"
+import {
+  enqueue,
+  enqueueSync,
+  type Executor,
+  fromPg,
+  fromPostgresJs,
+  fromSqlite,
+  migrate,
+  type OutboxEvent
+} from "@hookrail/outbox"
 import Libsql from "libsql"
 import pg from "pg"
 import postgres from "postgres"
@@ -17,21 +26,26 @@ const perTransaction = 20
 const columns = "id, destination, ordering_key, key_in_body, topic, body, traceparent"
 const numbered = `insert into hookrail_outbox (${columns}) values ($1, $2, $3, $4, $5, $6, $7)`
 const counted = `insert into hookrail_outbox (${columns}) values (?, ?, ?, ?, ?, ?, ?)`
+/** What keeps the order of commits, if one writes it by hand. */
+const locking = `with k as materialized (select pg_advisory_xact_lock(hashtextextended($3, 0)))
+insert into hookrail_outbox (${columns}) select $1, $2, $3, $4, $5, $6, $7 from k`
 
 let count = 0
 const nextKey = (): string => `key-${++count % 1_000}`
 
 /** The row that `enqueue` stores, as one would write it by hand. */
-const row = (no: boolean | number) => {
+const row = (key: string | undefined, no: boolean | number) => {
   const body = Buffer.from(JSON.stringify({ topic, payload }))
-  return [crypto.randomUUID(), "default", nextKey(), no, topic, body, null]
+  return [crypto.randomUUID(), "default", key ?? null, no, topic, body, null]
 }
 
 interface Contender {
   readonly sql: (text: string) => unknown
-  readonly bare: () => unknown
-  readonly executor: Executor
+  readonly bare: (key: string | undefined, text?: string) => unknown
+  readonly enqueue: (event: OutboxEvent) => unknown
 }
+
+const ours = (executor: Executor) => (event: OutboxEvent) => enqueue(executor, event)
 
 const postgresServer = await startPostgres()
 if (postgresServer === undefined) throw new Error("there is no Postgres for this machine")
@@ -41,37 +55,47 @@ await migrate(fromPg(client))
 const sql = postgres(postgresServer.url, { max: 1 })
 const reserved = await sql.reserve()
 const db = new Libsql(":memory:")
-await migrate(fromSqlite(db))
+const sqlite = fromSqlite(db)
+await migrate(sqlite)
 const insert = db.prepare(counted)
 
-const contenders: Readonly<Record<string, Contender>> = {
+const ofPostgres: Readonly<Record<string, Contender>> = {
   "pg": {
     sql: (text) => client.query(text),
-    bare: () => client.query(numbered, row(false)),
-    executor: fromPg(client)
+    bare: (key, text = numbered) => client.query(text, row(key, false)),
+    enqueue: ours(fromPg(client))
   },
   "pg, prepared": {
     sql: (text) => client.query(text),
-    bare: () => client.query({ name: "bare", text: numbered, values: row(false) }),
-    executor: fromPg(client, { prepare: true })
+    bare: (key, text = numbered) => client.query({ name: `bare ${text.length}`, text, values: row(key, false) }),
+    enqueue: ours(fromPg(client, { prepare: true }))
   },
-  "postgres.js, prepared": {
+  "postgres.js": {
     sql: (text) => reserved.unsafe(text),
-    bare: () => reserved.unsafe(numbered, row(false) as Array<never>, { prepare: true }),
-    executor: fromPostgresJs(reserved, { prepare: true })
-  },
-  "libsql, in memory": {
-    sql: (text) => db.exec(text),
-    bare: () => insert.run(...row(0) as Array<never>),
-    executor: fromSqlite(db)
+    bare: (key, text = numbered) => reserved.unsafe(text, row(key, false) as Array<never>, { prepare: true }),
+    enqueue: ours(fromPostgresJs(reserved))
   }
 }
 
-const operations = Object.entries(contenders).flatMap(([driver, { bare, executor, sql }]) =>
+const contenders: Readonly<Record<string, Contender>> = {
+  ...ofPostgres,
+  "libsql, in memory": {
+    sql: (text) => db.exec(text),
+    // An array, because the driver makes one of values that are given one by one.
+    bare: (key) => insert.run(row(key, 0) as never),
+    enqueue: (event) => enqueueSync(sqlite, event)
+  }
+}
+
+const operations = Object.entries(contenders).flatMap(([driver, { bare, enqueue, sql }]) =>
   Object.entries({
-    "bare INSERT": bare,
-    "enqueue, with an ordering key": () => enqueue(executor, { topic, payload, orderingKey: nextKey() }),
-    "enqueue, without": () => enqueue(executor, { topic, payload })
+    "bare INSERT, with an ordering key": () => bare(nextKey()),
+    "enqueue, with an ordering key": () => enqueue({ topic, payload, orderingKey: nextKey() }),
+    ...(driver in ofPostgres
+      ? { "INSERT that locks the key, with an ordering key": () => bare(nextKey(), locking) }
+      : {}),
+    "bare INSERT, without": () => bare(undefined),
+    "enqueue, without": () => enqueue({ topic, payload })
   }).map(([name, run]) => ({ name: `${driver}: ${name}`, run, sql }))
 )
 
@@ -81,7 +105,11 @@ const microsOf = async ({ run, sql }: typeof operations[number]): Promise<number
   for (let n = 0; n < transactions; n++) {
     await sql("begin")
     const start = performance.now()
-    for (let statement = 0; statement < perTransaction; statement++) await run()
+    for (let statement = 0; statement < perTransaction; statement++) {
+      const stored = run()
+      // Not of libsql, which stores it at once; postgres.js has promises of a class of its own.
+      if (typeof stored === "object" && stored !== null && "then" in stored) await stored
+    }
     spent += performance.now() - start
     await sql("commit")
   }
@@ -90,7 +118,9 @@ const microsOf = async ({ run, sql }: typeof operations[number]): Promise<number
 
 const results: Record<string, Array<number>> = {}
 for (let round = -2; round < rounds; round++) {
-  for (const operation of operations) {
+  // Another one begins each time, and what stands side by side takes turns in being first.
+  const turn = (round + 2) % operations.length
+  for (const operation of [...operations.slice(turn), ...operations.slice(0, turn)]) {
     const micros = await microsOf(operation)
     if (round >= 0) (results[operation.name] ??= []).push(micros)
   }

@@ -11,11 +11,11 @@ export interface EnqueueRow {
 }
 
 export const enqueue = async (quick: boolean): Promise<ReadonlyArray<EnqueueRow>> => {
-  const effort = quick ? [9, 20] : [25, 50]
+  const effort = quick ? [30, 6] : [120, 12]
   const rounds = await runOnce<Rounds>("contender", nodeProgram("programs/enqueue.ts", effort))
   return Object.entries(rounds).map(([contender, micros]) => ({
     contender,
     micros: summarize(micros),
-    ratio: summarize(ratios(micros, rounds[`${contender.split(":")[0]}: bare INSERT`]!))
+    ratio: summarize(ratios(micros, rounds[contender.replace(/: .*, /, ": bare INSERT, ")]!))
   }))
 }
