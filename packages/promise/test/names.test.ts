@@ -1,7 +1,8 @@
 /** Short names of fields in the bundle. */
 import { transformAsync } from "@babel/core"
+import { readdir, readFile } from "node:fs/promises"
 import { assert, describe, it } from "vitest"
-import { shortenEffect, shortNames } from "../names.js"
+import { effectNames, shortenEffect, shortNames } from "../names.js"
 
 const transformed = async (code: string, names = shortNames()): Promise<string> => {
   const options = { babelrc: false, configFile: false, parserOpts: { plugins: ["typescript" as const] } }
@@ -99,4 +100,16 @@ it("members of Effect have the same names in Effect and in this workspace", asyn
   assert.notStrictEqual(short, "getCont")
   assert.strictEqual(await transformed("fiber.getCont(f)"), `fiber.${short}(f);`)
   assert.strictEqual(shortenEffect("mygetCont"), "mygetCont")
+})
+
+it("no export of Effect has the short name of a member", async () => {
+  const dist = new URL("../node_modules/effect/dist/", import.meta.url)
+  const names = effectNames.join("|")
+  const exported = new RegExp(`^export (?:const|function|class) (?:${names})\\b|\\bas (?:${names})\\b`, "m")
+  for (const folder of ["", "internal/"]) {
+    for (const file of await readdir(new URL(folder, dist))) {
+      if (!file.endsWith(".js")) continue
+      assert.notMatch(await readFile(new URL(folder + file, dist), "utf8"), exported, file)
+    }
+  }
 })
