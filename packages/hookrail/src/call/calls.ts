@@ -229,7 +229,8 @@ export class Calls {
       return this.observed(new Call(this, operation, request, config.retry, start, clock, options.headers), observer)
     }
     return Effect.matchEffect(resolveRetry(options.retry), {
-      onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
+      onFailure: ({ option, reason }) =>
+        invalidOption(operation, "retry", option === "retry" ? reason : `${option.replace("retry.", "")}: ${reason}`),
       onSuccess: (retry) =>
         this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)
           ? invalidOption(operation, "retry", noSchedule)
