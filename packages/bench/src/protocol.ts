@@ -53,6 +53,13 @@ export interface MemorySample {
   readonly rssBytes: number
 }
 
+/** Microseconds per event that was stored. */
+export interface EnqueueRound {
+  readonly micros: number
+  /** CPU time, of the program and of its connection's process in the database; `null` where the system does not tell. */
+  readonly cpuMicros: number | null
+}
+
 /** What a backlog was like when a part of it was sent. */
 export interface BacklogSample extends MemorySample {
   /** Of this part. */

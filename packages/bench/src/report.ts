@@ -131,8 +131,14 @@ const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
 const enqueueTable = (rows: ReadonlyArray<EnqueueRow>): string =>
   table(
     "enqueue: time to store an event, next to a bare INSERT of the same row by the same driver",
-    ["", "µs", "min..max", "ratio"],
-    rows.map((row) => [row.contender, ...range(row.micros), figure(row.ratio.median)])
+    ["", "µs", "min..max", "ratio", "CPU µs", "min..max", "ratio"],
+    [...rows].sort((a, b) => a.contender < b.contender ? -1 : 1).map((row) => [
+      row.contender,
+      ...range(row.micros),
+      figure(row.ratio.median),
+      ...(row.cpuMicros === undefined ? ["", ""] : range(row.cpuMicros)),
+      row.cpuRatio === undefined ? "" : figure(row.cpuRatio.median)
+    ])
   )
 
 const relayTable = (rows: ReadonlyArray<RelayRow>): string =>
