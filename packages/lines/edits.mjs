@@ -280,7 +280,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         onLeft: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onRight: Effect.failCause
@@ -289,7 +289,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         onSuccess: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onFailure: Effect.failCause
@@ -319,7 +319,13 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
   "src/admin/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
     [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`]
+    [`defaultRuntime`, `Context.empty()`],
+    [
+      `import * as Redacted from "effect/Redacted"\n`,
+      `import * as Redacted from "effect/Redacted"\nimport * as Semaphore from "effect/Semaphore"\n`
+    ],
+    [`Effect.Semaphore`, `Semaphore.Semaphore`],
+    [`Effect.unsafeMakeSemaphore(1)`, `Semaphore.makeUnsafe(1)`]
   ],
   "src/admin/client.ts": [
     [`import * as Chunk from "effect/Chunk"\n`, ""],

@@ -77,6 +77,14 @@ const startGoals = ({ start = [] }: Results): ReadonlyArray<Goal> =>
     limit: 1
   }))
 
+const commandGoals = ({ command = [] }: Results): ReadonlyArray<Goal> =>
+  command.filter(({ command }) => command.startsWith("hookrail") && !command.endsWith("cold"))
+    .map(({ command, millis, node }) => ({
+      goal: `command: ${command}, Node ${node}, ms`,
+      measured: millis.median,
+      limit: 500
+    }))
+
 const sizeGoals = ({ size = [] }: Results): ReadonlyArray<Goal> =>
   size.filter(({ program }) => program === "@hookrail/promise").map(({ gzipKilobytes, platform }) => ({
     goal: `size: @hookrail/promise for ${platform}, gzip kB`,
@@ -161,6 +169,7 @@ export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...verifyGoals(results),
   ...coldstartGoals(results),
   ...startGoals(results),
+  ...commandGoals(results),
   ...sizeGoals(results),
   ...enqueueGoals(results),
   ...relayGoals(results),

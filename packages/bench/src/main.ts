@@ -9,6 +9,7 @@ import type { Results } from "./report.js"
 import { goalsTable, tables } from "./report.js"
 import { backlog } from "./sections/backlog.js"
 import { coldstart } from "./sections/coldstart.js"
+import { command } from "./sections/command.js"
 import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
 import { queues } from "./sections/queues.js"
@@ -24,8 +25,8 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, size, keys, enqueue, relay, backlog,
-                    queues, stream, storms
+  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, command, size, keys, enqueue,
+                    relay, backlog, queues, stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --rows <n>        how many events the backlog has (default 1000000; with --quick 200000)
   --out <file>      where the figures go (default results.json in this package)
@@ -61,6 +62,7 @@ const run = async (): Promise<void> => {
     backlog: async () => results.backlog = await backlog(rows),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     start: async (progress) => results.start = await start(quick, progress),
+    command: async (progress) => results.command = await command(quick, progress),
     verify: async () => results.verify = await verify(quick),
     receive: async (progress) => results.receive = await receive(quick, progress),
     send: async (progress) => results.send = await send(quick, progress),

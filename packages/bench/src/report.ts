@@ -1,6 +1,7 @@
 /** Prints the results as tables, and writes them into a JSON file. */
 import type { BacklogResult } from "./protocol.js"
 import type { ColdstartRow } from "./sections/coldstart.js"
+import type { CommandRow } from "./sections/command.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { QueuesRow } from "./sections/queues.js"
@@ -20,6 +21,7 @@ export interface Results {
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
   start?: ReadonlyArray<StartRow>
+  command?: ReadonlyArray<CommandRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
   enqueue?: ReadonlyArray<EnqueueRow>
@@ -111,6 +113,15 @@ const startTables = (rows: ReadonlyArray<StartRow>): ReadonlyArray<string> =>
         figure(row.cpuMillis.median),
         figure(row.cpuRatio.median)
       ])
+    )
+  )
+
+const commandTables = (rows: ReadonlyArray<CommandRow>): ReadonlyArray<string> =>
+  [...new Set(rows.map(({ node }) => node))].map((node) =>
+    table(
+      `command, Node ${node}: a process of the command line, ratios to one that does nothing`,
+      ["", "ms", "min..max", "ratio", "min..max"],
+      rows.filter((row) => row.node === node).map((row) => [row.command, ...range(row.millis), ...range(row.ratio)])
     )
   )
 
@@ -231,6 +242,7 @@ export const tables = (results: Results): string =>
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
     ...startTables(results.start ?? []),
+    ...commandTables(results.command ?? []),
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],

@@ -5,6 +5,8 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { deliveryStates } from "hookrail/wire/deliveryState"
+import { completions } from "./base/completions.js"
 import type { Context, Run } from "./base/context.js"
 import { type Format, Output, type Streams } from "./base/output.js"
 import { Settings } from "./base/settings.js"
@@ -39,6 +41,8 @@ const EnvFileFlag = GlobalFlag.Setting("dotenv")({
 })
 
 const globals = [FormatFlag, ProfileFlag, EnvFileFlag] as const
+
+export const builtIns = [GlobalFlag.Help, GlobalFlag.Version, completions(globals.map(({ flag }) => flag))]
 
 /** What a run of the program gives to its commands. */
 export interface Surroundings {
@@ -268,15 +272,7 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const deliveryFilter = {
     state: maybe(
-      Flag.Literals("state", [
-        "pending",
-        "in_flight",
-        "retry_scheduled",
-        "succeeded",
-        "dead_lettered",
-        "cancelled",
-        "skipped"
-      ]).pipe(Flag.withDescription("Only those in this state"))
+      Flag.Literals("state", deliveryStates).pipe(Flag.withDescription("Only those in this state"))
     ),
     endpoint: text("endpoint", "<id>", "Only those of this endpoint"),
     topic: text("topic", "<topic>", "Only those of exactly this topic"),
@@ -554,7 +550,11 @@ export const rootOf = (surroundings: Surroundings) => {
         {
           dialect: Flag.Literals("dialect", ["postgres", "sqlite"]).pipe(Flag.withDescription("Of which database")),
           from: whole("from", "The version that the tables have; default 0"),
-          separator: text("separator", "<text>", "What stands between two statements"),
+          separator: text(
+            "separator",
+            "<text>",
+            "What stands between two statements; with =, such as --separator=\"--> statement-breakpoint\""
+          ),
           ...names
         },
         "Print the migrations, for another migration tool.",
@@ -599,7 +599,7 @@ export const rootOf = (surroundings: Surroundings) => {
     {
       allowWrites: yes("allow-writes", "Also tools that send, replay and skip"),
       emulator: yes("emulator", "On a server of its own on this machine, instead of the configured one"),
-      forward: texts("forward", "<url>", "With --emulator: where its webhooks go")
+      forward: texts("forward", "<url>", "With --emulator: where its webhooks go; or topic=url")
     },
     "Serve tools for coding agents: the Model Context Protocol on standard input and output.",
     [

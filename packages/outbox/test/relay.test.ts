@@ -171,6 +171,33 @@ for (const [name, open] of engines) {
       assert.strictEqual(relay.stats().dead, 1)
     })
 
+    it("an event that is skipped is never delivered too, whoever takes over at whatever moment", async () => {
+      const { another, executor } = await filled(open, ["a1"])
+      // It pauses after each statement that writes to the dead letters, for longer than its lease.
+      const fast = new Stub()
+      let pauses = 0
+      const pausing: Executor = {
+        ...executor,
+        execute: async (sql, params) => {
+          const rows = await executor.execute(sql, params)
+          if (!/insert .*outbox_dead/s.test(sql)) return rows
+          pauses++
+          await makeDue(executor, "a1")
+          const other = await relayOf({ executor: another(), client: fast })
+          await eventually(() => other.stats().emptyClaims > 1)
+          await other.drain()
+          return rows
+        }
+      }
+      const refusing = new Stub(() => failureOf("BadRequestError", "refused", { status: 400 }))
+      const relay = await relayOf({ executor: pausing, client: refusing, onDead: "skip" })
+      await eventually(() => relay.stats().dead + relay.stats().fenced === 1)
+      assert.strictEqual(pauses, 1)
+      assert.deepStrictEqual(fast.sent, [])
+      assert.lengthOf(await listEvents(executor, { state: "dead" }), 1)
+      assert.isTrue(await isEmpty(executor))
+    })
+
     it("gives up after so many attempts", async () => {
       const { executor } = await filled(open, ["a1"])
       const client = new Stub(() => serverError())

@@ -149,7 +149,7 @@ const client = new Hookrail({ apiKey, baseUrl: url, onUnmatched: "ignore" })
 
 const sendOurs = async (count: number): Promise<void> => {
   const relay = await startRelay({ executor, client, concurrency: inFlight })
-  while (relay.stats().acked < count) await new Promise((resolve) => setTimeout(resolve, 2))
+  while (relay.stats().acked < count) await new Promise((resolve) => setTimeout(resolve, 5))
   await relay.drain()
 }
 

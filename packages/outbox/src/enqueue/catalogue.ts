@@ -4,7 +4,7 @@ import type { EncodedEvent, Event } from "./freeze.js"
 import type { Catalogue, Verdict } from "./options.js"
 
 /** An event before it is checked: a schema may encode anything. */
-type Given = (Omit<Event, "payload"> & { readonly payload: unknown }) | EncodedEvent
+export type Given = (Omit<Event, "payload"> & { readonly payload: unknown }) | EncodedEvent
 
 type Checks = Catalogue["~hookrail/EventCatalogue"]
 
@@ -40,13 +40,17 @@ export const checked = (
     : fitting(event, checks, verdict)
 }
 
+/** Whether its check is still running. An event that is a promise itself is a mistake, which is refused later. */
+export const isPending = (made: Event | EncodedEvent | Promise<Event>, event: unknown): made is Promise<Event> =>
+  made !== event && made instanceof Promise
+
 /** The same where nothing may wait. */
 export const checkedSync = (
   event: Given,
   events: Catalogue | undefined
 ): Event | EncodedEvent => {
   const made = checked(event, events)
-  if (!(made instanceof Promise)) return made
+  if (!isPending(made, event)) return made
   made.catch(() => {})
   const { idempotencyKey, topic } = event
   throw new InvalidEventError({

@@ -1,4 +1,5 @@
 /** Fixes the bytes and the idempotency key of an event: exactly those that a client would send. */
+import { eventFault } from "hookrail/options/calls"
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
 import { encode, type TopicText, topicText } from "hookrail/wire/payload"
@@ -94,7 +95,7 @@ export const uuidv7 = (now: number = Date.now()): string => {
 const refuse = (event: Event | EncodedEvent, where: string, reason: string): never => {
   const { idempotencyKey, topic } = event
   throw new InvalidEventError({
-    topic: String(topic),
+    topic: typeof topic === "string" ? topic : "",
     idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
     where,
     reason
@@ -115,6 +116,8 @@ export const freeze = (event: Event | EncodedEvent, propagateTrace = false): Fro
       reason: "it must be an object"
     })
   }
+  const fault = eventFault(event)
+  if (fault !== undefined) refuse(event, "event", fault)
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
   let text = topics.get(topic)
   if (text === undefined) {

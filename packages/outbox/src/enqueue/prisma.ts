@@ -1,3 +1,4 @@
+import { checkHandle } from "../check.js"
 import type { AnyEvents, EncodedEvent, OutboxEvent } from "./freeze.js"
 import { outboxStatement, type StatementOptions } from "./statement.js"
 
@@ -32,6 +33,7 @@ export const prismaEnqueue = <A, Sent extends object = AnyEvents>(
   event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
   options: Partial<StatementOptions<Sent>> = {}
 ): A => {
+  checkHandle("prismaEnqueue", prisma, "$executeRawUnsafe", "a PrismaClient")
   const { params, sql } = outboxStatement<Sent>(event, { ...options, dialect: options.dialect ?? "postgres" })
   return prisma.$executeRawUnsafe(sql, ...params as Array<never>)
 }

@@ -1,7 +1,8 @@
 /** The statement that stores an event. */
+import { checkDialect, checkNames, refuse } from "../check.js"
 import { OutboxConfigError } from "../errors.js"
 import type { Dialect, Statement } from "../sql/dialect.js"
-import { type Names, namesOf } from "../sql/names.js"
+import { type Names, namesOf, namesOptions } from "../sql/names.js"
 import { channelOf, columns, lockOf, onConflict } from "../sql/storing.js"
 import { checkedSync } from "./catalogue.js"
 import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
@@ -16,6 +17,26 @@ import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
 export interface StatementOptions<Sent extends object = AnyEvents> extends TypedEnqueueOptions<Sent> {
   readonly dialect: Dialect
 }
+
+/** The names of the options of events. */
+const enqueueOptions: ReadonlyArray<string> = [
+  "destination",
+  "order",
+  "notify",
+  "propagateTrace",
+  "events",
+  ...namesOptions
+]
+
+/** What is the event's own is not taken for an option. */
+export const checkOptions = (options: object, names: ReadonlyArray<string> = enqueueOptions): void => {
+  for (const name of ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]) {
+    if (name in Object(options)) refuse(name, "is a member of the event")
+  }
+  checkNames(options, names)
+}
+
+const statementOptions: ReadonlyArray<string> = ["dialect", ...enqueueOptions]
 
 /** How an event is stored. There is one text for each, so that drivers and databases can prepare it once. */
 interface Kind {
@@ -77,9 +98,7 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
   if (order !== "commit" && order !== "statement") {
     throw new OutboxConfigError({ option: "order", reason: "must be \"commit\" or \"statement\"" })
   }
-  if (dialect !== "postgres" && dialect !== "sqlite") {
-    throw new OutboxConfigError({ option: "dialect", reason: "must be \"postgres\" or \"sqlite\"" })
-  }
+  checkDialect(dialect)
   const { isOwnKey, keyInBody, orderingKey } = event
   const isPostgres = dialect === "postgres"
   const lock = order === "commit" && orderingKey !== undefined
@@ -121,4 +140,8 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
 export const outboxStatement = <Sent extends object = AnyEvents>(
   event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
   options: StatementOptions<Sent>
-): Statement => insertOf(freeze(checkedSync(event, options.events), options.propagateTrace), options.dialect, options)
+): Statement => {
+  if (options === undefined) checkDialect(options)
+  checkOptions(options, statementOptions)
+  return insertOf(freeze(checkedSync(event, options.events), options.propagateTrace), options.dialect, options)
+}

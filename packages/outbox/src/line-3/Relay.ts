@@ -148,7 +148,7 @@ const measured = (
   executor: Executor,
   options: Options
 ): Effect.Effect<void> => {
-  const destination = options.destination ?? "default"
+  const { destination = "default", prefix, schema } = options
   const meter = new Meter(
     (name, description) => {
       const metric = Metric.counter(name, { description, incremental: true }).pipe(
@@ -163,7 +163,7 @@ const measured = (
   )
   const update = Effect.promise(async () => {
     meter.update(stats(), undefined)
-    meter.update(stats(), await outboxStats(executor, { ...options, destination }).catch(() => undefined))
+    meter.update(stats(), await outboxStats(executor, { prefix, schema, destination }).catch(() => undefined))
   })
   return Effect.asVoid(Effect.repeat(update, Schedule.spaced(millis))).pipe(
     Effect.ensuring(Effect.sync(() => meter.update(stats(), undefined)))

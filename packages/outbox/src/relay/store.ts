@@ -67,6 +67,13 @@ const takenOf = (row: Row): Taken =>
     eventOf(row)
   )
 
+/** The last one of so many ordering keys; `undefined`: there are fewer. */
+const lastKeyOf = (taken: ReadonlyArray<Taken>, lanes: number): string | undefined => {
+  const keys = new Set<string>()
+  for (const { orderingKey } of taken) if (orderingKey !== undefined) keys.add(orderingKey)
+  return keys.size < lanes ? undefined : [...keys].reduce((a, b) => a > b ? a : b)
+}
+
 export class Store {
   private readonly stopSql: string
   private readonly ackSql: string
@@ -99,14 +106,10 @@ export class Store {
     // In Postgres there is always a row, which says where to go on.
     const taken = rows.filter(({ seq }) => seq !== null).map(takenOf)
     taken.sort((a, b) => a.seq - b.seq)
-    const keys = new Set<string>()
     let free = 0
     let lastFree: number | undefined
     for (const { orderingKey, seq } of taken) {
-      if (orderingKey !== undefined) {
-        keys.add(orderingKey)
-        continue
-      }
+      if (orderingKey !== undefined) continue
       free++
       lastFree = seq
     }
@@ -114,9 +117,7 @@ export class Store {
       taken,
       nextKey: this.executor.dialect === "postgres"
         ? textOrNull(rows[0]!, "next_key")
-        : keys.size < size.lanes
-        ? undefined
-        : [...keys].reduce((a, b) => a > b ? a : b),
+        : lastKeyOf(taken, size.lanes),
       nextSeq: free < size.lanes ? undefined : lastFree
     }
   }
@@ -155,16 +156,13 @@ export class Store {
   /** Moves an event to the dead letters. Returns whether it still belonged to the owner. */
   async bury(owner: string, { reason, seq, status, text }: Stopped): Promise<boolean> {
     const { executor: { dialect }, settings: { names } } = this
-    let rows: ReadonlyArray<Row> = []
-    for (const sql of statements.bury(dialect, names)) {
-      rows = await this.run("Moving an event to the dead letters", sql, [
-        owner,
-        seq,
-        status ?? null,
-        text,
-        reason ?? null
-      ])
-    }
+    const rows = await this.run("Moving an event to the dead letters", statements.bury(dialect, names), [
+      owner,
+      seq,
+      status ?? null,
+      text,
+      reason ?? null
+    ])
     return rows.length > 0
   }
 
