@@ -64,6 +64,8 @@ export interface EnqueueRound {
 export interface BacklogSample extends MemorySample {
   /** Of this part. */
   readonly millisPerThousand: number
+  /** The same of a small backlog, right before. */
+  readonly smallMillis: number
   readonly tableMegabytes: number
   readonly indexMegabytes: number
   readonly deadRows: number
@@ -73,8 +75,6 @@ export interface BacklogSample extends MemorySample {
 export interface BacklogResult {
   readonly rows: number
   readonly small: number
-  /** Milliseconds per thousand events of each small one. */
-  readonly smallMillis: ReadonlyArray<number>
   readonly samples: ReadonlyArray<BacklogSample>
   /** Events that were not sent. */
   readonly left: number
