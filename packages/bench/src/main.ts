@@ -10,6 +10,7 @@ import { goalsTable, tables } from "./report.js"
 import { coldstart } from "./sections/coldstart.js"
 import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
+import { parts } from "./sections/parts.js"
 import { receive } from "./sections/receive.js"
 import { relay } from "./sections/relay.js"
 import { send } from "./sections/send.js"
@@ -22,8 +23,8 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, size, keys, enqueue, relay, stream,
-                    storms
+  --only <section>  only this one (may be repeated): send, parts, receive, verify, coldstart, start, size, keys, enqueue, relay,
+                    stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --out <file>      where the figures go (default results.json in this package)
 `
@@ -55,6 +56,7 @@ const run = async (): Promise<void> => {
     start: async (progress) => results.start = await start(quick, progress),
     verify: async () => results.verify = await verify(quick),
     receive: async (progress) => results.receive = await receive(quick, progress),
+    parts: async () => results.parts = await parts(quick),
     send: async (progress) => results.send = await send(quick, progress),
     stream: async (progress) => results.stream = await stream(events, progress),
     storms: async (progress) => results.storms = await storms(quick, progress)
