@@ -8,6 +8,7 @@ import { parseEnv, updateEnv } from "../src/base/envFile.js"
 import { hasColors, oneLine } from "../src/base/output.js"
 import { withSettings } from "../src/base/payload.js"
 import { Settings } from "../src/base/settings.js"
+import { timeFinding } from "../src/commands/doctor.js"
 
 describe("what hookrail dev leaves for other commands", () => {
   it("the server that was started last and runs, also after a later one has ended", async () => {
@@ -153,4 +154,22 @@ describe("settings", () => {
       const failure = await settings({ ...env, HOOKRAIL_API_KEY: "hk_env" }, "b").producer().catch(String)
       assert.match(String(failure), /there is no key/)
     }))
+})
+
+it("a receiver is slow from 3 s on, and too slow for the server from 10 s on", () => {
+  const verdicts = [250, 3_000, 3_001, 10_000, 10_001].map((ms) => {
+    let found: ReadonlyArray<string | undefined> = []
+    timeFinding({ ms }, (...finding) => {
+      found = finding
+    })
+    return found
+  })
+  const limit = "the server gives up after 10 s"
+  assert.deepStrictEqual(verdicts, [
+    ["time", "ok", "it answers in 250 ms"],
+    ["time", "ok", "it answers in 3000 ms"],
+    ["time", "warning", "it took 3.0 s to answer", limit],
+    ["time", "warning", "it took 10.0 s to answer", limit],
+    ["time", "failed", "it took 10.0 s to answer", `${limit}: answer first, and do long work afterwards`]
+  ])
 })

@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { scheduled } from "./call/pauses.js"
 import { logged } from "./fiber/log.js"
+import { withService } from "./fiber/services.js"
 import { loggedBy } from "./gate/report.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
@@ -60,7 +61,7 @@ export type {
  * import { Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
- *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", amount: 4200 }, {
+ *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", total: 4200 }, {
  *     idempotencyKey: "order-o_1-created"
  *   })
  *   yield* Effect.log(accepted.eventId)
@@ -77,7 +78,7 @@ export const sendEvent: {
   ): Effect.Effect<EventAccepted, SendError, HookrailClient>
   (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError, HookrailClient>
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions) =>
-  Effect.flatMap(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
+  withService(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
 
 /**
  * Sends an event that was encoded before, by `Event.encode` or in an outbox: exactly its bytes, with its keys. However often it is
@@ -101,7 +102,7 @@ export const sendEncoded = (
   event: EncodedEvent,
   options?: SendEncodedOptions
 ): Effect.Effect<EventAccepted, SendError, HookrailClient> =>
-  Effect.flatMap(HookrailClient, (client) => client.sendEncoded(event, options))
+  withService(HookrailClient, (client) => client.sendEncoded(event, options))
 
 /**
  * Reads the status of an event: its deliveries and their attempts (protocol section 2). Retried like a send.

@@ -197,7 +197,7 @@ export const resolveRetry = (
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)
-    : fail("retry", "must be settings such as { maxRetries: 5 }, a Schedule of Effect, or false")
+    : fail("retry", "must be settings such as { maxRetries: 5 }, false, or (with Effect) a Schedule")
 }
 
 /**

@@ -128,14 +128,18 @@ export class SchemaError extends Base<"SchemaError"> {
   constructor(fields: {
     readonly problem: "missing" | "older" | "newer"
     readonly table: string
+    /** What is missing, if it is not the table. */
+    readonly procedure?: string | undefined
     readonly version?: number | undefined
     readonly needed: number
     readonly cause?: unknown
   }) {
-    const { needed, problem, table, version } = fields
+    const { needed, problem, procedure, table, version } = fields
     super(
       problem === "missing"
-        ? `There is no table ${table}. Run the migrations (\`migrate\`, or the DDL of \`migrationSql\` in your own tool), and ` +
+        ? `There is no ${
+          procedure === undefined ? `table ${table}` : `procedure ${procedure}`
+        }. Run the migrations (\`migrate\`, or the DDL of \`migrationSql\` in your own tool), and ` +
           `check the schema and the prefix in the options, and which database this connection uses.`
         : problem === "older"
         ? `The tables around ${table} are of version ${

@@ -277,7 +277,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
           "endpoints.rotateSecret",
           id,
           options,
-          (options) => Effect.map(this.#client.run(routes.rotateSecret(id), options), (secret) => new Secret(secret))
+          (options) => Effect.map(this.#client.rotateSecret(id, options), revealed)
         )
     }
 

@@ -25,6 +25,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { HookrailAdmin as WebAdmin } from "../src/admin-web.js"
 
 let emulator: RunningEmulator
 let admin: HookrailAdmin
@@ -249,6 +250,63 @@ describe("secrets", () => {
       assert.notInclude(text, emulator.adminToken)
     }
   })
+
+  it("are in no error, log line, nor in what retries tell, whatever a server answers", async () => {
+    const hidden = `whsec_${"cd".repeat(24)}`
+    const seen: Array<string> = []
+    const see = (value: unknown) => {
+      const cause = value instanceof Error ? [value.stack, inspect(value.cause, { depth: 9, showHidden: true })] : []
+      seen.push(
+        inspect(value, { depth: 9, showHidden: true }),
+        JSON.stringify(value),
+        String(value),
+        ...cause.map(String)
+      )
+    }
+    await using watched = new HookrailAdmin({
+      baseUrl: emulator.adminUrl,
+      adminToken: emulator.adminToken,
+      retry: { maxRetries: 1, base: 1 },
+      log: see,
+      onRetry: see
+    })
+    const { id } = await watched.endpoints.create({ url: "http://127.0.0.1:1/" })
+    const calls = [
+      () => watched.endpoints.create({ url: "https://example.com/hidden" }),
+      () => watched.endpoints.rotateSecret(id),
+      () => watched.tokens.create({ role: "viewer", label: "hidden" }),
+      () => watched.ensureSubscription({ topic: "t", url: "https://example.com/ensured" }),
+      () => watched.rotateWithReceiver(id, { current: hidden, deploy: () => {} }),
+      () => watched.checkReceiver({ url: emulator.url, secrets: [hidden] })
+    ]
+    const body = JSON.stringify({ id: 5, secret: hidden, token: hidden })
+    const faults: ReadonlyArray<Parameters<typeof emulator.fault>[0]> = [
+      { kind: "garbage", body },
+      { kind: "garbage", body: body.slice(0, -1) },
+      { kind: "status", status: 500, problem: { title: hidden, detail: `Bearer ${emulator.adminToken}` } },
+      { kind: "status", status: 409, problem: { title: hidden, detail: hidden } },
+      { kind: "reset", when: "after" },
+      { kind: "truncate", bytes: 40 }
+    ]
+    let failures = 0
+    for (const call of calls) {
+      for (const fault of faults) {
+        // The answer to the write, and to what comes after it.
+        emulator.fault({ on: "admin", nth: 2, times: 3, ...fault })
+        await call().then(see, (error) => {
+          failures++
+          see(error)
+        })
+        emulator.clearFaults()
+      }
+    }
+    assert.isAbove(failures, 10)
+    const text = seen.join("\n")
+    assert.include(text, "Attempt 2 begins")
+    for (const secret of [hidden, emulator.adminToken]) assert.notInclude(text, secret)
+    assert.notMatch(text, /whsec_[0-9a-f]/)
+    assert.notMatch(text, /hkadm_[0-9a-f]/)
+  })
 })
 
 describe("compound operations", () => {
@@ -261,8 +319,51 @@ describe("compound operations", () => {
       endpoint: first.endpoint,
       subscription: first.subscription,
       endpointWas: "found",
-      subscriptionWas: "found"
+      subscriptionWas: "found",
+      duplicateIds: []
     })
+  })
+
+  it("ensureSubscription of several programs at the same moment settles on one endpoint", async () => {
+    const url = "https://at-once.example.com/"
+    const programs = 4
+    // All have seen that there is none before the first one makes it, and all have made one before the first one looks again.
+    const gates = [0, 0].map(() => {
+      let missing = programs
+      let open = () => {}
+      const opened = new Promise<void>((resolve) => open = resolve)
+      return () => {
+        if (--missing === 0) open()
+        return opened
+      }
+    })
+    const { fetch } = globalThis
+    const racing: typeof fetch = async (input, init) => {
+      const isCreation = init?.method === "POST" && String(input).endsWith("/v1/endpoints")
+      if (isCreation) await gates[0]!()
+      const response = await fetch(input, init)
+      if (isCreation) await gates[1]!()
+      return response
+    }
+    const ensured = await Promise.all(Array.from({ length: programs }, async () => {
+      await using program = new WebAdmin({
+        adminToken: emulator.adminToken,
+        baseUrl: emulator.adminUrl,
+        fetch: racing
+      })
+      return program.ensureSubscription({ topic: "t", url }, { retry: false })
+    }))
+    assert.lengthOf(new Set(ensured.map((it) => it.endpoint.id)), 1)
+    const [{ endpoint: { id: endpointId } }] = ensured as [(typeof ensured)[0]]
+    const made = ensured.filter((it) => it.secret !== undefined)
+    assert.deepStrictEqual(made.map((it) => [it.endpointWas, it.endpoint.id]), [["created", endpointId]])
+    // Those made too many get nothing, and are named.
+    assert.lengthOf(new Set(ensured.flatMap((it) => it.duplicateIds)), programs - 1)
+    const subscriptions = []
+    for await (const row of admin.subscriptions.list()) subscriptions.push(row)
+    for (const { duplicateIds } of ensured) {
+      assert.isEmpty(subscriptions.filter((row) => duplicateIds.includes(row.endpointId)))
+    }
   })
 
   it("replayAll: a dry run, a loop, a count; nothing without one of them", async () => {

@@ -195,18 +195,19 @@ export const createSubscription = simple<
 export const ensureSubscription = simple<
   Delivering & { readonly topic: string; readonly url: string; readonly ordered: boolean }
 >(async (admin, { maxAttempts, ordered, rate, topic, url }, { out, signal }) => {
-  const { endpoint, endpointWas, secret, subscription, subscriptionWas } = await admin.ensureSubscription(
+  const { duplicateIds, endpoint, endpointWas, secret, subscription, subscriptionWas } = await admin.ensureSubscription(
     { topic, url, maxAttempts, rateLimitRps: rate, ...(ordered ? { ordered } : {}) },
     { signal }
   )
   const shown = secret?.reveal()
-  out.data({ endpoint, endpointWas, subscription, subscriptionWas, secret: shown }, () =>
+  out.data({ endpoint, endpointWas, subscription, subscriptionWas, secret: shown, duplicateIds }, () =>
     [
       `endpoint      ${endpoint.id}  ${endpointWas}`,
       `subscription  ${subscription.id}  ${subscriptionWas}`,
       ...(shown === undefined ? [] : [`secret        ${shown}`])
     ].join("\n"))
   if (shown !== undefined) out.note(onceNote)
+  if (duplicateIds.length > 0) out.warn(`made at the same time as another one, and unused: ${duplicateIds.join(", ")}`)
 })
 
 export const updateSubscription = simple<

@@ -9,7 +9,7 @@ import {
   retryEvent,
   schemaStatus
 } from "@hookrail/outbox"
-import { openDatabase } from "../../../outbox/src/command/database.js"
+import { openDatabase } from "@hookrail/outbox/inner/command/database"
 import type { Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 

@@ -2,7 +2,6 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { AdminError, AdminReadError } from "../HookrailError.js"
 import { AdminClient, type Dependencies, listed, refusal } from "./calls.js"
@@ -50,8 +49,7 @@ export const make = (dependencies: Dependencies): Service => {
       },
       update: (id, changes, options) => Effect.asVoid(client.run(routes.updateEndpoint(id, changes), options)),
       delete: (id, options) => client.remove(routes.deleteEndpoint(id), options),
-      rotateSecret: (id, options) =>
-        Effect.map(client.run(routes.rotateSecret(id), options), (secret) => Redacted.make(secret))
+      rotateSecret: (id, options) => client.rotateSecret(id, options)
     },
     subscriptions: {
       create: (input, options) => Effect.suspend(() => client.createSubscription(input, options)),

@@ -91,7 +91,7 @@ export const ensureSubscription = (
 
     /** The subscription of an endpoint that exists, if it has one. */
     const settled = (
-      endpoint: Model.Endpoint,
+      endpoint: EnsuredSecret["endpoint"],
       row: Model.Subscription
     ): Effect.Effect<EnsuredSecret, AdminError> => {
       if (ordered !== undefined && ordered !== row.ordered) {
@@ -101,10 +101,11 @@ export const ensureSubscription = (
       }
       const changes = changesOf(row, settings)
       const result = (subscriptionWas: "found" | "updated"): EnsuredSecret => ({
-        endpoint: { id: endpoint.id, url: endpoint.url },
+        endpoint,
         subscription: { id: row.id, topic: row.topic },
         endpointWas: "found",
-        subscriptionWas
+        subscriptionWas,
+        duplicateIds: []
       })
       return changes === undefined
         ? Effect.succeed(result("found"))
@@ -114,7 +115,8 @@ export const ensureSubscription = (
     const subscribe = (endpointId: string) =>
       client.createSubscription({ topic, endpointId, ordered, ...settings }, reading)
 
-    return Effect.gen(function*() {
+    /** An endpoint with this URL that is there: with its subscription to the topic, if one has it, else the oldest. */
+    const look: Effect.Effect<Found, AdminError> = Effect.gen(function*() {
       const endpoints = yield* rowsOf<Model.EndpointFilter, Model.Endpoint>(
         client,
         routes.pageOfEndpoints,
@@ -124,30 +126,54 @@ export const ensureSubscription = (
       )
       for (const endpoint of endpoints) {
         const [row] = yield* subscribed(endpoint.id)
-        if (row !== undefined) return yield* settled(endpoint, row)
+        if (row !== undefined) return { endpoint, row }
       }
       // The oldest, so that every run takes the same.
-      const endpoint = endpoints.at(-1)
-      if (endpoint !== undefined) {
-        const { id } = yield* subscribe(endpoint.id)
-        return {
-          endpoint: { id: endpoint.id, url: endpoint.url },
-          subscription: { id, topic },
-          endpointWas: "found",
-          subscriptionWas: "created"
-        } as const
-      }
-      const made = yield* client.createEndpoint({ url, description }, { ...reading, onLostSecret })
-      const { id } = yield* orTakeBack(client, made.id, context, subscribe(made.id))
-      return {
-        endpoint: { id: made.id, url: made.url },
-        subscription: { id, topic },
-        secret: made.secret,
-        endpointWas: "created",
-        subscriptionWas: "created"
-      } as const
+      return { endpoint: endpoints.at(-1) }
     })
+
+    const settle = ({ id, url }: Model.Endpoint, row: Model.Subscription | undefined) =>
+      row !== undefined
+        ? settled({ id, url }, row)
+        : Effect.map(subscribe(id), (made): EnsuredSecret => ({
+          endpoint: { id, url },
+          subscription: { id: made.id, topic },
+          endpointWas: "found",
+          subscriptionWas: "created",
+          duplicateIds: []
+        }))
+
+    const ensure = Effect.flatMap(look, ({ endpoint, row }): Effect.Effect<EnsuredSecret, AdminError> =>
+      endpoint !== undefined ? settle(endpoint, row) : Effect.flatMap(
+        client.createEndpoint({ url, description }, { ...reading, onLostSecret }),
+        (made) =>
+          orTakeBack(
+            client,
+            made.id,
+            context,
+            // Another program may have made one at the same time. All of them look after they have made theirs, and settle on
+            // the same. What was made too many stays: it gets no events, and to delete it would cancel the deliveries of
+            // whoever has found it meanwhile.
+            Effect.flatMap(look, ({ endpoint: first, row }) =>
+              first !== undefined && first.id !== made.id
+                ? Effect.map(settle(first, row), (ensured) => ({ ...ensured, duplicateIds: [made.id] }))
+                : Effect.map(subscribe(made.id), ({ id }): EnsuredSecret => ({
+                  endpoint: { id: made.id, url: made.url },
+                  subscription: { id, topic },
+                  secret: made.secret,
+                  endpointWas: "created",
+                  subscriptionWas: "created",
+                  duplicateIds: []
+                })))
+          )
+      ))
+    return client.inTurn(new URL(url).href, ensure)
   })
+
+interface Found {
+  readonly endpoint: Model.Endpoint | undefined
+  readonly row?: Model.Subscription
+}
 
 const within = (
   { operation, target }: AdminContext,

@@ -152,8 +152,7 @@ export const rotateWithReceiver = <E, R>(
       ({ url }) =>
         Effect.flatMap(check(url, [current]), (before) => {
           if (!isReady(before)) return failed(before, false)
-          return Effect.flatMap(client.run(routes.rotateSecret(endpointId), calls), (text) => {
-            const secret = Redacted.make(text)
+          return Effect.flatMap(client.rotateSecret(endpointId, calls), (secret) => {
             const until = (deadline: number): Effect.Effect<Secret, AdminError | ReceiverCheckError> =>
               Effect.flatMap(check(url, [secret, current]), (after) =>
                 isReady(after) ? Effect.succeed(secret) : Effect.flatMap(monotonic, (now) =>

@@ -4,8 +4,10 @@ import { InvalidEventError, KeyConflictError, TransactionRequiredError } from ".
 import { failureOf, isKeyConflict } from "../executor/failure.js"
 import type { Executor, SyncExecutor } from "../executor/model.js"
 import { namesOf } from "../sql/names.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-import { checkOptions, type EnqueueOptions, insertOf } from "./statement.js"
+import { checked, checkedSync, type Given, isPending } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
+import { checkOptions, insertOf } from "./statement.js"
 
 /**
  * What is known about an event that was enqueued.
@@ -31,7 +33,7 @@ const failed = (event: FrozenEvent, options: EnqueueOptions, cause: unknown): Er
     : failureOf("Enqueueing an event", cause, namesOf(options))
 
 const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOptions): Promise<Enqueued> => {
-  const { params, sql } = insertOf(event, { ...options, dialect: executor.dialect })
+  const { params, sql } = insertOf(event, executor.dialect, options, executor.prepares !== true)
   try {
     await executor.execute(sql, params)
   } catch (cause) {
@@ -61,14 +63,23 @@ const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOpt
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueue = async (
+export const enqueue = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
   checkOptions(options)
-  return await store(executor, freeze(event, options.propagateTrace), options)
+  const frozen = fixed(event, options)
+  return await store(executor, frozen instanceof Promise ? await frozen : frozen, options)
+}
+
+/** The event with its bytes: at once, unless its schema is asynchronous. */
+const fixed = (event: Given, options: TypedEnqueueOptions<object>): FrozenEvent | Promise<FrozenEvent> => {
+  const it = checked(event, options.events)
+  return isPending(it, event)
+    ? it.then((event) => freeze(event, options.propagateTrace))
+    : freeze(it, options.propagateTrace)
 }
 
 /**
@@ -78,15 +89,15 @@ export const enqueue = async (
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueMany = async (
+export const enqueueMany = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  events: Iterable<OutboxEvent | EncodedEvent>,
-  options: EnqueueOptions = {}
+  events: Iterable<OutboxEvent<NoInfer<Sent>> | EncodedEvent>,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<ReadonlyArray<Enqueued>> => {
   requireTransaction(executor, "enqueueMany")
   checkOptions(options)
   requireList(events)
-  const frozen = Array.from(events, (event) => freeze(event, options.propagateTrace))
+  const frozen = await Promise.all(Array.from(events, async (event) => fixed(event, options)))
   for (const event of inLockOrder(frozen)) await store(executor, event, options)
   return frozen.map(({ idempotencyKey }) => ({ idempotencyKey }))
 }
@@ -127,16 +138,16 @@ export const requireSync = (executor: SyncExecutor, instead: string): void => {
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueSync = (
+export const enqueueSync = <Sent extends object = AnyEvents>(
   executor: SyncExecutor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
   requireSync(executor, "enqueue")
   checkOptions(options)
-  const frozen = freeze(event, options.propagateTrace)
-  const { params, sql } = insertOf(frozen, { ...options, dialect: executor.dialect })
+  const frozen = freeze(checkedSync(event, options.events), options.propagateTrace)
+  const { params, sql } = insertOf(frozen, executor.dialect, options)
   try {
     executor.executeSync(sql, params)
   } catch (cause) {

@@ -41,7 +41,8 @@ const advice: Readonly<Record<string, string>> = {
   "28P01": "The password was refused.",
   "28000": "The user may not connect.",
   "3D000": "There is no such database.",
-  "42501": "The user lacks a privilege on the tables: it needs SELECT, INSERT, UPDATE and DELETE.",
+  "42501":
+    "The user lacks a privilege: on the tables it needs SELECT, INSERT, UPDATE and DELETE, on the procedure EXECUTE.",
   "25P02": "An earlier statement of this transaction failed, and its error was caught: let it end the transaction.",
   "25006": "The database is read-only, such as a standby: connect to the primary.",
   "53300": "The database has no more connections.",
@@ -112,6 +113,9 @@ export const failureOf = (
   const code = codeOf(chain)
   const text = texts(chain)
   const schema = { table: names.outbox, needed: currentVersion, cause: error }
+  if (code === "42883" && text.includes(names.enqueue)) {
+    return new SchemaError({ problem: "missing", ...schema, procedure: names.enqueue })
+  }
   if (code === "42P01" || code === "3F000" || /no such table|unknown database/.test(text)) {
     return new SchemaError({ problem: "missing", ...schema })
   }

@@ -17,8 +17,9 @@ export interface PgClient {
  */
 export interface PgOptions {
   /**
-   * Whether statements are prepared, once per connection, under names that begin with `hookrail_`. It saves the database the
-   * parsing; poolers that share connections between transactions must support it. Default false.
+   * Whether statements are prepared, once per connection; in pg under names that begin with `hookrail_`. It saves the database
+   * the parsing. A pooler that shares connections between transactions must support it: PgBouncer from 1.21, with
+   * `max_prepared_statements`. Default: false for pg; true for postgres.js, unless its own option `prepare` is false.
    */
   readonly prepare?: boolean | undefined
 }
@@ -41,6 +42,7 @@ export const fromPg = (client: PgClient, { prepare = false }: PgOptions = {}): E
   checkHandle("fromPg", client, "query", "a client or a pool of pg")
   return {
     dialect: "postgres",
+    prepares: prepare,
     inTransaction: () => {
       // A pool runs each statement on some connection.
       if ("totalCount" in client && "idleCount" in client) return false
@@ -81,10 +83,11 @@ export interface PostgresJsSql {
  * @since 0.1.0
  * @category executors
  */
-export const fromPostgresJs = (sql: PostgresJsSql, { prepare = false }: PgOptions = {}): Executor => {
+export const fromPostgresJs = (sql: PostgresJsSql, { prepare = true }: PgOptions = {}): Executor => {
   checkHandle("fromPostgresJs", sql, "unsafe", "the sql of postgres.js, or of its transaction")
   return {
     dialect: "postgres",
+    prepares: prepare,
     // A reserved connection may have begun one by itself.
     inTransaction: () => "savepoint" in sql ? true : "release" in sql ? undefined : false,
     execute: async (text, params) => await sql.unsafe(text, params as Array<never>, { prepare }) as ReadonlyArray<Row>

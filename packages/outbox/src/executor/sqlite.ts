@@ -49,10 +49,13 @@ const hasRows = (sql: string): boolean => /^\s*(select|with|values|pragma)\b|\br
  */
 export const fromSqlite = (db: SqliteDatabase): SyncExecutor => {
   checkHandle("fromSqlite", db, "prepare", "a database of better-sqlite3, libsql or node:sqlite, not its path")
+  // better-sqlite3 and libsql also take an array, which saves them making one. To node:sqlite it would be values by name.
+  const takesArray = "inTransaction" in db
   const executeSync = (sql: string, params: ReadonlyArray<Value>): ReadonlyArray<Row> => {
     const { hasRows, statement } = prepare(db, sql)
-    if (hasRows) return statement.all(...params as Array<never>) as Array<Row>
-    statement.run(...params as Array<never>)
+    const values = (takesArray ? [params] : params) as Array<never>
+    if (hasRows) return statement.all(...values) as Array<Row>
+    statement.run(...values)
     return []
   }
   return {

@@ -19,6 +19,8 @@ export interface Names {
   readonly schema: string | undefined
   readonly prefix: string
   readonly outbox: string
+  /** The procedure that stores an event, in Postgres. */
+  readonly enqueue: string
   /** Dead letters that block no ordering key. */
   readonly dead: string
   readonly inbox: string
@@ -48,6 +50,7 @@ export const namesOf = (options: NamesOptions = {}): Names => {
     schema,
     prefix,
     outbox: table("outbox"),
+    enqueue: table("enqueue"),
     dead: table("outbox_dead"),
     inbox: table("inbox"),
     gate: table("gate"),

@@ -4,6 +4,7 @@
  */
 import { closest, Reason, topicPattern } from "../../options/check.js"
 import type { AdminArgument, AdminOperation, Role } from "../../wire/admin.js"
+import { deliveryStates } from "../../wire/deliveryState.js"
 import { unusableText } from "../../wire/payload.js"
 import { shorten } from "../../wire/shorten.js"
 import type * as Model from "../model.js"
@@ -177,15 +178,7 @@ const time = (argument: AdminArgument) => (value: unknown): string => {
   return value.toISOString()
 }
 
-const states = [
-  "pending",
-  "in_flight",
-  "retry_scheduled",
-  "succeeded",
-  "dead_lettered",
-  "cancelled",
-  "skipped"
-] as const satisfies ReadonlyArray<Model.ListedState>
+const states: ReadonlyArray<Model.ListedState> = deliveryStates
 
 /** An unknown state is answered with 503 (protocol section 5.2). */
 const state = (value: unknown): string => {
