@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { adminHandler } from "./admin/routes.js"
 import { AdminTokens } from "./admin/tokens.js"
 import { manualClock, realClock } from "./base/clock.js"

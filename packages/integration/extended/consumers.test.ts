@@ -12,7 +12,13 @@ import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
-const packages = { hookrail: "hookrail", node: "@hookrail/node", promise: "@hookrail/promise" }
+const packages = {
+  hookrail: "hookrail",
+  node: "@hookrail/node",
+  promise: "@hookrail/promise",
+  emulator: "@hookrail/emulator",
+  outbox: "@hookrail/outbox"
+}
 const built = Object.keys(packages).every((name) => existsSync(join(root, "packages", name, "dist/index.js")))
 
 const exec = (command: string, args: ReadonlyArray<string>, cwd: string) =>
@@ -32,7 +38,10 @@ const link = async (from: string, name: string, modules: string) => {
 /** Everything that a package lets its users import, by its manifest. */
 const entriesOf = async (modules: string, name: string): Promise<ReadonlyArray<string>> => {
   const { exports } = JSON.parse(await readFile(join(modules, name, "package.json"), "utf8"))
-  return Object.keys(exports).filter((entry) => !/\*|\.json$/.test(entry)).map((entry) => name + entry.slice(1))
+  // The adapters for Effect need more than these consumers have.
+  return Object.keys(exports).filter((entry) => !/\*|\.json$|^\.\/effect/.test(entry)).map((entry) =>
+    name + entry.slice(1)
+  )
 }
 
 interface Consumer {
@@ -44,13 +53,18 @@ interface Consumer {
 
 const consumers: Readonly<Record<string, Consumer>> = {
   "on Node, with @types/node": {
-    packages: ["hookrail", "node", "promise"],
+    packages: ["hookrail", "node", "promise", "emulator", "outbox"],
     lib: [],
     types: ["node"],
     customConditions: []
   },
   "of a browser": { packages: ["hookrail", "promise"], lib: ["dom"], types: [], customConditions: ["browser"] },
-  "of a worker": { packages: ["hookrail", "promise"], lib: ["webworker"], types: [], customConditions: ["workerd"] }
+  "of a worker": {
+    packages: ["hookrail", "promise", "outbox"],
+    lib: ["webworker"],
+    types: [],
+    customConditions: ["workerd"]
+  }
 }
 
 /** What an index signature or a missing `lib` would break, besides the declarations themselves. */

@@ -35,7 +35,9 @@ export class OutboxConfigError extends Base<"OutboxConfigError"> {
   readonly option: string
   readonly reason: string
   constructor(fields: { readonly option: string; readonly reason: string }) {
-    super(`The option ${fields.option} ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
+    // What is no option has words of its own, as "handle of fromPg".
+    const what = fields.option.includes(" ") ? fields.option : `option ${fields.option}`
+    super(`The ${what} ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
     this.option = fields.option
     this.reason = fields.reason
   }

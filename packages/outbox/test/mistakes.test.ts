@@ -55,7 +55,9 @@ describe("mistakes", () => {
       libsqlTransactions: [{}]
     }
     for (const [name, wrong] of Object.entries(handles)) {
-      for (const handle of wrong) assert.include(await told(() => untyped[name](handle)), name)
+      for (const handle of wrong) {
+        assert.include(await told(() => untyped[name](handle)), `The handle of ${name} must be`)
+      }
     }
     assert.include(await told(() => untyped.fromDrizzle({}, () => {})), "fromDrizzle")
     assert.include(await told(() => untyped.fromDrizzle({ execute: () => {} })), "sql of drizzle-orm")

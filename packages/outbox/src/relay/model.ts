@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What a relay is made of and what it tells, without Effect. */
 import type { EncodedEvent } from "../enqueue/freeze.js"
 import type { Executor } from "../executor/model.js"
