@@ -237,7 +237,8 @@ export class Calls {
     return isSuccess(resolved)
       ? withRetry(resolved.value)
       : Effect.matchEffect(resolved, {
-        onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
+        onFailure: ({ option, reason }) =>
+          invalidOption(operation, "retry", option === "retry" ? reason : `${option.replace("retry.", "")}: ${reason}`),
         onSuccess: withRetry
       })
   }
