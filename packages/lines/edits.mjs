@@ -319,13 +319,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
   "src/admin/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
     [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`],
-    [
-      `import * as Redacted from "effect/Redacted"\n`,
-      `import * as Redacted from "effect/Redacted"\nimport * as Semaphore from "effect/Semaphore"\n`
-    ],
-    [`Effect.Semaphore`, `Semaphore.Semaphore`],
-    [`Effect.unsafeMakeSemaphore(1)`, `Semaphore.makeUnsafe(1)`]
+    [`defaultRuntime`, `Context.empty()`]
   ],
   "src/admin/client.ts": [
     [`import * as Chunk from "effect/Chunk"\n`, ""],

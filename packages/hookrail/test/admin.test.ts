@@ -762,9 +762,20 @@ describe("ensureSubscription, while others do the same", () => {
           assert.lengthOf(waiting, 3)
           yield* Fiber.interrupt(third)
           yield* Fiber.interrupt(other)
-          yield* ensure(url)
+          const running = yield* ensure(url)
           yield* settled
           assert.lengthOf(waiting, 4)
+          // One that gives up when it has just been given the place.
+          const given = yield* ensure(url)
+          const last = yield* ensure(url)
+          yield* settled
+          waiting[3]!.answer(problem(403, "forbidden") as never)
+          yield* Fiber.interrupt(given)
+          yield* settled
+          yield* Effect.flip(Fiber.join(running))
+          assert.strictEqual(waiting.at(-1)!.path, "/v1/endpoints?limit=200")
+          waiting.at(-1)!.answer(problem(403, "forbidden") as never)
+          yield* Effect.flip(Fiber.join(last))
         })
       )
     }))

@@ -81,7 +81,8 @@ export class AdminClient {
   private readonly shared: Shared
   private readonly authorization: string
   private role: string | undefined
-  private readonly turns = new Map<string, { readonly semaphore: Effect.Semaphore; users: number }>()
+  /** Who waits for the end of what runs under a name. */
+  private readonly turns = new Map<string, Array<() => void>>()
 
   readonly config: HookrailConfig
   readonly transport: Transport
@@ -172,20 +173,29 @@ export class AdminClient {
     return new Refused(operation, target, argument, reason)
   }
 
-  /** Runs it when nothing else runs under this name. */
+  /** Runs it when nothing else runs under this name. A semaphore of Effect would do, and be a kilobyte more in the facade. */
   inTurn<A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const turn = this.turns.get(name) ?? { semaphore: Effect.unsafeMakeSemaphore(1), users: 0 }
-        this.turns.set(name, turn)
-        turn.users++
-        return turn
-      }),
-      ({ semaphore }) => semaphore.withPermits(1)(effect),
-      (turn) =>
-        Effect.sync(() => {
-          if (--turn.users === 0) this.turns.delete(name)
-        })
+    const next = () => {
+      const go = this.turns.get(name)?.shift()
+      if (go === undefined) this.turns.delete(name)
+      else go()
+    }
+    const turn = Effect.async<void>((resume) => {
+      const waiting = this.turns.get(name)
+      const go = () => resume(Effect.void)
+      if (waiting === undefined) {
+        this.turns.set(name, [])
+        go()
+      } else waiting.push(go)
+      // An interruption may come when the turn is given already, and is not taken yet.
+      return Effect.sync(() => {
+        const index = waiting?.indexOf(go) ?? -1
+        if (index < 0) next()
+        else waiting!.splice(index, 1)
+      })
+    })
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(restore(turn), () => Effect.ensuring(restore(effect), Effect.sync(next)))
     )
   }
 
