@@ -12,8 +12,8 @@ const nodeGlobals = {
   URL: "readonly"
 }
 
-/** What Git ignores in a package for Effect 4: what is made from the package for Effect 3. The rest is written by hand. */
-const generated = ["packages/hookrail-4", "packages/node-4"].flatMap((folder) =>
+/** What Git ignores in packages for Effect 4: what is made from modules for Effect 3. The rest is written by hand. */
+const generated = ["packages/hookrail-4", "packages/node-4", "packages/outbox"].flatMap((folder) =>
   readFileSync(new URL(`${folder}/.gitignore`, import.meta.url), "utf8")
     .split("\n")
     .filter((line) => /^!?\//.test(line))

@@ -1058,5 +1058,41 @@ if (Number.parseInt(process.versions.node) >= 22) transportSuite("layerHttpClien
   ]
 }
 
+const ofOutbox = {
+  "src/effect-3.ts": [
+    // Clients of Effect 4 tell when a transaction has committed.
+    [
+      `import { executor, executorOutside } from "./line-3/executor.js"
+`,
+      `import { executor, executorOutside } from "./line-3/executor.js"
+import { Relay } from "./line-3/Relay.js"
+`
+    ],
+    [
+      `    return yield* Effect.tryPromise({
+      try: () => plain.enqueueMany(`,
+      `    // Where a relay runs in this process, it need not wait for its next look.
+    const relay = yield* Effect.serviceOption(Relay)
+    if (Option.isSome(relay)) yield* (yield* SqlClient.SqlClient).afterCommit(relay.value.wake)
+    // @effect-diagnostics-next-line unknownInEffectCatch:off -- sorted out right below
+    return yield* Effect.tryPromise({
+      try: () => plain.enqueueMany(`
+    ]
+  ],
+  "src/line-3/Relay.ts": [
+    [
+      `  /** A hint that there are new events: the relay looks at once. Run it after a commit in the same process. */`,
+      `  /**
+   * A hint that there are new events: the relay looks at once. \`enqueue\` does this after the commit, where the relay is in its
+   * context.
+   */`
+    ]
+  ]
+}
+
 /** By package. */
-export const edits = { hookrail: { ...source, ...inTests, ...inTypeTests }, node: inTestsOfNode }
+export const edits = {
+  hookrail: { ...source, ...inTests, ...inTypeTests },
+  node: inTestsOfNode,
+  outbox: ofOutbox
+}

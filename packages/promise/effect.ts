@@ -70,7 +70,7 @@ const prototypeOf = (statement: t.Statement): string => {
 }
 
 /** Replaces the definitions of a module. */
-const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
+export const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
   visitor: {
     Program: ({ node }) => {
       node.body = node.body.filter((statement) => !(prototypeOf(statement) in replaced))
@@ -92,7 +92,9 @@ const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
           }
         }
       }
-      if (left.size > 0) throw new Error(`Effect no longer defines ${[...left].join()}: see packages/promise/effect.ts`)
+      if (left.size > 0) {
+        throw new Error(`${[...left].join()} is no longer defined: see packages/promise/definitions.ts`)
+      }
     }
   }
 })
@@ -143,6 +145,7 @@ export const bundleEffect: Plugin = {
         plugins: [...(replaced === undefined ? [] : [replacing(replaced)]), lean],
         babelrc: false,
         configFile: false,
+        sourceFileName: path,
         sourceMaps: "inline"
       })
       return { contents: shortenEffect(result?.code ?? code) }

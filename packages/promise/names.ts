@@ -1,82 +1,46 @@
 /**
- * Short names for members that nobody outside of the bundle knows. A minifier keeps the names of properties, because it cannot
- * tell who else uses them.
+ * Short names for fields that nobody outside of the bundle knows. A minifier keeps the names of properties, because it cannot
+ * tell who else uses them. Methods keep theirs, which stacks show.
  */
 import { type NodePath, type PluginObj, types as t } from "@babel/core"
 
 /**
- * Members of classes in this workspace that are not private, but used in it only. `extended/names.test.ts` checks that: by their
+ * Fields of classes in this workspace that are not private, but used in it only. `extended/names.test.ts` checks that: by their
  * types, all that has one of these names is a member of such a class.
  */
 export const ownNames: ReadonlyArray<string> = [
-  "answerOf",
-  "answered",
-  "attempted",
   "baseUrlFrom",
-  "begin",
-  "blame",
   "caller",
-  "conclude",
   "contexts",
-  "count",
   "deadline",
-  "delay",
-  "dispatchOver",
   "due",
-  "endIfUnbound",
-  "enqueue",
-  "enter",
   "entered",
   "era",
-  "fits",
   "forwards",
-  "handOver",
-  "hold",
-  "interruption",
-  "isMasked",
-  "isPaced",
   "isPending",
   "keyFor",
-  "mayGo",
-  "measured",
-  "onDue",
-  "overloaded",
   "pace",
   "payloadStart",
-  "place",
-  "prepare",
-  "prepareEncoded",
   "previous",
   "proxyOf",
   "queue",
-  "quit",
-  "readCut",
-  "ready",
-  "restart",
-  "resume",
-  "room",
   "scheduled",
-  "sendOver",
   "sentAt",
-  "sinceMark",
   "slot",
   "successor",
-  "take",
-  "tell",
-  "tellAll",
-  "textOf",
   "timedIn",
   "truncated",
   "turn",
-  "turnOf",
   "unused",
   "via",
   "wake",
-  "watch",
   "whenEmpty"
 ]
 
-/** Members of Effect's fibers, clocks and contexts. No export of Effect has one of these names. */
+/**
+ * Members of Effect's fibers and contexts. No export of Effect has one of these names, and the two methods call nobody whose stack
+ * could show them.
+ */
 export const effectNames: ReadonlyArray<string> = [
   "_asyncContext",
   "_deferredInterrupt",
@@ -86,22 +50,9 @@ export const effectNames: ReadonlyArray<string> = [
   "_running",
   "_stack",
   "_yielded",
-  "addObserver",
-  "currentDispatcher",
   "currentOpCount",
-  "currentTimeMillisUnsafe",
-  "currentTimeNanosUnsafe",
   "getCont",
-  "getRef",
-  "interruptUnsafe",
   "mapUnsafe",
-  "monotonicTimeNanosUnsafe",
-  "nextDoubleUnsafe",
-  "pollUnsafe",
-  "runLoop",
-  "scheduleTask",
-  "sleepMillis",
-  "succeedWith",
   "yieldWith"
 ]
 
@@ -133,7 +84,7 @@ const rename = (place: Name, short: string): void => {
   }
 }
 
-/** The private members of a class, by name: where they are declared and used. */
+/** The private fields of a class, by name: where they are declared and used. */
 type Members = Map<string, Array<Name>>
 
 /**
@@ -203,8 +154,8 @@ const renaming = (classes: Classes): PluginObj => ({
       unfold(path.node, members)
       for (const member of path.node.body.body) {
         if (
-          (t.isClassProperty(member) || t.isClassMethod(member)) && isPrivate(member) && !member.computed &&
-          !member.static && !(t.isClassProperty(member) && member.declare) && t.isIdentifier(member.key)
+          t.isClassProperty(member) && isPrivate(member) && !member.computed && !member.static && !member.declare &&
+          t.isIdentifier(member.key)
         ) {
           members.set(member.key.name, [...members.get(member.key.name) ?? [], member.key])
         }

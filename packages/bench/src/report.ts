@@ -4,6 +4,7 @@ import type { ColdstartRow } from "./sections/coldstart.js"
 import type { CommandRow } from "./sections/command.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
+import type { PartsRow } from "./sections/parts.js"
 import type { QueuesRow } from "./sections/queues.js"
 import type { ReceiveRow } from "./sections/receive.js"
 import type { RelayRow } from "./sections/relay.js"
@@ -17,6 +18,7 @@ import type { Summary } from "./stats.js"
 
 export interface Results {
   send?: SendResult
+  parts?: ReadonlyArray<PartsRow>
   receive?: ReadonlyArray<ReceiveRow>
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
@@ -67,6 +69,13 @@ const sendTables = ({ notes, rows }: SendResult): ReadonlyArray<string> => {
     ...notes
   ]
 }
+
+const partsTable = (rows: ReadonlyArray<PartsRow>): string =>
+  table(
+    "parts: CPU time per send over a transport in memory, 64 at a time",
+    ["", "µs", "min..max", "ratio", "min..max"],
+    rows.map((row) => [row.contender, ...range(row.cpuMicros), ...range(row.ratio)])
+  )
 
 const receiveTable = (rows: ReadonlyArray<ReceiveRow>): string =>
   table(
@@ -245,6 +254,7 @@ const stormsTable = (rows: ReadonlyArray<StormsRow>): string =>
 export const tables = (results: Results): string =>
   [
     ...results.send === undefined ? [] : sendTables(results.send),
+    ...results.parts === undefined ? [] : [partsTable(results.parts)],
     ...results.receive === undefined ? [] : [receiveTable(results.receive)],
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],

@@ -133,11 +133,23 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
   return defect(error)
 }
 
-const code = await run(process.argv.slice(2))
-// What was written has to arrive; whatever else is open must not keep the process alive.
-process.exitCode = code
-process.stdout.write("", (error) => {
-  // The listener tells of other errors.
-  if (!error) process.exit(code)
-  if (isPipeClosed(error)) process.exit(exitCodes.brokenPipe)
+let isOver = false
+// All that is left to wait for can never come.
+process.once("exit", () => {
+  if (isOver || process.exitCode !== undefined) return
+  process.exitCode = exitCodes.usage
+  process.stderr.write(
+    "hookrail: a module that was loaded, such as that of --catalog, never gets done: see its await\n"
+  )
+})
+
+void run(process.argv.slice(2)).then((code) => {
+  isOver = true
+  // What was written has to arrive; whatever else is open must not keep the process alive.
+  process.exitCode = code
+  process.stdout.write("", (error) => {
+    // The listener tells of other errors.
+    if (!error) process.exit(code)
+    if (isPipeClosed(error)) process.exit(exitCodes.brokenPipe)
+  })
 })

@@ -7,7 +7,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { Context } from "../src/base/context.js"
 import { Stopped } from "../src/base/exit.js"
 import { type Format, Output } from "../src/base/output.js"
-import { readJson, withSettings } from "../src/base/payload.js"
+import { jsonOf, readJson, withSettings } from "../src/base/payload.js"
 import { Settings } from "../src/base/settings.js"
 import { examine, type Finding } from "../src/commands/doctor.js"
 import { parseCaptured, sign, verification } from "../src/commands/webhook.js"
@@ -72,6 +72,31 @@ describe("bytes that are no text", () => {
     const deep = JSON.parse("[".repeat(20_000) + "]".repeat(20_000))
     assert.strictEqual(withSettings(deep, [], []), deep)
     assert.throws(() => withSettings(deep, ["[0]=1"], []), "the payload is nested too deeply")
+    assert.throws(() => jsonOf(deep, 2), "the payload is nested too deeply")
+  })
+})
+
+describe("what a captured request, or a header, may hold", () => {
+  it("a list of headers with anything in it is read as far as it goes", () => {
+    const headers = [null, 5, "x", { name: "A", value: "1" }, ["B", "2"]]
+    const captured = parseCaptured(Buffer.from(JSON.stringify({ headers, body: "" })), [])
+    assert.deepInclude(captured.headers, { a: "1", b: "2" })
+  })
+
+  it("a line break in an id or a topic makes no other header", async () => {
+    const { context, output } = contextOf({ HOOKRAIL_WEBHOOK_SECRET: `whsec_${"0a".repeat(24)}` }, "text")
+    const none = { payload: "1", from: undefined, set: [], setString: [], to: undefined, raw: false }
+    for (
+      const input of [
+        { topic: "t", deliveryId: "a\r\nhost: evil", eventId: undefined },
+        { topic: "t", deliveryId: undefined, eventId: "a\nb" },
+        { topic: "a\nb", deliveryId: undefined, eventId: undefined }
+      ]
+    ) {
+      const error = await sign({ ...none, ...input }, context).catch((error: unknown) => error)
+      assert.match((error as Error).message, /^the header hookrail-[a-z-]+ cannot hold "a\\/)
+    }
+    assert.lengthOf(output(), 0)
   })
 })
 

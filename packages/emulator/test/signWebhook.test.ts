@@ -68,7 +68,8 @@ describe("signWebhook", () => {
   })
 
   it("refuses what Hookrail refuses, and what has no JSON form", () => {
-    for (const payload of [undefined, () => {}, "\u0000", "\ud800"]) {
+    const deep: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000))
+    for (const payload of [undefined, () => {}, "\u0000", "\ud800", deep]) {
       assert.throws(() => signWebhook({ secret, topic: "t", payload }), TypeError)
     }
   })

@@ -72,6 +72,7 @@ describe.skipIf(server === undefined)("examples of the documentation", () => {
     await write("knex.ts", titled("Knex"), "db")
     await write("typeOrm.ts", titled("TypeORM"), "place")
     await write("statement.ts", titled("Anything else"), "sql, params")
+    await write("catalogue.ts", titled("Events of a catalogue"))
     const of = (order: string) => ({ order, event: "orders.created", key: order })
     assert.deepStrictEqual(await run("outbox"), [
       of("o_pg"),
@@ -80,6 +81,7 @@ describe.skipIf(server === undefined)("examples of the documentation", () => {
       of("o_kysely"),
       of("o_1"),
       of("o_typeOrm"),
+      { event: "orders.created", key: "o_1" },
       { event: "orders.created", key: "o_1" }
     ])
   }, 90_000)

@@ -4,6 +4,7 @@ import {
   discardEvent,
   type Executor,
   fromPg,
+  fromSqlite,
   listEvents,
   migrate,
   OutboxConfigError,
@@ -13,7 +14,7 @@ import {
   startRelay
 } from "../src/index.js"
 import type { Relay } from "../src/relay/model.js"
-import { postgresDatabase, server } from "./utils/engines.js"
+import { postgresDatabase, server, sqliteFile } from "./utils/engines.js"
 import { rejects } from "./utils/failures.js"
 import {
   engines,
@@ -704,6 +705,22 @@ for (const [name, open] of engines) {
     })
   })
 }
+
+describe("a relay over an attached database", () => {
+  it("moves an event to its dead letters", async () => {
+    const executor = fromSqlite(sqliteFile().db)
+    await executor.execute("attach ':memory:' as events", [])
+    await migrate(executor, { schema: "events" })
+    await put(executor, ["a1", "a2"], { schema: "events" })
+    const client = new Stub((key) => key === "a1" ? failureOf("BadRequestError", "refused") : undefined)
+    const relay = await relayOf({ executor, client, schema: "events", onDead: "skip" })
+    await eventually(() => relay.stats().acked === 1)
+    const states = await Promise.all(
+      (["dead", "waiting"] as const).map((state) => listEvents(executor, { schema: "events", state }))
+    )
+    assert.deepStrictEqual(states.map((events) => events.map((it) => it.idempotencyKey)), [["a1"], []])
+  })
+})
 
 describe.skipIf(server === undefined)("a relay over a single connection", () => {
   it("is refused while it is in a transaction", async () => {

@@ -277,7 +277,7 @@ describe("secrets", () => {
       () => watched.tokens.create({ role: "viewer", label: "hidden" }),
       () => watched.ensureSubscription({ topic: "t", url: "https://example.com/ensured" }),
       () => watched.rotateWithReceiver(id, { current: hidden, deploy: () => {} }),
-      () => watched.checkReceiver({ url: emulator.url, secrets: hidden })
+      () => watched.checkReceiver({ url: emulator.url, secrets: [hidden] })
     ]
     const body = JSON.stringify({ id: 5, secret: hidden, token: hidden })
     const faults: ReadonlyArray<Parameters<typeof emulator.fault>[0]> = [

@@ -84,6 +84,15 @@ describe("what is refused", () => {
     assert.include(await refusal(async () => await close()), "call it as hookrail.close(...)")
   })
 
+  it("settings of retries that do not exist, in one sentence", async () => {
+    const message = await refusal(() => hookrail.sendEvent(topic, {}, { retry: { times: 3 } as never }))
+    assert.include(message, "invalid retry: times: there is no such option: there are maxRetries")
+    assert.include(
+      await refusal(() => hookrail.sendEvent(topic, {}, { retry: 3 as never })),
+      "invalid retry: must be settings"
+    )
+  })
+
   it("a signal that is none", async () => {
     for (const signal of [new AbortController(), null, 5_000]) {
       const message = await refusal(() => hookrail.sendEvent(topic, {}, { signal: signal as never }))

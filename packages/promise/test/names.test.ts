@@ -1,7 +1,8 @@
-/** Short names of private members in the bundle. */
+/** Short names of fields in the bundle. */
 import { transformAsync } from "@babel/core"
+import { readdir, readFile } from "node:fs/promises"
 import { assert, describe, it } from "vitest"
-import { shortenEffect, shortNames } from "../names.js"
+import { effectNames, shortenEffect, shortNames } from "../names.js"
 
 const transformed = async (code: string, names = shortNames()): Promise<string> => {
   const options = { babelrc: false, configFile: false, parserOpts: { plugins: ["typescript" as const] } }
@@ -9,7 +10,7 @@ const transformed = async (code: string, names = shortNames()): Promise<string> 
   return result!.code!.replace(/\s+/g, " ")
 }
 
-describe("private members", () => {
+describe("private fields", () => {
   it("have short names, wherever they are used", async () => {
     const code = await transformed(`class Box {
       private inner = 1
@@ -19,11 +20,15 @@ describe("private members", () => {
         return inner + other + this.inner++ + this.twice()
       }
       private twice = () => 2 * this.outer
+      private read() {
+        return this.read()
+      }
     }`)
-    assert.notMatch(code, /\b(this\.inner|this\.outer|twice)\b/)
+    assert.notMatch(code, /\bthis\.(inner|outer|twice)\b/)
     assert.include(code, "const { a: inner, b: other } = this")
     assert.include(code, "inner + other + this.a++ + this.c()")
     assert.include(code, "2 * this.b")
+    assert.include(code, "return this.read()", "a method: stacks show its name")
   })
 
   it("that are parameters are assigned, after a call of super", async () => {
@@ -91,8 +96,20 @@ describe("constants of a module", () => {
 })
 
 it("members of Effect have the same names in Effect and in this workspace", async () => {
-  const [, short] = /\.(\w+)/.exec(shortenEffect("fiber.addObserver(f)"))!
-  assert.notStrictEqual(short, "addObserver")
-  assert.strictEqual(await transformed("fiber.addObserver(f)"), `fiber.${short}(f);`)
-  assert.strictEqual(shortenEffect("myaddObserver"), "myaddObserver")
+  const [, short] = /\.(\w+)/.exec(shortenEffect("fiber.getCont(f)"))!
+  assert.notStrictEqual(short, "getCont")
+  assert.strictEqual(await transformed("fiber.getCont(f)"), `fiber.${short}(f);`)
+  assert.strictEqual(shortenEffect("mygetCont"), "mygetCont")
+})
+
+it("no export of Effect has the short name of a member", async () => {
+  const dist = new URL("../node_modules/effect/dist/", import.meta.url)
+  const names = effectNames.join("|")
+  const exported = new RegExp(`^export (?:const|function|class) (?:${names})\\b|\\bas (?:${names})\\b`, "m")
+  for (const folder of ["", "internal/"]) {
+    for (const file of await readdir(new URL(folder, dist))) {
+      if (!file.endsWith(".js")) continue
+      assert.notMatch(await readFile(new URL(folder + file, dist), "utf8"), exported, file)
+    }
+  }
 })

@@ -31,6 +31,15 @@ export const parseJson = (text: string, what: string): Json => {
   }
 }
 
+/** The JSON of a payload. */
+export const jsonOf = (payload: Json, indent?: number): string => {
+  try {
+    return JSON.stringify(payload, undefined, indent)
+  } catch {
+    throw usage("the payload is nested too deeply")
+  }
+}
+
 /** What is not UTF-8 is no JSON: to replace its bytes would change the payload without a word. */
 const textOf = (bytes: Buffer, what: string): string => {
   try {

@@ -59,9 +59,7 @@ const fromObject = (bytes: Buffer): Captured | undefined => {
   const { headers } = value as { readonly headers?: unknown }
   if (typeof headers !== "object" || headers === null) return undefined
   const pairs = Array.isArray(headers)
-    ? headers.map((one: { readonly name?: string; readonly value?: string } | readonly [string, string]) =>
-      Array.isArray(one) ? one : [(one as { name?: string }).name, (one as { value?: string }).value]
-    )
+    ? headers.map((one: unknown) => Array.isArray(one) ? one : [Object(one).name, Object(one).value])
     : Object.entries(headers)
   return {
     headers: Object.fromEntries(pairs.map(([name, value]) => [String(name).toLowerCase(), [value].flat().join(", ")])),
@@ -230,6 +228,7 @@ const signed = async (input: SignInput, secret: string): Promise<Signed> => {
     }
   } catch (error) {
     if (error instanceof TypeError) throw usage(error.message)
+    if (error instanceof RangeError) throw usage("the payload is nested too deeply")
     throw error
   }
 }
@@ -238,6 +237,9 @@ export const sign: Run<SignInput> = async (input, context) => {
   const { out, signal } = context
   const [secret = ""] = await requireSecrets(context)
   const { body, deliveryId, eventId, headers } = await signed(input, secret)
+  for (const [name, value] of Object.entries(headers)) {
+    if (/[^\t -~\u0080-\u00ff]/.test(value)) throw usage(`the header ${name} cannot hold ${JSON.stringify(value)}`)
+  }
   if (input.to === undefined) {
     const bytes = Buffer.from(body)
     const text = bytes.toString()
@@ -250,7 +252,9 @@ export const sign: Run<SignInput> = async (input, context) => {
     else out.bytes(Buffer.concat([Buffer.from(head), bytes]))
     return exitCodes.ok
   }
-  if (!URL.canParse(input.to)) throw usage(`--to must be a URL, but is ${JSON.stringify(input.to)}`)
+  if (!URL.canParse(input.to) || !/^https?:/.test(input.to)) {
+    throw usage(`--to must be a URL, but is ${JSON.stringify(input.to)}`)
+  }
   const { NoAnswer, request } = await import("../base/http.js")
   const answer = await request(input.to, { method: "POST", headers, body, timeoutMs: 15_000, signal })
     .catch((error: unknown) => {

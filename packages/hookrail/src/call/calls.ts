@@ -228,18 +228,19 @@ export class Calls {
     if (options.retry === undefined) {
       return this.observed(new Call(this, operation, request, config.retry, start, clock, options.headers), observer)
     }
+    const withRetry = (retry: HookrailConfig["retry"]): Effect.Effect<A, CallError> =>
+      this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)
+        ? invalidOption(operation, "retry", noSchedule)
+        : this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
     const resolved = resolveRetry(options.retry)
     // A call can be started without a fiber, an effect that leads to one cannot.
-    if (isSuccess(resolved)) {
-      return this.observed(new Call(this, operation, request, resolved.value, start, clock, options.headers), observer)
-    }
-    return Effect.matchEffect(resolved, {
-      onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) =>
-        this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)
-          ? invalidOption(operation, "retry", noSchedule)
-          : this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
-    })
+    return isSuccess(resolved)
+      ? withRetry(resolved.value)
+      : Effect.matchEffect(resolved, {
+        onFailure: ({ option, reason }) =>
+          invalidOption(operation, "retry", option === "retry" ? reason : `${option.replace("retry.", "")}: ${reason}`),
+        onSuccess: withRetry
+      })
   }
 
   private observed<A>(call: Call<A>, observer: CallObserver | undefined): Call<A> {

@@ -37,19 +37,6 @@ const decode = (bytes: Buffer): string => {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
-class Response implements TransportResponse {
-  constructor(
-    readonly status: number,
-    private readonly rawHeaders: ReadonlyArray<Buffer>,
-    readonly body: string,
-    readonly truncated: boolean
-  ) {}
-
-  header(name: string): string | undefined {
-    return headerOf(this.rawHeaders, name)
-  }
-}
-
 export type Abort = (error: Error) => void
 
 const noHeaders: ReadonlyArray<Buffer> = []
@@ -255,7 +242,13 @@ export class UndiciExchange implements Abortable, Limited, Answer {
         : Buffer.from(result.bytes.buffer, result.bytes.byteOffset, result.bytes.length)
       truncated = result?.truncated ?? true
     }
-    this.response = new Response(status, rawHeaders, bytes === undefined ? "" : decode(bytes), truncated)
+    // A literal: callers may pass `header` on without its receiver.
+    this.response = {
+      status,
+      header: (name) => headerOf(rawHeaders, name),
+      body: bytes === undefined ? "" : decode(bytes),
+      truncated
+    }
     this.answers.add(this)
   }
 

@@ -10,7 +10,6 @@ await import("./tables.ts")
 const { place: withPg } = await import("./pg.ts")
 const client = await pool.connect()
 await withPg(client, { id: "o_pg" })
-client.release()
 
 const { place: withPostgresJs, sql } = await import("./postgresJs.ts")
 await withPostgresJs({ id: "o_postgresJs" })
@@ -33,6 +32,12 @@ await source.destroy()
 
 const statement = await import("./statement.ts")
 await pool.query(statement.sql, statement.params)
+
+const { created } = await import("./catalogue.ts")
+await client.query("begin")
+await created(client)
+await client.query("commit")
+client.release()
 
 const { rows: orders } = await pool.query("select id from orders order by n")
 const { rows: events } = await pool.query("select topic, ordering_key from hookrail_outbox order by seq")
