@@ -7,7 +7,7 @@ import { namesOf } from "../sql/names.js"
 import { checked, checkedSync, type Given, isPending } from "./catalogue.js"
 import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
 import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
-import { checkOptions, insertOf } from "./statement.js"
+import { checkOptions, insertOf, noOptions } from "./statement.js"
 
 /**
  * What is known about an event that was enqueued.
@@ -66,7 +66,7 @@ const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOpt
 export const enqueue = async <Sent extends object = AnyEvents>(
   executor: Executor,
   event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
-  options: TypedEnqueueOptions<Sent> = {}
+  options: TypedEnqueueOptions<Sent> = noOptions
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
   checkOptions(options)
@@ -92,7 +92,7 @@ const fixed = (event: Given, options: TypedEnqueueOptions<object>): FrozenEvent 
 export const enqueueMany = async <Sent extends object = AnyEvents>(
   executor: Executor,
   events: Iterable<OutboxEvent<NoInfer<Sent>> | EncodedEvent>,
-  options: TypedEnqueueOptions<Sent> = {}
+  options: TypedEnqueueOptions<Sent> = noOptions
 ): Promise<ReadonlyArray<Enqueued>> => {
   requireTransaction(executor, "enqueueMany")
   checkOptions(options)
@@ -141,7 +141,7 @@ export const requireSync = (executor: SyncExecutor, instead: string): void => {
 export const enqueueSync = <Sent extends object = AnyEvents>(
   executor: SyncExecutor,
   event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
-  options: TypedEnqueueOptions<Sent> = {}
+  options: TypedEnqueueOptions<Sent> = noOptions
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
   requireSync(executor, "enqueue")

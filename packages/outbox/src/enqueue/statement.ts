@@ -28,9 +28,15 @@ const enqueueOptions: ReadonlyArray<string> = [
   ...namesOptions
 ]
 
+const eventMembers: ReadonlyArray<string> = ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]
+
+/** Where there are none, which need no check. */
+export const noOptions: {} = {}
+
 /** What is the event's own is not taken for an option. */
 export const checkOptions = (options: object, names: ReadonlyArray<string> = enqueueOptions): void => {
-  for (const name of ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]) {
+  if (options === noOptions) return
+  for (const name of eventMembers) {
     if (name in Object(options)) refuse(name, "is a member of the event")
   }
   checkNames(options, names)
