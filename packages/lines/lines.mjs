@@ -1,12 +1,16 @@
 /** The packages that exist for both lines of Effect: the folder of the one for Effect 3, and of the one for Effect 4. */
 export const lines = { hookrail: "hookrail-4", node: "node-4" }
 
-/** Tests of modules without any Effect, which are the same text in both lines. They run once, with the first line. */
+/**
+ * Tests of modules without any Effect, which are the same text in both lines. They run once, with the first line; so does the one
+ * about copies, since Effect 4 has no build for CommonJS.
+ */
 export const onlyOnce = {
   hookrail: [
     "arguments",
     "body",
     "claims",
+    "copies",
     "pace",
     "paceSteps",
     "payload",

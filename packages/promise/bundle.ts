@@ -4,7 +4,8 @@ import type { BuildOptions, Plugin } from "esbuild"
 import { transform } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
-import { bundleEffect } from "./effect.js"
+import { ofCore } from "./definitions.js"
+import { bundleEffect, replacing } from "./effect.js"
 import { shortNames } from "./names.js"
 import { bundleUndici } from "./undici.js"
 
@@ -20,10 +21,11 @@ const readSources: Plugin = {
     const { check, plugin } = shortNames()
     build.onLoad({ filter: /[\\/](hookrail-4|node-4|promise)[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
       const options = { babelrc: false, configFile: false, sourceMaps: "inline" } as const
+      const replaced = ofCore[/[\\/]hookrail-4[\\/]src[\\/](.*)/.exec(path)?.[1] ?? ""]
       const named = await transformAsync(await readFile(path, "utf8"), {
         ...options,
         filename: path,
-        plugins: [plugin],
+        plugins: replaced === undefined ? [plugin] : [replacing(replaced), plugin],
         parserOpts: { plugins: ["typescript"] }
       })
       const { code } = await transform(named!.code!, {

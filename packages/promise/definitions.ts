@@ -1,5 +1,5 @@
 /**
- * Definitions of Effect that are replaced in the bundle, by module and name.
+ * Definitions of Effect that are replaced in the bundle, by module and name: see `effect.ts`.
  *
  * Some would be left out but for the probes of the engine that they make while they are loaded. The others can do more than
  * anyone asks of them in the facade: no fiber of it has a tracer, metrics, a stack to print, or a scheduler of the user's.
@@ -497,4 +497,10 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
   },
   "internal/redacted.js": { value: "(self) => redactedRegistry.get(self)" },
   "Utils.js": { internalCall: "(body) => body()" }
+}
+
+/** Definitions of the core that are replaced, by module and name. */
+export const ofCore: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // Errors of the facade are made of the core's, whose JSON and brand nobody sees.
+  "HookrailError.ts": { TaggedError: "Data.TaggedError" }
 }

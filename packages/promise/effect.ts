@@ -70,7 +70,7 @@ const prototypeOf = (statement: t.Statement): string => {
 }
 
 /** Replaces the definitions of a module. */
-const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
+export const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
   visitor: {
     Program: ({ node }) => {
       node.body = node.body.filter((statement) => !(prototypeOf(statement) in replaced))
@@ -92,7 +92,9 @@ const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
           }
         }
       }
-      if (left.size > 0) throw new Error(`Effect no longer defines ${[...left].join()}: see packages/promise/effect.ts`)
+      if (left.size > 0) {
+        throw new Error(`${[...left].join()} is no longer defined: see packages/promise/definitions.ts`)
+      }
     }
   }
 })
@@ -102,7 +104,9 @@ const importsOf = (code: string): ReadonlyMap<string, { readonly from: string; r
   const imports = new Map<string, { readonly from: string; readonly name: string }>()
   for (const [, namespace, names, from = ""] of code.matchAll(/^import (?:\* as (\w+)|\{(.*)\}) from (".*");$/gm)) {
     if (namespace !== undefined) imports.set(namespace, { from, name: "*" })
-    for (const [, name = "", local = name] of names?.matchAll(/(\w+)(?: as (\w+))?/g) ?? []) imports.set(local, { from, name })
+    for (const [, name = "", local = name] of names?.matchAll(/(\w+)(?: as (\w+))?/g) ?? []) {
+      imports.set(local, { from, name })
+    }
   }
   return imports
 }
@@ -110,11 +114,14 @@ const importsOf = (code: string): ReadonlyMap<string, { readonly from: string; r
 /** Exports under another name become just that. As constants, each would stay in the bundle. */
 const withoutAliases = (code: string): string => {
   const imports = importsOf(code)
-  return code.replace(/^export const (\w+) = (\w+)(?:\.(\w+))?;$/gm, (found, name: string, local: string, member = "") => {
-    const imported = imports.get(local)
-    if (imported === undefined || (imported.name === "*") !== (member !== "")) return found
-    return `import { ${member || imported.name} as ${name} } from ${imported.from}; export { ${name} };`
-  })
+  return code.replace(
+    /^export const (\w+) = (\w+)(?:\.(\w+))?;$/gm,
+    (found, name: string, local: string, member = "") => {
+      const imported = imports.get(local)
+      if (imported === undefined || (imported.name === "*") !== (member !== "")) return found
+      return `import { ${member || imported.name} as ${name} } from ${imported.from}; export { ${name} };`
+    }
+  )
 }
 
 /** The other modules that are parsed. */
@@ -138,6 +145,7 @@ export const bundleEffect: Plugin = {
         plugins: [...(replaced === undefined ? [] : [replacing(replaced)]), lean],
         babelrc: false,
         configFile: false,
+        sourceFileName: path,
         sourceMaps: "inline"
       })
       return { contents: shortenEffect(result?.code ?? code) }

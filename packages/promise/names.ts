@@ -1,82 +1,46 @@
 /**
- * Short names for members that nobody outside of the bundle knows. A minifier keeps the names of properties, because it cannot
- * tell who else uses them.
+ * Short names for fields that nobody outside of the bundle knows. A minifier keeps the names of properties, because it cannot
+ * tell who else uses them. Methods keep theirs, which stacks show.
  */
 import { type NodePath, type PluginObj, types as t } from "@babel/core"
 
 /**
- * Members of classes in this workspace that are not private, but used in it only. `extended/names.test.ts` checks that: by their
+ * Fields of classes in this workspace that are not private, but used in it only. `extended/names.test.ts` checks that: by their
  * types, all that has one of these names is a member of such a class.
  */
 export const ownNames: ReadonlyArray<string> = [
-  "answerOf",
-  "answered",
-  "attempted",
   "baseUrlFrom",
-  "begin",
-  "blame",
   "caller",
-  "conclude",
   "contexts",
-  "count",
   "deadline",
-  "delay",
-  "dispatchOver",
   "due",
-  "endIfUnbound",
-  "enqueue",
-  "enter",
   "entered",
   "era",
-  "fits",
   "forwards",
-  "handOver",
-  "hold",
-  "interruption",
-  "isMasked",
-  "isPaced",
   "isPending",
   "keyFor",
-  "mayGo",
-  "measured",
-  "onDue",
-  "overloaded",
   "pace",
   "payloadStart",
-  "place",
-  "prepare",
-  "prepareEncoded",
   "previous",
   "proxyOf",
   "queue",
-  "quit",
-  "readCut",
-  "ready",
-  "restart",
-  "resume",
-  "room",
   "scheduled",
-  "sendOver",
   "sentAt",
-  "sinceMark",
   "slot",
   "successor",
-  "take",
-  "tell",
-  "tellAll",
-  "textOf",
   "timedIn",
   "truncated",
   "turn",
-  "turnOf",
   "unused",
   "via",
   "wake",
-  "watch",
   "whenEmpty"
 ]
 
-/** Members of Effect's fibers, clocks and contexts. No export of Effect has one of these names. */
+/**
+ * Members of Effect's fibers and contexts. No export of Effect has one of these names, and the two methods call nobody whose stack
+ * could show them.
+ */
 export const effectNames: ReadonlyArray<string> = [
   "_asyncContext",
   "_deferredInterrupt",
@@ -86,22 +50,9 @@ export const effectNames: ReadonlyArray<string> = [
   "_running",
   "_stack",
   "_yielded",
-  "addObserver",
-  "currentDispatcher",
   "currentOpCount",
-  "currentTimeMillisUnsafe",
-  "currentTimeNanosUnsafe",
   "getCont",
-  "getRef",
-  "interruptUnsafe",
   "mapUnsafe",
-  "monotonicTimeNanosUnsafe",
-  "nextDoubleUnsafe",
-  "pollUnsafe",
-  "runLoop",
-  "scheduleTask",
-  "sleepMillis",
-  "succeedWith",
   "yieldWith"
 ]
 
@@ -133,7 +84,7 @@ const rename = (place: Name, short: string): void => {
   }
 }
 
-/** The private members of a class, by name: where they are declared and used. */
+/** The private fields of a class, by name: where they are declared and used. */
 type Members = Map<string, Array<Name>>
 
 /**
@@ -174,8 +125,8 @@ const isOwn = (path: NodePath, owner: NodePath<t.Class>): boolean => {
 /** Superclasses without private members: those of a derived class may have the names that those of other classes have. */
 const open = new Set(["Callback", "PooledClient"])
 
-/** The classes of a build: what they are derived from, and whether they have private members. */
-type Classes = Map<string, { readonly above: string; readonly hasNames: boolean }>
+/** The classes of a build: what they are derived from, and how their short names begin, if they have any. */
+type Classes = Map<string, { readonly above: string; readonly prefix: string | undefined }>
 
 const renaming = (classes: Classes): PluginObj => ({
   visitor: {
@@ -203,8 +154,8 @@ const renaming = (classes: Classes): PluginObj => ({
       unfold(path.node, members)
       for (const member of path.node.body.body) {
         if (
-          (t.isClassProperty(member) || t.isClassMethod(member)) && isPrivate(member) && !member.computed &&
-          !member.static && !(t.isClassProperty(member) && member.declare) && t.isIdentifier(member.key)
+          t.isClassProperty(member) && isPrivate(member) && !member.computed && !member.static && !member.declare &&
+          t.isIdentifier(member.key)
         ) {
           members.set(member.key.name, [...members.get(member.key.name) ?? [], member.key])
         }
@@ -236,11 +187,12 @@ const renaming = (classes: Classes): PluginObj => ({
       })
       const { id, superClass } = path.node
       const above = t.isIdentifier(superClass) ? superClass.name : ""
-      if (id) classes.set(id.name, { above, hasNames: members.size > 0 })
+      const prefix = superClass && !open.has(above) ? "$" : ""
+      if (id) classes.set(id.name, { above, prefix: members.size > 0 ? prefix : undefined })
       let index = 0
       for (const [name, places] of members) {
         if (shared.has(name)) continue
-        const short = `${superClass && !open.has(above) ? "$" : ""}${shortOf(index++, "a")}`
+        const short = prefix + shortOf(index++, "a")
         for (const place of places) rename(place, short)
       }
     },
@@ -260,10 +212,10 @@ const renaming = (classes: Classes): PluginObj => ({
 
 /** In a class, the short names must differ from those in the classes that it is derived from. */
 const check = (classes: Classes): void => {
-  for (const [name, { above, hasNames }] of classes) {
-    for (let next = above, depth = 1; hasNames && next !== ""; next = classes.get(next)?.above ?? "", depth++) {
-      if (classes.get(next)?.hasNames && (depth > 1 || open.has(above))) {
-        throw new Error(`${name} and ${next} both have short names: see packages/promise/names.ts`)
+  for (const [name, { above, prefix }] of classes) {
+    for (let next = above; prefix !== undefined && next !== ""; next = classes.get(next)?.above ?? "") {
+      if (classes.get(next)?.prefix === prefix) {
+        throw new Error(`${name} and ${next} have the same short names: see packages/promise/names.ts`)
       }
     }
   }

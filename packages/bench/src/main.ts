@@ -12,6 +12,8 @@ import { coldstart } from "./sections/coldstart.js"
 import { command } from "./sections/command.js"
 import { enqueue } from "./sections/enqueue.js"
 import { keys } from "./sections/keys.js"
+import { parts } from "./sections/parts.js"
+import { queues } from "./sections/queues.js"
 import { receive } from "./sections/receive.js"
 import { relay } from "./sections/relay.js"
 import { send } from "./sections/send.js"
@@ -24,8 +26,8 @@ import { verify } from "./sections/verify.js"
 const usage = `pnpm bench [options]
 
   --quick           fewer rounds, sizes of load and events: about three minutes, more noise
-  --only <section>  only this one (may be repeated): send, receive, verify, coldstart, start, command, size, keys, enqueue,
-                    relay, backlog, stream, storms
+  --only <section>  only this one (may be repeated): send, parts, receive, verify, coldstart, start, command, size, keys,
+                    enqueue, relay, backlog, queues, stream, storms
   --events <n>      how many events the stream has (default 200000; with --quick 50000)
   --rows <n>        how many events the backlog has (default 1000000; with --quick 200000)
   --out <file>      where the figures go (default results.json in this package)
@@ -57,12 +59,14 @@ const run = async (): Promise<void> => {
     keys: async () => results.keys = await keys(quick),
     enqueue: async () => results.enqueue = await enqueue(quick),
     relay: async () => results.relay = await relay(quick),
+    queues: async () => results.queues = await queues(quick),
     backlog: async () => results.backlog = await backlog(rows),
     coldstart: async (progress) => results.coldstart = await coldstart(quick, progress),
     start: async (progress) => results.start = await start(quick, progress),
     command: async (progress) => results.command = await command(quick, progress),
     verify: async () => results.verify = await verify(quick),
     receive: async (progress) => results.receive = await receive(quick, progress),
+    parts: async () => results.parts = await parts(quick),
     send: async (progress) => results.send = await send(quick, progress),
     stream: async (progress) => results.stream = await stream(events, progress),
     storms: async (progress) => results.storms = await storms(quick, progress)

@@ -53,10 +53,19 @@ export interface MemorySample {
   readonly rssBytes: number
 }
 
+/** Microseconds per event that was stored. */
+export interface EnqueueRound {
+  readonly micros: number
+  /** CPU time, of the program and of its connection's process in the database; `null` where the system does not tell. */
+  readonly cpuMicros: number | null
+}
+
 /** What a backlog was like when a part of it was sent. */
 export interface BacklogSample extends MemorySample {
   /** Of this part. */
   readonly millisPerThousand: number
+  /** The same of a small backlog, right before. */
+  readonly smallMillis: number
   readonly tableMegabytes: number
   readonly indexMegabytes: number
   readonly deadRows: number
@@ -66,8 +75,6 @@ export interface BacklogSample extends MemorySample {
 export interface BacklogResult {
   readonly rows: number
   readonly small: number
-  /** Milliseconds per thousand events of each small one. */
-  readonly smallMillis: ReadonlyArray<number>
   readonly samples: ReadonlyArray<BacklogSample>
   /** Events that were not sent. */
   readonly left: number

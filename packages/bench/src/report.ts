@@ -4,6 +4,8 @@ import type { ColdstartRow } from "./sections/coldstart.js"
 import type { CommandRow } from "./sections/command.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
+import type { PartsRow } from "./sections/parts.js"
+import type { QueuesRow } from "./sections/queues.js"
 import type { ReceiveRow } from "./sections/receive.js"
 import type { RelayRow } from "./sections/relay.js"
 import type { SendResult } from "./sections/send.js"
@@ -12,10 +14,11 @@ import type { StartRow } from "./sections/start.js"
 import type { StormsRow } from "./sections/storms.js"
 import type { StreamResult } from "./sections/stream.js"
 import type { VerifyRow } from "./sections/verify.js"
-import { median, summarize, type Summary } from "./stats.js"
+import type { Summary } from "./stats.js"
 
 export interface Results {
   send?: SendResult
+  parts?: ReadonlyArray<PartsRow>
   receive?: ReadonlyArray<ReceiveRow>
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
@@ -26,6 +29,7 @@ export interface Results {
   enqueue?: ReadonlyArray<EnqueueRow>
   relay?: ReadonlyArray<RelayRow>
   backlog?: BacklogResult
+  queues?: ReadonlyArray<QueuesRow>
   stream?: ReadonlyArray<StreamResult>
   storms?: ReadonlyArray<StormsRow>
 }
@@ -65,6 +69,13 @@ const sendTables = ({ notes, rows }: SendResult): ReadonlyArray<string> => {
     ...notes
   ]
 }
+
+const partsTable = (rows: ReadonlyArray<PartsRow>): string =>
+  table(
+    "parts: CPU time per send over a transport in memory, 64 at a time",
+    ["", "µs", "min..max", "ratio", "min..max"],
+    rows.map((row) => [row.contender, ...range(row.cpuMicros), ...range(row.ratio)])
+  )
 
 const receiveTable = (rows: ReadonlyArray<ReceiveRow>): string =>
   table(
@@ -140,8 +151,14 @@ const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
 const enqueueTable = (rows: ReadonlyArray<EnqueueRow>): string =>
   table(
     "enqueue: time to store an event, next to a bare INSERT of the same row by the same driver",
-    ["", "µs", "min..max", "ratio"],
-    rows.map((row) => [row.contender, ...range(row.micros), figure(row.ratio.median)])
+    ["", "µs", "min..max", "ratio", "CPU µs", "min..max", "ratio"],
+    [...rows].sort((a, b) => a.contender < b.contender ? -1 : 1).map((row) => [
+      row.contender,
+      ...range(row.micros),
+      figure(row.ratio.median),
+      ...(row.cpuMicros === undefined ? ["", ""] : range(row.cpuMicros)),
+      row.cpuRatio === undefined ? "" : figure(row.cpuRatio.median)
+    ])
   )
 
 const relayTable = (rows: ReadonlyArray<RelayRow>): string =>
@@ -151,20 +168,35 @@ const relayTable = (rows: ReadonlyArray<RelayRow>): string =>
     rows.map((row) => [row.contender, ...range(row.millis), figure(row.ratio.median), row.reference])
   )
 
+const queuesTable = (rows: ReadonlyArray<QueuesRow>): string =>
+  table(
+    "queues: milliseconds per thousand events or jobs, on Node 22, and the ratio to the outbox",
+    ["", "ms", "min..max", "ratio", "min..max"],
+    rows.map((row) => [row.contender, ...range(row.millis), ...range(row.ratio)])
+  )
+
 const megabyte = 1024 * 1024
 
-const backlogTable = ({ rows, samples, small, smallMillis, vacuumed }: BacklogResult): string => {
-  const pace = median(smallMillis)
-  return table(
-    `backlog: ${rows} rows, drained without sending; ${small} rows take ${
-      range(summarize(smallMillis)).join(" (")
-    }) ms per ` +
-      `thousand; after a vacuum ${figure(vacuumed.tableMegabytes)} and ${figure(vacuumed.indexMegabytes)} MB`,
-    ["after events", "ms per thousand", "ratio", "heap MB (lowest)", "rss MB", "table MB", "indexes MB", "dead rows"],
+const backlogTable = ({ rows, samples, small, vacuumed }: BacklogResult): string =>
+  table(
+    `backlog: ${rows} rows, drained without sending; before each tenth ${small} rows of other tables. After a vacuum ` +
+      `${figure(vacuumed.tableMegabytes)} MB and ${figure(vacuumed.indexMegabytes)} MB of indexes`,
+    [
+      "after events",
+      "ms per thousand",
+      "small",
+      "ratio",
+      "heap MB (lowest)",
+      "rss MB",
+      "table MB",
+      "indexes MB",
+      "dead rows"
+    ],
     samples.map((sample) => [
       sample.events,
       figure(sample.millisPerThousand),
-      figure(sample.millisPerThousand / pace),
+      figure(sample.smallMillis),
+      figure(sample.millisPerThousand / sample.smallMillis),
       figure(sample.heapUsedBytes / megabyte),
       figure(sample.rssBytes / megabyte),
       figure(sample.tableMegabytes),
@@ -172,7 +204,6 @@ const backlogTable = ({ rows, samples, small, smallMillis, vacuumed }: BacklogRe
       sample.deadRows
     ])
   )
-}
 
 const streamTable = (
   { concurrency, contender, cpuMicrosPerEvent, events, eventsPerSecond, samples }: StreamResult
@@ -223,6 +254,7 @@ const stormsTable = (rows: ReadonlyArray<StormsRow>): string =>
 export const tables = (results: Results): string =>
   [
     ...results.send === undefined ? [] : sendTables(results.send),
+    ...results.parts === undefined ? [] : [partsTable(results.parts)],
     ...results.receive === undefined ? [] : [receiveTable(results.receive)],
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
@@ -232,6 +264,7 @@ export const tables = (results: Results): string =>
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
     ...results.relay === undefined ? [] : [relayTable(results.relay)],
+    ...results.queues === undefined ? [] : [queuesTable(results.queues)],
     ...results.backlog === undefined ? [] : [backlogTable(results.backlog)],
     ...(results.stream ?? []).map(streamTable),
     ...results.storms === undefined ? [] : [stormsTable(results.storms)]

@@ -68,6 +68,15 @@ const texts = (name: string, metavar: string, description: string) =>
 const whole = (name: string, description: string) =>
   maybe(Flag.Int(name).pipe(Flag.withMetavar("<number>"), Flag.withDescription(description)))
 
+const limit = (description: string) =>
+  maybe(
+    Flag.Int("limit").pipe(
+      Flag.filter((count) => count > 0, () => "1 or more"),
+      Flag.withMetavar("<number>"),
+      Flag.withDescription(description)
+    )
+  )
+
 const yes = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withDefault(false), Flag.withDescription(description), Flag.withoutNegation)
 
@@ -265,6 +274,7 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const id = argument("id", "Its id")
   const count = Flag.Int("limit").pipe(
+    Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(50),
     Flag.withMetavar("<number>"),
     Flag.withDescription("At most how many")
@@ -343,7 +353,7 @@ export const rootOf = (surroundings: Surroundings) => {
           Flag.withMetavar("<number>"),
           Flag.withDescription("How many a second")
         ),
-        limit: whole("limit", "At most how many; default all"),
+        limit: limit("At most how many; default all"),
         dryRun: yes("dry-run", "Only list them"),
         yes: yes("yes", "Really, for --all")
       },
@@ -524,8 +534,8 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const load = <A>(choose: (module: typeof Outbox) => A): Promise<A> => import("./commands/outbox.js").then(choose)
 
+  const some = limit("At most how many; default 100")
   const key = argument("key", "The idempotency key of a parked or dead event")
-  const limit = whole("limit", "At most how many; default 100")
 
   const outbox = Command.make("outbox").pipe(
     Command.withDescription("Look after the outbox in your own database (@hookrail/outbox)."),
@@ -550,7 +560,11 @@ export const rootOf = (surroundings: Surroundings) => {
         {
           dialect: Flag.Literals("dialect", ["postgres", "sqlite"]).pipe(Flag.withDescription("Of which database")),
           from: whole("from", "The version that the tables have; default 0"),
-          separator: text("separator", "<text>", "What stands between two statements"),
+          separator: text(
+            "separator",
+            "<text>",
+            "What stands between two statements; with =, such as --separator=\"--> statement-breakpoint\""
+          ),
           ...names
         },
         "Print the migrations, for another migration tool.",
@@ -565,7 +579,7 @@ export const rootOf = (surroundings: Surroundings) => {
             Flag.withDescription("Which events; default those that wait for a decision")
           ),
           after: whole("after", "Only those behind this seq"),
-          limit,
+          limit: some,
           ...open
         },
         "List events, without their payloads.",
@@ -574,7 +588,7 @@ export const rootOf = (surroundings: Surroundings) => {
       ),
       define(
         "blocked",
-        { limit, ...open },
+        { limit: some, ...open },
         "List the ordering keys that a parked event blocks.",
         [],
         () => load(({ blocked }) => blocked)

@@ -11,12 +11,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { scheduled } from "./call/pauses.js"
 import { logged } from "./fiber/log.js"
+import { withService } from "./fiber/services.js"
 import { loggedBy } from "./gate/report.js"
 import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
 import { InvalidArgumentError } from "./HookrailError.js"
 import { IdempotencyKeys } from "./IdempotencyKeys.js"
-import { sendEventsFault } from "./options/calls.js"
+import { sendEventsFault, streamFault } from "./options/calls.js"
 import * as calls from "./send/calls.js"
 import * as client from "./send/client.js"
 import { metricsOf } from "./send/metrics.js"
@@ -77,7 +78,7 @@ export const sendEvent: {
   ): Effect.Effect<EventAccepted, SendError, HookrailClient>
   (topic: string, payload: {} | null, options?: SendOptions): Effect.Effect<EventAccepted, SendError, HookrailClient>
 } = (topic: string | Topic.Any, payload: unknown, options?: SendOptions) =>
-  Effect.flatMap(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
+  withService(HookrailClient, (client) => client.sendEvent(topic as string, payload as {}, options))
 
 /**
  * Sends an event that was encoded before, by `Event.encode` or in an outbox: exactly its bytes, with its keys. However often it is
@@ -101,7 +102,7 @@ export const sendEncoded = (
   event: EncodedEvent,
   options?: SendEncodedOptions
 ): Effect.Effect<EventAccepted, SendError, HookrailClient> =>
-  Effect.flatMap(HookrailClient, (client) => client.sendEncoded(event, options))
+  withService(HookrailClient, (client) => client.sendEncoded(event, options))
 
 /**
  * Reads the status of an event: its deliveries and their attempts (protocol section 2). Retried like a send.
@@ -163,7 +164,7 @@ export const sendEvents: {
   events: Stream.Stream<EventInput, E, R>,
   options: SendEventsOptions<"fail" | "collect"> = {}
 ): Stream.Stream<never, E, R | HookrailClient> => {
-  const fault = sendEventsFault(options)
+  const fault = sendEventsFault(options) ?? streamFault(events)
   return fault === undefined
     ? SendEvents.sendEvents(HookrailClient, events, options) as Stream.Stream<never, E, R | HookrailClient>
     // A bug in the program; and with "collect" the stream has no error type that could carry it.

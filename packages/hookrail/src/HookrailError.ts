@@ -178,7 +178,7 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
   }
 > {
   override get message(): string {
-    return sentence(this, `invalid payload at ${shorten(`${this.path}: ${this.reason}`, maxText)}.`)
+    return sentence(this, ended(`invalid payload at ${shorten(`${this.path}: ${this.reason}`, maxText)}`))
   }
 }
 

@@ -324,7 +324,8 @@ describe("a hostile caller", () => {
     ["a replay of what was replayed", rows(HookrailAdmin.replayAll(bad({ replayed: true }))), "replayed"],
     ["a condition that is none", rows(HookrailAdmin.replayAll({ where: bad(true) })), "where"],
     ["an ensured star", HookrailAdmin.ensureSubscription({ topic: "a*b", url: "https://a.test" }), "topic"],
-    ["an ensured nothing", HookrailAdmin.ensureSubscription(bad(undefined)), "url"],
+    ["an ensured nothing", HookrailAdmin.ensureSubscription(bad(undefined)), "input"],
+    ["an ensured text", HookrailAdmin.ensureSubscription(bad("a.b")), "input"],
     [
       "a receiver with ftp",
       HookrailAdmin.checkReceiver({ url: "ftp://a.test", secrets: [Redacted.make(secret)] }),

@@ -76,6 +76,32 @@ describe("a first attempt", () => {
       strictEqual(sender.prepare(clock, "t", {}, { retry: { maxRetries: -1 } }) instanceof Callback, false)
     }))
 
+  for (
+    const [region, within, isAborted] of [
+      ["an uninterruptible region is not aborted", Effect.uninterruptible, false],
+      [
+        "a restored region is aborted",
+        <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.uninterruptibleMask((restore) => restore(effect)),
+        true
+      ]
+    ] as const
+  ) {
+    it.effect(`that is interrupted in ${region}`, () =>
+      Effect.gen(function*() {
+        const { exchanges, transport } = manual()
+        const { client, gate } = yield* gated(transport)
+        const fiber = yield* Effect.fork(within(Effect.either(Effect.provide(send, client))))
+        yield* settle
+        const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+        yield* settle
+        deepStrictEqual(exchanges.map(({ aborted }) => aborted), [isAborted ? 1 : 0])
+        exchanges[0]!.listener.resume(Effect.succeed(responseOf(accepted)))
+        yield* Fiber.join(interrupting)
+        deepStrictEqual(exchanges.map(({ aborted }) => aborted), [isAborted ? 1 : 0])
+        deepStrictEqual(yield* placesOf(gate), [0, 0, "open"])
+      }))
+  }
+
   it.effect("that is interrupted aborts its exchange and gives its place back, once", () =>
     Effect.gen(function*() {
       const { exchanges, transport } = manual()

@@ -38,6 +38,48 @@ describe("encode", () => {
     )
   })
 
+  it("finds the ordering key that is in the text, wherever it comes from", () => {
+    class Order {
+      constructor(readonly ordering_key: unknown) {}
+    }
+    class Named {
+      constructor(readonly name: string) {}
+      get ordering_key() {
+        return this.name
+      }
+    }
+    const payloads: ReadonlyArray<readonly [unknown, string | undefined]> = [
+      [{ ordering_key: "a" }, "a"],
+      [{
+        get ordering_key() {
+          return "a"
+        }
+      }, "a"],
+      [Object.assign(Object.create(null), { ordering_key: "a" }), "a"],
+      [new Order("a"), "a"],
+      [{ toJSON: () => ({ ordering_key: "a" }) }, "a"],
+      [{ nested: { toJSON: () => 1 }, ordering_key: "a" }, "a"],
+      [{ ordering_key: "\u0001" }, "\u0001"],
+      // Not in the text.
+      [Object.defineProperty({}, "ordering_key", { value: "a", enumerable: false }), undefined],
+      [Object.create(null, { ordering_key: { value: "a" } }), undefined],
+      [new Named("a"), undefined],
+      [{ ordering_key: undefined }, undefined],
+      // Not a key.
+      [new Order(7), undefined],
+      [{ ordering_key: "" }, undefined],
+      [["ordering_key"], undefined],
+      [{ nested: { ordering_key: "a" } }, undefined],
+      ["ordering_key", undefined],
+      [null, undefined]
+    ]
+    for (const [payload, key] of payloads) {
+      const encoded = encode(topicText("t"), payload)
+      assert(encoded._tag === "Encoded", JSON.stringify(encoded))
+      strictEqual(encoded.orderingKey, key, decoder.decode(encoded.body))
+    }
+  })
+
   it("never throws", () => {
     const anything = fc.anything({
       withBigInt: true,

@@ -42,7 +42,7 @@ export const layer = (
   { transport, ...options }: Options = {}
 ): Layer.Layer<HookrailClient.HookrailClient, HookrailConfigError> =>
   HookrailClient.layer(options).pipe(
-    Layer.provide(NodeTransport.layer(NodeTransport.withConnections(transport, connectionsFor(options.maxInFlight))))
+    Layer.provide(NodeTransport.layerFor(transport, connectionsFor(options.maxInFlight)))
   )
 
 /** The client reports an invalid `maxInFlight`, under that name. */
@@ -90,5 +90,5 @@ export const layerAdmin = (
   { transport, ...options }: AdminOptions = {}
 ): Layer.Layer<HookrailAdmin.HookrailAdmin, HookrailConfigError> =>
   HookrailAdmin.layer(options).pipe(
-    Layer.provide(NodeTransport.layer(NodeTransport.withConnections(transport, connectionsFor(options.maxInFlight))))
+    Layer.provide(NodeTransport.layerFor(transport, connectionsFor(options.maxInFlight)))
   )

@@ -620,6 +620,8 @@ describe("replayAll", () => {
         assert.deepStrictEqual(dry.map((it) => it._tag), Array(5).fill("WouldReplay"))
         assert.sameMembers(dry.map((it) => it.deadLetter.deliveryId), [...deliveryIds])
         assert.isEmpty(yield* rows(HookrailAdmin.replayAll({ endpointId, where: () => false })))
+        const promised = HookrailAdmin.replayAll({ endpointId, where: (() => Promise.resolve(false)) as never })
+        assert.strictEqual((yield* Effect.flip(rows(promised)))._tag, "InvalidArgumentError")
         const one = HookrailAdmin.replayAll(
           { endpointId, where: ({ deliveryId }) => deliveryId === deliveryIds[0] },
           { rate: 1000 }

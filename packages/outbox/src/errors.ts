@@ -35,7 +35,7 @@ export class OutboxConfigError extends Base<"OutboxConfigError"> {
   readonly option: string
   readonly reason: string
   constructor(fields: { readonly option: string; readonly reason: string }) {
-    super(`The option ${fields.option} ${fields.reason}.`)
+    super(`The option ${fields.option} ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
     this.option = fields.option
     this.reason = fields.reason
   }
@@ -60,7 +60,8 @@ export class InvalidEventError extends Base<"InvalidEventError"> {
     readonly where: string
     readonly reason: string
   }) {
-    super(`The event of topic ${quote(fields.topic)} was not enqueued. ${fields.where}: ${fields.reason}.`)
+    const which = fields.topic === "" ? "The event" : `The event of topic ${quote(fields.topic)}`
+    super(`${which} was not enqueued. ${fields.where}: ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
     this.topic = fields.topic
     this.idempotencyKey = fields.idempotencyKey
     this.where = fields.where

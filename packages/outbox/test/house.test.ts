@@ -5,6 +5,7 @@ import { floorIn, importGraph } from "../../integration/test/importGraph.js"
 /** From the ground up. A name that ends with a slash is a room. A module imports from its own floor and from those below it. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["errors"],
+  ["check"],
   ["sql/"],
   ["executor/"],
   ["enqueue/", "operate/"],
@@ -19,7 +20,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 const isCommand = (module: string): boolean => module === "bin" || module.startsWith("command/")
 
 /** What these modules may import of other packages: of the core only what needs no Effect. */
-const foreign = /^hookrail\/wire\//
+const foreign = /^hookrail\/(wire|options)\//
 
 /** The only ones that may import Effect. */
 const isOfEffect = (module: string): boolean => /^(effect(-3)?$|line-[34]\/)/.test(module)

@@ -20,6 +20,7 @@ import {
   UrlRejectedError
 } from "@hookrail/promise/admin"
 import { createWebhookHandler } from "@hookrail/promise/webhooks"
+import { Schedule } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
@@ -60,13 +61,13 @@ const failed = async (promise: PromiseLike<unknown>): Promise<HookrailError> => 
 }
 
 /** Sends an event, which is given up at once: its receiver is not there. */
-const dead = async (count: number) => {
-  const { endpointId, id } = emulator.subscribe({ topic: "dead", url: "http://127.0.0.1:1/", maxAttempts: 1 })
+const dead = async (count: number, topic = "dead") => {
+  const { endpointId, id } = emulator.subscribe({ topic, url: `http://127.0.0.1:1/${topic}`, maxAttempts: 1 })
   for (let n = 0; n < count; n++) {
     await fetch(`${emulator.url}/v1/events`, {
       method: "POST",
       headers: { authorization: `Bearer ${emulator.apiKey}` },
-      body: JSON.stringify({ topic: "dead", payload: { n } })
+      body: JSON.stringify({ topic, payload: { n } })
     })
   }
   const isDead = async () => (await admin.deadLetters.page({ endpointId, replayed: false })).items.length === count
@@ -276,7 +277,7 @@ describe("secrets", () => {
       () => watched.tokens.create({ role: "viewer", label: "hidden" }),
       () => watched.ensureSubscription({ topic: "t", url: "https://example.com/ensured" }),
       () => watched.rotateWithReceiver(id, { current: hidden, deploy: () => {} }),
-      () => watched.checkReceiver({ url: emulator.url, secrets: hidden })
+      () => watched.checkReceiver({ url: emulator.url, secrets: [hidden] })
     ]
     const body = JSON.stringify({ id: 5, secret: hidden, token: hidden })
     const faults: ReadonlyArray<Parameters<typeof emulator.fault>[0]> = [
@@ -440,5 +441,70 @@ describe("compound operations", () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     }
+  })
+})
+
+/** Mistakes of untyped callers. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+const untyped = () => admin as any
+
+describe("mistakes", () => {
+  it("a method that was taken off its client", async () => {
+    const { checkReceiver, close, endpoints, ensureSubscription, replayAll, rotateWithReceiver, whoami } = untyped()
+    const calls = { checkReceiver, close, ensureSubscription, replayAll, rotateWithReceiver, whoami }
+    for (const [name, call] of Object.entries(calls)) {
+      const { message } = await failed((async () => await call({}, {}))())
+      assert.include(message, `call it as admin.${name}(...)`)
+    }
+    // These have no `this`.
+    const { page } = endpoints
+    assert.isArray((await page()).items)
+  })
+
+  it("what is missing is named, and so are the names that exist", async () => {
+    const id = "01JXENDPOINT00000000000000"
+    const deploy = () => {}
+    const calls: ReadonlyArray<readonly [call: () => PromiseLike<unknown>, says: string]> = [
+      [() => untyped().rotateWithReceiver(), "current: must be the present secret"],
+      [() => untyped().rotateWithReceiver(id), "current: must be the present secret"],
+      [() => untyped().rotateWithReceiver(id, { deploy }), "current: must be the present secret"],
+      [() => untyped().rotateWithReceiver(id, { current: "whsec_1" }), "deploy: must be a function"],
+      [() => untyped().checkReceiver(), "url"],
+      [() => untyped().checkReceiver({ url: "http://127.0.0.1:1/", secret: "whsec_1" }), "did you mean secrets?"],
+      [
+        () => untyped().checkReceiver({ url: "http://127.0.0.1:1/", secrets: [undefined] }),
+        "secrets: must be a list of texts"
+      ],
+      [() => untyped().ensureSubscription({ topics: "a.b", url: "http://a.test/" }), "did you mean topic?"],
+      [() => untyped().ensureSubscription({ topic: "a.b", url: "http://a.test/", retries: 1 }), "there are topic, url"],
+      [() => untyped().ensureSubscription("a.b", "http://a.test/"), "input: it must be an object"],
+      [() => untyped().ensureSubscription(), "input: it must be an object"]
+    ]
+    for (const [call, says] of calls) assert.include((await failed(call())).message, says)
+  })
+
+  it("a condition that is a promise does not replay everything", async () => {
+    const { endpointId } = await dead(2, "conditional")
+    const filter = { endpointId, where: () => Promise.resolve(false) }
+    assert.include(
+      (await failed(untyped().replayAll(filter))).message,
+      "invalid where: it must return true or false at once"
+    )
+    const { total } = await admin.replayAll({ endpointId, where: () => false }, { dryRun: true })
+    assert.strictEqual(total, 0)
+  })
+
+  it("a Schedule of Effect: this package would retry nothing by it", async () => {
+    const retry = Schedule.recurs(3) as never
+    assert.include((await failed(admin.whoami({ retry }))).message, "{ maxRetries: 5 }")
+    assert.throws(() => new HookrailAdmin({ adminToken: "t", retry }), /\{ maxRetries: 5 \}/)
+  })
+
+  it("replayAll that nobody uses is told when the client is closed", async () => {
+    const lines: Array<string> = []
+    const own = new HookrailAdmin({ adminToken: "t", log: ({ message }) => lines.push(message) })
+    void own.replayAll()
+    await own.close()
+    assert.match(lines.join(), /^replayAll has replayed nothing.*await admin\.replayAll\(\.\.\.\).*admin\.test\.ts/)
   })
 })

@@ -1,6 +1,6 @@
 /**
  * The section "backlog": a relay drains a large backlog, through a client that accepts at once, so that what is measured is the
- * database and the relay. Before it, a few small ones, whose pace is the reference.
+ * database and the relay. Before each tenth another one drains a small backlog in tables of its own: the reference.
  */
 import { fromPg, migrate, type Relay, startRelay } from "@hookrail/outbox"
 import pg from "pg"
@@ -8,26 +8,29 @@ import { startPostgres } from "../../../outbox/test/utils/postgres.js"
 import type { BacklogResult, BacklogSample } from "../protocol.js"
 import { say } from "../protocol.js"
 
-const [rows, small, smallRounds] = process.argv.slice(2).map(Number) as [number, number, number]
+const [rows, small] = process.argv.slice(2).map(Number) as [number, number]
+
+const parts = 10
 
 const server = await startPostgres()
 if (server === undefined) throw new Error("there is no Postgres for this machine")
 const db = new pg.Pool({ connectionString: server.url, max: 8 })
 const executor = fromPg(db, { prepare: true })
 await migrate(executor)
+await migrate(executor, { prefix: "small_" })
 
 const body = Buffer.from("{\"topic\":\"t\",\"payload\":{}}")
 let filled = 0
 
 /** Four events of each key, one after the other, a quarter of all apart. */
-const fill = async (count: number): Promise<void> => {
-  await db.query("truncate hookrail_outbox")
+const fill = async (table: string, count: number): Promise<void> => {
+  await db.query(`truncate ${table}`)
   await db.query(
-    `insert into hookrail_outbox (id, ordering_key, topic, body)
+    `insert into ${table} (id, ordering_key, topic, body)
 select ${++filled} || '-' || n, 'k' || n % ${count / 4}, 't', $1::bytea from generate_series(1, $2::int) as n`,
     [body, count]
   )
-  await db.query("vacuum analyze hookrail_outbox")
+  await db.query(`vacuum analyze ${table}`)
 }
 
 const megabyte = 1_048_576
@@ -55,41 +58,48 @@ const reached = async (relay: Relay, count: number): Promise<void> => {
   }
 }
 
-const start = (): Promise<Relay> =>
-  startRelay({ executor, client: { sendEncoded: () => Promise.resolve({ replayed: false }) } })
-
-const drain = async (count: number, parts: number): Promise<ReadonlyArray<BacklogSample>> => {
-  await fill(count)
-  const samples: Array<BacklogSample> = []
-  const relay = await start()
-  let [from, done] = [performance.now(), 0]
-  for (let part = 1; part <= parts; part++) {
-    lowest = Infinity
-    await reached(relay, Math.floor(count / parts * part))
-    const { acked } = relay.stats()
-    const now = performance.now()
-    const millisPerThousand = (now - from) / (acked - done) * 1_000
-    samples.push({
-      events: acked,
-      millisPerThousand,
-      heapUsedBytes: lowest,
-      rssBytes: process.memoryUsage.rss(),
-      ...await sizes()
-    })
-    ;[from, done] = [now, acked]
-  }
+/** Lets a relay send so many events; resolves with milliseconds per thousand. */
+const send = async (count: number, prefix?: string): Promise<{ readonly acked: number; readonly millis: number }> => {
+  const from = performance.now()
+  const relay = await startRelay({
+    executor,
+    prefix,
+    client: { sendEncoded: () => Promise.resolve({ replayed: false }) }
+  })
+  await reached(relay, count)
+  const millis = performance.now() - from
+  const before = relay.stats().acked
   await relay.drain()
-  return samples
+  return { acked: relay.stats().acked, millis: millis / before * 1_000 }
 }
 
-await drain(small, 1)
-const smallMillis: Array<number> = []
-for (let round = 0; round < smallRounds; round++) smallMillis.push((await drain(small, 1))[0]!.millisPerThousand)
-const samples = await drain(rows, 10)
+const sendSmall = async (): Promise<number> => {
+  await fill("small_outbox", small)
+  return (await send(small, "small_")).millis
+}
+
+await sendSmall()
+await fill("hookrail_outbox", rows)
+const samples: Array<BacklogSample> = []
+let events = 0
+for (let part = 1; part <= parts; part++) {
+  const smallMillis = await sendSmall()
+  lowest = Infinity
+  const { acked, millis } = await send(Math.floor(rows / parts * part) - events)
+  events += acked
+  samples.push({
+    events,
+    smallMillis,
+    millisPerThousand: millis,
+    heapUsedBytes: lowest,
+    rssBytes: process.memoryUsage.rss(),
+    ...await sizes()
+  })
+}
 const { rows: [left] } = await db.query<{ readonly n: string }>("select count(*) as n from hookrail_outbox")
 // What the next backlog gets, without anybody rewriting the table.
 await db.query("vacuum hookrail_outbox")
-const result: BacklogResult = { rows, small, smallMillis, samples, left: Number(left!.n), vacuumed: await sizes() }
+const result: BacklogResult = { rows, small, samples, left: Number(left!.n), vacuumed: await sizes() }
 await db.end()
 await server.close()
 say(result)

@@ -13,11 +13,12 @@ import {
   type OutboxEvent
 } from "@hookrail/outbox"
 import Libsql from "libsql"
+import { existsSync, readFileSync } from "node:fs"
 import pg from "pg"
 import postgres from "postgres"
 import { startPostgres } from "../../../outbox/test/utils/postgres.js"
 import { payload, topic } from "../payload.js"
-import { say } from "../protocol.js"
+import { type EnqueueRound, say } from "../protocol.js"
 
 const [rounds, transactions] = process.argv.slice(2).map(Number) as [number, number]
 
@@ -40,9 +41,17 @@ const row = (key: string | undefined, no: boolean | number) => {
 }
 
 interface Contender {
+  /** The CPU time of its connection's process in the database, in microseconds. */
+  readonly server: () => number
   readonly sql: (text: string) => unknown
   readonly bare: (key: string | undefined, text?: string) => unknown
   readonly enqueue: (event: OutboxEvent) => unknown
+}
+
+/** The CPU time of a process, where the system tells it to the nanosecond. */
+const timeOf = (pid: number): () => number => {
+  const file = `/proc/${pid}/schedstat`
+  return existsSync(file) ? () => Number(readFileSync(file, "utf8").split(" ")[0]) / 1_000 : () => NaN
 }
 
 const ours = (executor: Executor) => (event: OutboxEvent) => enqueue(executor, event)
@@ -59,18 +68,25 @@ const sqlite = fromSqlite(db)
 await migrate(sqlite)
 const insert = db.prepare(counted)
 
+const backend = "select pg_backend_pid() as pid"
+const ofPg = timeOf((await client.query<{ readonly pid: number }>(backend)).rows[0]!.pid)
+const ofPostgresJs = timeOf((await reserved.unsafe<Array<{ readonly pid: number }>>(backend))[0]!.pid)
+
 const ofPostgres: Readonly<Record<string, Contender>> = {
   "pg": {
+    server: ofPg,
     sql: (text) => client.query(text),
     bare: (key, text = numbered) => client.query(text, row(key, false)),
     enqueue: ours(fromPg(client))
   },
   "pg, prepared": {
+    server: ofPg,
     sql: (text) => client.query(text),
     bare: (key, text = numbered) => client.query({ name: `bare ${text.length}`, text, values: row(key, false) }),
     enqueue: ours(fromPg(client, { prepare: true }))
   },
   "postgres.js": {
+    server: ofPostgresJs,
     sql: (text) => reserved.unsafe(text),
     bare: (key, text = numbered) => reserved.unsafe(text, row(key, false) as Array<never>, { prepare: true }),
     enqueue: ours(fromPostgresJs(reserved))
@@ -80,6 +96,7 @@ const ofPostgres: Readonly<Record<string, Contender>> = {
 const contenders: Readonly<Record<string, Contender>> = {
   ...ofPostgres,
   "libsql, in memory": {
+    server: () => 0,
     sql: (text) => db.exec(text),
     // An array, because the driver makes one of values that are given one by one.
     bare: (key) => insert.run(row(key, 0) as never),
@@ -87,7 +104,7 @@ const contenders: Readonly<Record<string, Contender>> = {
   }
 }
 
-const operations = Object.entries(contenders).flatMap(([driver, { bare, enqueue, sql }]) =>
+const operations = Object.entries(contenders).flatMap(([driver, { bare, enqueue, server, sql }]) =>
   Object.entries({
     "bare INSERT, with an ordering key": () => bare(nextKey()),
     "enqueue, with an ordering key": () => enqueue({ topic, payload, orderingKey: nextKey() }),
@@ -96,14 +113,20 @@ const operations = Object.entries(contenders).flatMap(([driver, { bare, enqueue,
       : {}),
     "bare INSERT, without": () => bare(undefined),
     "enqueue, without": () => enqueue({ topic, payload })
-  }).map(([name, run]) => ({ name: `${driver}: ${name}`, run, sql }))
+  }).map(([name, run]) => ({ name: `${driver}: ${name}`, run, server, sql }))
 )
 
-/** Microseconds per statement, without those that begin and end the transactions. */
-const microsOf = async ({ run, sql }: typeof operations[number]): Promise<number> => {
+/**
+ * Microseconds per statement, without those that begin and end the transactions; and the CPU time in them, of this process and of
+ * the one in the database.
+ */
+const microsOf = async ({ run, server, sql }: typeof operations[number]): Promise<EnqueueRound> => {
   let spent = 0
+  let busy = 0
   for (let n = 0; n < transactions; n++) {
     await sql("begin")
+    const { system, user } = process.cpuUsage()
+    const before = server()
     const start = performance.now()
     for (let statement = 0; statement < perTransaction; statement++) {
       const stored = run()
@@ -111,19 +134,23 @@ const microsOf = async ({ run, sql }: typeof operations[number]): Promise<number
       if (typeof stored === "object" && stored !== null && "then" in stored) await stored
     }
     spent += performance.now() - start
+    const after = process.cpuUsage()
+    busy += after.system + after.user - system - user + server() - before
     await sql("commit")
   }
-  return spent * 1_000 / transactions / perTransaction
+  const count = transactions * perTransaction
+  return { micros: spent * 1_000 / count, cpuMicros: Number.isNaN(busy) ? null : busy / count }
 }
 
-const results: Record<string, Array<number>> = {}
-for (let round = -2; round < rounds; round++) {
-  // Another one begins each time, and what stands side by side takes turns in being first.
-  const turn = (round + 2) % operations.length
-  for (const operation of [...operations.slice(turn), ...operations.slice(0, turn)]) {
+const results: Record<string, Array<EnqueueRound>> = {}
+for (let round = -20; round < rounds; round++) {
+  // In any order: who comes after whom matters for the caches of the processor.
+  const order = operations.map((operation) => ({ operation, at: Math.random() })).sort((a, b) => a.at - b.at)
+  for (const { operation } of order) {
     const micros = await microsOf(operation)
     if (round >= 0) (results[operation.name] ??= []).push(micros)
   }
+  if (round % 10 !== 0) continue
   await client.query("truncate hookrail_outbox")
   db.exec("delete from hookrail_outbox")
 }

@@ -3,4 +3,4 @@ import { nodeProgram, runOnce } from "../children.js"
 import type { BacklogResult } from "../protocol.js"
 
 export const backlog = (rows: number): Promise<BacklogResult> =>
-  runOnce<BacklogResult>("contender", nodeProgram("programs/backlog.ts", [rows, 10_000, 5]))
+  runOnce<BacklogResult>("contender", nodeProgram("programs/backlog.ts", [rows, 10_000]))

@@ -14,6 +14,7 @@ const reference = "undici Pool.request"
 const contenders: Readonly<Record<string, string>> = {
   [reference]: "undici-request",
   "undici Pool.dispatch": "undici-dispatch",
+  "node:net, by hand": "net",
   "global fetch": "fetch",
   axios: "axios",
   stripe: "stripe",

@@ -1,5 +1,6 @@
 /** Administration of a server: endpoints, subscriptions, deliveries, dead letters and tokens. */
 import type { HookrailAdmin } from "@hookrail/promise/admin"
+import { Reason, topicPattern } from "hookrail/options/check"
 import { take, timeOf, withAdmin } from "../base/admin.js"
 import type { Context, Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
@@ -64,6 +65,11 @@ export const createEndpoint = simple<{
   readonly description: string | undefined
   readonly topic: ReadonlyArray<string>
 }>(async (admin, { description, topic, url }, { out, signal }) => {
+  // Before the endpoint is made.
+  for (const pattern of topic) {
+    const wrong = topicPattern(pattern)
+    if (wrong instanceof Reason) throw usage(`--topic ${wrong.text}, but is ${JSON.stringify(pattern)}`)
+  }
   const { duplicateIds, id, secret } = await admin.endpoints.create({ url, description }, { signal })
   // Told before anything else can fail: there is no other copy.
   const created = { id, url, secret: secret.reveal(), duplicateIds }

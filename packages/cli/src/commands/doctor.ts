@@ -42,6 +42,7 @@ const adviceOf = ({ code, message, url }: NoAnswer, what: string): string => {
     return "its certificate authority is not known here: set NODE_EXTRA_CA_CERTS to its file"
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "the certificate is for another name: use the one that it names"
+  if (code === "ERR_INVALID_URL") return "give one such as https://hooks.example.com"
   const isTls = url.startsWith("https:")
   if (isTls && /wrong version number|EPROTO|SSL|ECONNRESET/.test(`${message} ${code}`)) {
     return "it does not speak TLS there: try http://, or the other port"
@@ -119,7 +120,11 @@ const generations = [
   ["/v1/dlq", "P1: administration, no ordering keys"]
 ] as const
 
-const checkServer = async (baseUrl: string, context: Context, report: Report): Promise<boolean> => {
+/** No key holds anything else, and nothing else can be sent. */
+const isSendable = (key: string): boolean => /^[!-~]+$/.test(key)
+
+/** Whether the server is ready; `undefined` if it cannot be asked anything. */
+const checkServer = async (baseUrl: string, context: Context, report: Report): Promise<boolean | undefined> => {
   const { signal } = context
   let health: Answer
   try {
@@ -129,7 +134,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
     const variable = proxyVariable(context.env)
     const proxy = variable === undefined ? "" : `; ${variable} is set, and this check goes without that proxy`
     report("server", "failed", `${baseUrl} does not answer (${reasonOf(error)})`, adviceOf(error, "server") + proxy)
-    return false
+    return undefined
   }
   if (health.status >= 300 && health.status < 400) {
     report(
@@ -138,7 +143,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
       `${baseUrl} redirects to ${oneLine(String(health.headers.location), 100)}`,
       "clients never follow: use the URL that it leads to, without /healthz"
     )
-    return false
+    return undefined
   }
   if (health.status !== 200) {
     report(
@@ -147,7 +152,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
       `${baseUrl}/healthz answers ${health.status}`,
       "check the base URL: it has no path, and no /v1"
     )
-    return false
+    return undefined
   }
   report("server", "ok", `${baseUrl} answers in ${Math.round(health.ms)} ms`)
   tlsFinding("server", health, report)
@@ -177,7 +182,7 @@ const noEvent = "00000000000000000000000000"
 
 const checkKey = async (
   baseUrl: string,
-  isReady: boolean,
+  isReady: boolean | undefined,
   { settings, signal }: Context,
   report: Report
 ): Promise<void> => {
@@ -187,6 +192,15 @@ const checkKey = async (
     return undefined
   })
   if (producer === undefined) return
+  if (!isSendable(producer.apiKey)) {
+    return report(
+      "key",
+      "failed",
+      `the key (from ${producer.source}) has a blank, a line break or another character that no key has`,
+      "copy it again, and check its end"
+    )
+  }
+  if (isReady === undefined) return report("key", "skipped", "the server cannot be asked")
   const headers = { authorization: `Bearer ${producer.apiKey}` }
   const answer = await request(`${baseUrl}/v1/events/${noEvent}`, { headers, signal })
   const problem = problemOf(answer)
@@ -243,6 +257,14 @@ const checkAdmin = async ({ settings, signal }: Context, report: Report): Promis
       break
     }
     const admin = await settings.admin()
+    if (!isSendable(admin.token)) {
+      return report(
+        "admin",
+        "failed",
+        `the token (from ${admin.source}) has a blank, a line break or another character that no token has`,
+        "copy it again, and check its end"
+      )
+    }
     const answer = await request(`${url}/v1/whoami`, { headers: { authorization: `Bearer ${admin.token}` }, signal })
     if (answer.status === 200) {
       const { role } = JSON.parse(answer.body) as { readonly role: string }

@@ -13,6 +13,7 @@ import * as Metric from "effect/Metric"
 import { CurrentLogAnnotations } from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { type Abortable, begin, Callback, type Listener, nothing } from "./callback.js"
+import { liveClock } from "./services.js"
 
 /** Receives the result of an effect. */
 export type Resume<A, E> = (exit: Exit.Exit<A, E>) => void
@@ -30,8 +31,6 @@ export class WithClock<A, E> extends Callback<A, E> {
 
 /** A longer timer would fire at once. */
 const longestTimer = 2 ** 31 - 1
-
-const liveClock = Context.get(Context.empty(), Clock.Clock)
 
 /** Runs effects: a context, with cached values that are needed often. */
 export class Ground {

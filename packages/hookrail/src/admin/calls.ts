@@ -122,8 +122,8 @@ export class AdminClient {
     const fault = adminOptionsFault(options, own)
     if (fault !== undefined) return Effect.fail(refusal(this.refused(spec, "options", fault)))
     const { operation, target } = spec
-    return withClock((clock, isTraced) => {
-      if (!isTraced) return run(this.prepare(clock, spec, options, parts), clock)
+    return withClock((clock, isTraced, wait) => {
+      if (!isTraced) return run(this.prepare(clock, spec, options, parts), clock, wait)
       const attributes: Record<string, string> = target === undefined ? {} : { "hookrail.admin.target": target }
       return runInSpan(
         `HookrailAdmin.${operation}`,

@@ -92,7 +92,10 @@ export const make = (dependencies: Dependencies): Service => {
         if (replaying instanceof Refused) return Stream.fail(refusal(replaying))
         const { calls, concurrency, filter: wanted, isWanted, replay } = replaying
         return list(client, routes.pageOfDeadLetters, wanted, calls).pipe(
-          Stream.filter(isWanted),
+          Stream.filterEffect((deadLetter) => {
+            const wanted = isWanted(deadLetter)
+            return typeof wanted === "boolean" ? Effect.succeed(wanted) : Effect.fail(refusal(wanted))
+          }),
           Stream.mapEffect(replay, { concurrency })
         )
       }),

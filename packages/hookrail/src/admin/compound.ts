@@ -66,10 +66,12 @@ export const ensureSubscription = (
   Effect.suspend(() => {
     const { description, ordered, topic, url, ...settings } = input ?? {} as Model.EnsureInput
     const { onLostSecret, ...reading } = options
-    const name = Object.keys(input ?? {}).find((name) => !ensureNames.includes(name))
+    const wrong = typeof input === "object" && input !== null
+      ? routes.unknownMember(input, ensureNames)
+      : "it must be an object"
     const context = { operation: "ensureSubscription", target: shownUrl(url) } as const
-    const refused = name !== undefined
-      ? new Refused(context.operation, context.target, "input", `there is no ${name.slice(0, 64)}`)
+    const refused = wrong !== undefined
+      ? new Refused(context.operation, context.target, "input", wrong)
       : within(context, routes.createEndpoint({ url, description })) ??
         within(context, routes.createSubscription({ topic, endpointId: "any", ordered, ...settings }))
     if (refused !== undefined) return Effect.fail(refusal(refused))
@@ -218,7 +220,8 @@ export interface Replaying {
   readonly concurrency: number
   readonly filter: Model.DeadLetterFilter
   readonly calls: CallOptions
-  readonly isWanted: (deadLetter: Model.DeadLetter) => boolean
+  /** By the condition of the caller; an untyped one may return something else, such as a promise, which is never false. */
+  readonly isWanted: (deadLetter: Model.DeadLetter) => boolean | Refused
   /** Replays one, when its turn comes. */
   readonly replay: (
     deadLetter: Model.DeadLetter
@@ -263,7 +266,12 @@ export const replaying = (
     concurrency,
     filter,
     calls,
-    isWanted: where,
+    isWanted: (deadLetter) => {
+      const isWanted: unknown = where(deadLetter)
+      return typeof isWanted === "boolean"
+        ? isWanted
+        : new Refused("replayAll", undefined, "where", "it must return true or false at once")
+    },
     replay: (deadLetter) =>
       dryRun
         ? Effect.succeed({ _tag: "WouldReplay", deadLetter })

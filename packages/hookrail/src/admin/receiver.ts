@@ -99,8 +99,10 @@ export const checkReceiver = (
 ): Effect.Effect<Model.ReceiverCheck, AdminError> =>
   Effect.suspend(() => {
     const context = { operation: "checkReceiver", target: shownUrl(text) } as const
-    const [unknown] = Object.keys(rest)
-    if (unknown !== undefined) return refusedArgument(context, "options", `there is no ${unknown.slice(0, 64)}`)
+    if (Object.keys(rest).length > 0) {
+      const wrong = routes.unknownMember(rest, ["url", "secrets", "topic", "payload"])
+      return refusedArgument(context, "options", wrong ?? "")
+    }
     const url = urlOf(text)
     if (url === undefined) return refusedArgument(context, "url", "it must be a URL with http or https")
     if (!areSecrets(secrets)) {

@@ -37,7 +37,7 @@ import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { CallMetrics } from "./metrics.js"
 import type { Operation } from "./operation.js"
-import type { Pause, Scheduled } from "./pauses.js"
+import { noSchedule, type Pause, type Scheduled, unscheduled } from "./pauses.js"
 
 /** Why an attempt failed, as gate, transport or classification report it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
@@ -228,16 +228,19 @@ export class Calls {
     if (options.retry === undefined) {
       return this.observed(new Call(this, operation, request, config.retry, start, clock, options.headers), observer)
     }
+    const withRetry = (retry: HookrailConfig["retry"]): Effect.Effect<A, CallError> =>
+      this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)
+        ? invalidOption(operation, "retry", noSchedule)
+        : this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
     const resolved = resolveRetry(options.retry)
     // A call can be started without a fiber, an effect that leads to one cannot.
-    if (isSuccess(resolved)) {
-      return this.observed(new Call(this, operation, request, resolved.value, start, clock, options.headers), observer)
-    }
-    return Effect.matchEffect(resolved, {
-      onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) =>
-        this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
-    })
+    return isSuccess(resolved)
+      ? withRetry(resolved.value)
+      : Effect.matchEffect(resolved, {
+        onFailure: ({ option, reason }) =>
+          invalidOption(operation, "retry", option === "retry" ? reason : `${option.replace("retry.", "")}: ${reason}`),
+        onSuccess: withRetry
+      })
   }
 
   private observed<A>(call: Call<A>, observer: CallObserver | undefined): Call<A> {

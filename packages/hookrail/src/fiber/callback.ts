@@ -9,7 +9,7 @@ import type { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import { withOnlyClock } from "./services.js"
+import { asynchronous, type Wait, withOnlyClock } from "./services.js"
 
 /**
  * An operation that runs outside of Effect.
@@ -42,8 +42,8 @@ export abstract class Callback<A, E> extends Effectable.Class<A, E> {
   abstract begin(listener: Listener<A, E>, clock: Clock): Abortable
 
   /** Runs the operation in a fiber; interruption aborts it. */
-  run(clock: Clock): Effect.Effect<A, E> {
-    return Effect.uninterruptibleMask((restore) => waitFor(restore, (listener) => this.begin(listener, clock)))
+  run(clock: Clock, wait: Wait = asynchronous): Effect.Effect<A, E> {
+    return wait((resume) => this.begin(new Resuming(resume), clock))
   }
 
   override commit(): Effect.Effect<A, E> {
@@ -58,9 +58,9 @@ export const begin = <A, E>(effect: Effect.Effect<A, E>, listener: Listener<A, E
   return nothing
 }
 
-/** Runs an effect in a fiber whose clock is known. */
-export const run = <A, E>(effect: Effect.Effect<A, E>, clock: Clock): Effect.Effect<A, E> =>
-  effect instanceof Callback ? (effect as Callback<A, E>).run(clock) : effect
+/** Runs an effect in a fiber whose clock is known, and how to wait in it. */
+export const run = <A, E>(effect: Effect.Effect<A, E>, clock: Clock, wait: Wait): Effect.Effect<A, E> =>
+  effect instanceof Callback ? (effect as Callback<A, E>).run(clock, wait) : effect
 
 /** Resumes a waiting fiber. */
 class Resuming<A, E> implements Listener<A, E> {
@@ -70,8 +70,6 @@ class Resuming<A, E> implements Listener<A, E> {
 /**
  * Waits for an operation, in an uninterruptible region. `map` may change what remains to be done; `onFailure` is called with
  * failures, including interruption.
- *
- * It is `Effect.async` with a finalizer, in half the steps: it runs for every request, and a successful one needs no finalizer.
  */
 export const waitFor = <A, E>(
   restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>,

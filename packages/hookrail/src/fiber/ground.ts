@@ -20,6 +20,7 @@ import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Tracer from "effect/Tracer"
 import { type Abortable, begin, Callback, type Listener, nothing } from "./callback.js"
+import { liveClock, noTracer } from "./services.js"
 
 /** Receives the result of an effect. */
 export type Resume<A, E> = (exit: Exit.Exit<A, E>) => void
@@ -37,11 +38,6 @@ export class WithClock<A, E> extends Callback<A, E> {
 
 /** A longer timer would fire at once. */
 const longestTimer = 2 ** 31 - 1
-
-// Not `liveServices`: copies of Effect, as in two entries of the facade, share the services of the first one that was loaded.
-const services = FiberRefs.getOrDefault(FiberRefs.empty(), currentServices)
-const liveClock = Context.get(services, Clock.Clock)
-const noTracer = Context.get(services, Tracer.Tracer)
 
 /** Runs effects: a runtime, with cached values that are needed often. */
 export class Ground {

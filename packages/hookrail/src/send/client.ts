@@ -132,8 +132,8 @@ const carryOut = <A extends EventAccepted | EventStatus>(
   value: string,
   prepare: (clock: Clock, observer?: CallObserver, span?: Tracer.Span) => Effect.Effect<A, CallError>
 ): Effect.Effect<A, CallError> =>
-  withClock((clock, isTraced) => {
-    if (!isTraced) return run(prepare(clock), clock)
+  withClock((clock, isTraced, wait) => {
+    if (!isTraced) return run(prepare(clock), clock, wait)
     const options = { kind: "client", captureStackTrace: false, attributes: { [attribute]: String(value) } } as const
     const observer: CallObserver = { call: undefined }
     return runInSpan(

@@ -34,10 +34,8 @@ export class SendOperation implements Operation<EventAccepted> {
   read(response: TransportResponse): Effect.Effect<EventAccepted, UnmatchedEventError> | undefined {
     const accepted = acceptedBody(response.body)
     if (accepted === undefined) return undefined
-    // Not a class, since callers compare it with literals; not a literal, since callers may keep it for a while.
-    const result = {} as { -readonly [K in keyof EventAccepted]: EventAccepted[K] }
-    result.eventId = accepted.eventId
-    result.deliveryIds = accepted.deliveryIds
+    // The same object, with two more members. Not a class, since callers compare it with literals.
+    const result = accepted as { -readonly [K in keyof EventAccepted]: EventAccepted[K] }
     result.replayed = response.header("idempotent-replay") === "true"
     result.idempotencyKey = this.idempotencyKey
     return this.acceptance.accepted(this.topic, result)

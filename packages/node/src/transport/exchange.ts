@@ -242,6 +242,7 @@ export class UndiciExchange implements Abortable, Limited, Answer {
         : Buffer.from(result.bytes.buffer, result.bytes.byteOffset, result.bytes.length)
       truncated = result?.truncated ?? true
     }
+    // A literal: callers may pass `header` on without its receiver.
     this.response = {
       status,
       header: (name) => headerOf(rawHeaders, name),

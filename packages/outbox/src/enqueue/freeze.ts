@@ -1,4 +1,5 @@
 /** Fixes the bytes and the idempotency key of an event: exactly those that a client would send. */
+import { eventFault } from "hookrail/options/calls"
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
 import { encode, type TopicText, topicText } from "hookrail/wire/payload"
@@ -6,14 +7,18 @@ import { isTraceparent } from "hookrail/wire/traceparent"
 import { InvalidEventError } from "../errors.js"
 
 /**
- * An event to enqueue.
+ * The payloads where there is no catalogue: any topic, any payload.
  *
  * @since 0.1.0
- * @category models
+ * @category catalogues
  */
-export interface OutboxEvent {
-  readonly topic: string
-  readonly payload: {} | null
+export interface AnyEvents {
+  readonly [topic: string]: {} | null
+}
+
+interface OneOf<Sent extends object, T extends keyof Sent> {
+  readonly topic: T
+  readonly payload: Sent[T]
   /**
    * Identifies the event: the server stores one per key. At most 2,048 visible ASCII characters. Default: a new UUID (version 7).
    * With a key of your own, such as `order-4711-created`, an event that is enqueued again while it waits is stored once.
@@ -30,6 +35,19 @@ export interface OutboxEvent {
    */
   readonly traceparent?: string | undefined
 }
+
+/**
+ * An event to enqueue. Of a catalogue: one of its events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OutboxEvent<Sent extends object = AnyEvents> = {
+  readonly [T in keyof Sent & string]: OneOf<Sent, T>
+}[keyof Sent & string]
+
+/** An event, whichever catalogue it is of. */
+export type Event = OneOf<AnyEvents, string>
 
 /**
  * An event whose bytes and key are fixed, such as `Event.encode` of `hookrail` makes.
@@ -74,10 +92,10 @@ export const uuidv7 = (now: number = Date.now()): string => {
   return beginning + uuid().slice(15)
 }
 
-const refuse = (event: OutboxEvent | EncodedEvent, where: string, reason: string): never => {
+const refuse = (event: Event | EncodedEvent, where: string, reason: string): never => {
   const { idempotencyKey, topic } = event
   throw new InvalidEventError({
-    topic: String(topic),
+    topic: typeof topic === "string" ? topic : "",
     idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
     where,
     reason
@@ -89,7 +107,7 @@ const topics = new Map<string, TopicText>()
 const maxTopics = 1_000
 
 /** Throws an `InvalidEventError` for an event that no server would accept. */
-export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false): FrozenEvent => {
+export const freeze = (event: Event | EncodedEvent, propagateTrace = false): FrozenEvent => {
   if (typeof event !== "object" || event === null) {
     throw new InvalidEventError({
       topic: "",
@@ -98,6 +116,8 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
       reason: "it must be an object"
     })
   }
+  const fault = eventFault(event)
+  if (fault !== undefined) refuse(event, "event", fault)
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
   let text = topics.get(topic)
   if (text === undefined) {
@@ -139,7 +159,7 @@ interface Body {
   readonly inBody: string | undefined
 }
 
-const ofPayload = (event: OutboxEvent, topic: TopicText, propagateTrace: boolean): Body => {
+const ofPayload = (event: Event, topic: TopicText, propagateTrace: boolean): Body => {
   // Under a key of its own, an event that is enqueued again must have the same bytes, in whichever trace.
   const trace = propagateTrace && event.idempotencyKey === undefined ? event.traceparent : undefined
   const encoded = encode(topic, event.payload, trace)

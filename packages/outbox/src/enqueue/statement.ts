@@ -1,36 +1,12 @@
 /** The statement that stores an event. */
+import { checkDialect, checkNames, refuse } from "../check.js"
 import { OutboxConfigError } from "../errors.js"
 import type { Dialect, Statement } from "../sql/dialect.js"
-import { type Names, namesOf, type NamesOptions } from "../sql/names.js"
+import { type Names, namesOf, namesOptions } from "../sql/names.js"
 import { channelOf, columns, lockOf, onConflict } from "../sql/storing.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-
-/**
- * How events are stored.
- *
- * @since 0.1.0
- * @category models
- */
-export interface EnqueueOptions extends NamesOptions {
-  /** The name of the server that gets the event: a relay sends the events of its own destination. Default: `default`. */
-  readonly destination?: string | undefined
-  /**
-   * Postgres: events of one ordering key are in the order of their commits (`"commit"`, the default), because the statement locks
-   * the key until the transaction ends. `"statement"`: no lock; two transactions that enqueue the same key at the same time may
-   * be sent in either order. In SQLite, transactions that write run one after the other anyway.
-   */
-  readonly order?: "commit" | "statement" | undefined
-  /**
-   * Postgres: whether to notify relays that listen, at the commit. It costs throughput, since such commits wait for each other.
-   * Default false: relays look often enough.
-   */
-  readonly notify?: boolean | undefined
-  /**
-   * Whether the `traceparent` of an event also reaches the handler: in its payload, as the member `hookrail_traceparent`, which
-   * `Webhooks` and `createWebhookHandler` take out. Not for events with an idempotency key of their own. Default false.
-   */
-  readonly propagateTrace?: boolean | undefined
-}
+import { checkedSync } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
 
 /**
  * Options of the statement.
@@ -38,9 +14,29 @@ export interface EnqueueOptions extends NamesOptions {
  * @since 0.1.0
  * @category models
  */
-export interface StatementOptions extends EnqueueOptions {
+export interface StatementOptions<Sent extends object = AnyEvents> extends TypedEnqueueOptions<Sent> {
   readonly dialect: Dialect
 }
+
+/** The names of the options of events. */
+const enqueueOptions: ReadonlyArray<string> = [
+  "destination",
+  "order",
+  "notify",
+  "propagateTrace",
+  "events",
+  ...namesOptions
+]
+
+/** What is the event's own is not taken for an option. */
+export const checkOptions = (options: object, names: ReadonlyArray<string> = enqueueOptions): void => {
+  for (const name of ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]) {
+    if (name in Object(options)) refuse(name, "is a member of the event")
+  }
+  checkNames(options, names)
+}
+
+const statementOptions: ReadonlyArray<string> = ["dialect", ...enqueueOptions]
 
 /** How an event is stored. There is one text for each, so that drivers and databases can prepare it once. */
 interface Kind {
@@ -102,9 +98,7 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
   if (order !== "commit" && order !== "statement") {
     throw new OutboxConfigError({ option: "order", reason: "must be \"commit\" or \"statement\"" })
   }
-  if (dialect !== "postgres" && dialect !== "sqlite") {
-    throw new OutboxConfigError({ option: "dialect", reason: "must be \"postgres\" or \"sqlite\"" })
-  }
+  checkDialect(dialect)
   const { isOwnKey, keyInBody, orderingKey } = event
   const isPostgres = dialect === "postgres"
   const lock = order === "commit" && orderingKey !== undefined
@@ -143,5 +137,11 @@ export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueO
  * @since 0.1.0
  * @category enqueueing
  */
-export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement =>
-  insertOf(freeze(event, options.propagateTrace), options.dialect, options)
+export const outboxStatement = <Sent extends object = AnyEvents>(
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: StatementOptions<Sent>
+): Statement => {
+  if (options === undefined) checkDialect(options)
+  checkOptions(options, statementOptions)
+  return insertOf(freeze(checkedSync(event, options.events), options.propagateTrace), options.dialect, options)
+}

@@ -149,11 +149,11 @@ const measured = (
   options: Options,
   runtime: Runtime.Runtime<never>
 ): Effect.Effect<void> => {
-  const destination = options.destination ?? "default"
+  const { destination = "default", prefix, schema } = options
   const meter = meterOf(destination, runtime)
   const update = Effect.promise(async () => {
     meter.update(stats(), undefined)
-    meter.update(stats(), await outboxStats(executor, { ...options, destination }).catch(() => undefined))
+    meter.update(stats(), await outboxStats(executor, { prefix, schema, destination }).catch(() => undefined))
   })
   return Effect.asVoid(Effect.repeat(update, Schedule.spaced(millis))).pipe(
     Effect.ensuring(Effect.sync(() => meter.update(stats(), undefined)))

@@ -6,6 +6,7 @@
  * only sends it again, in order, and the server knows it by its key.
  */
 import { uuid } from "hookrail/wire/bytes"
+import { checkNames } from "../check.js"
 import { RowError, SchemaError } from "../errors.js"
 import type { Executor } from "../executor/model.js"
 import { requireSchema } from "../operate/migrate.js"
@@ -14,7 +15,7 @@ import { Counts } from "./counts.js"
 import { Database } from "./database.js"
 import { type Lane, lanesOf, Lease } from "./lane.js"
 import type { ParkReason, Relay, RelayClient, RelayOptions, RelayStats } from "./model.js"
-import { type Settings, settingsOf } from "./options.js"
+import { type Settings, settingsOf, whole } from "./options.js"
 import { type Stopped, Store, type Taken } from "./store.js"
 import { shortText, type Verdict, verdictOf } from "./verdict.js"
 import { Ending, Signal } from "./waiting.js"
@@ -33,6 +34,9 @@ const pauses = {
 
 /** So many acceptances that are not recorded yet: the database is slower than the server, or does not take them. */
 const maxUnrecorded = 2_000
+
+/** How long a drain may take unless it is told. */
+const drainMs = 10_000
 
 /** How often to look at the start of the events without ordering key again. */
 const restartMs = 1_000
@@ -129,7 +133,8 @@ export class Running implements Relay {
   }
 
   private async check(): Promise<void> {
-    await requireSchema(this.executor, this.settings.names)
+    const { prefix, schema } = this.settings.names
+    await requireSchema(this.executor, { prefix, schema })
     await this.store.checkTypes()
     this.isChecked = true
   }
@@ -147,8 +152,22 @@ export class Running implements Relay {
     })
   }
 
-  drain({ timeoutMs = 10_000 }: { readonly timeoutMs?: number | undefined } = {}): Promise<boolean> {
-    return this.drained ??= this.drainOnce(timeoutMs)
+  /** Whoever calls it wants the relay to end, whatever the options are. */
+  drain(options: { readonly timeoutMs?: number | undefined } = {}): Promise<boolean> {
+    let timeoutMs = drainMs
+    let wrong: unknown
+    try {
+      checkNames(options, ["timeoutMs"])
+      timeoutMs = whole("timeoutMs", options.timeoutMs, drainMs, 0, 2 ** 31 - 1)
+    } catch (error) {
+      wrong = error
+    }
+    this.drained ??= this.drainOnce(timeoutMs)
+    return wrong === undefined ? this.drained : this.drained.then(() => Promise.reject(wrong))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain()
   }
 
   private async drainOnce(timeoutMs: number): Promise<boolean> {
@@ -514,7 +533,8 @@ export class Running implements Relay {
 }
 
 export const startRelayWith = async (options: RelayOptions, surroundings: Surroundings): Promise<Running> => {
-  const relay = new Running(options.executor, options.client, settingsOf(options), surroundings)
+  const settings = settingsOf(options)
+  const relay = new Running(options.executor, options.client, settings, surroundings)
   await relay.start()
   return relay
 }
@@ -537,5 +557,10 @@ export const startRelayWith = async (options: RelayOptions, surroundings: Surrou
  */
 export const startRelay = async (options: RelayOptions): Promise<Relay> => {
   const relay = await startRelayWith(options, platform)
-  return { wake: () => relay.wake(), stats: () => relay.stats(), drain: (how) => relay.drain(how) }
+  return {
+    wake: () => relay.wake(),
+    stats: () => relay.stats(),
+    drain: (how) => relay.drain(how),
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]()
+  }
 }

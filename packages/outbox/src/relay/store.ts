@@ -6,6 +6,7 @@ import { run } from "../operate/migrate.js"
 import type { Row, Value } from "../sql/dialect.js"
 import { booleanOf, bytesOf, numberOf, numberOrNull, textOf, textOrNull } from "../sql/values.js"
 import type { Settings } from "./options.js"
+import { Plans } from "./plans.js"
 import * as statements from "./statements.js"
 import type { ClaimSize } from "./statements.js"
 
@@ -74,14 +75,19 @@ const lastKeyOf = (taken: ReadonlyArray<Taken>, lanes: number): string | undefin
   return keys.size < lanes ? undefined : [...keys].reduce((a, b) => a > b ? a : b)
 }
 
+/** So many acknowledgements at once tell whether their statement has a good plan. */
+const many = 50
+
 export class Store {
   private readonly stopSql: string
   private readonly ackSql: string
   private readonly claims = new Map<string, string>()
+  private readonly plans: Plans
 
   constructor(private readonly executor: Executor, private readonly settings: Settings) {
     this.stopSql = statements.stop(executor.dialect, settings.names)
     this.ackSql = statements.ack(executor.dialect, settings.names)
+    this.plans = new Plans(executor)
   }
 
   /** Rejects with a `RowError` if the driver gives values as other types than it should: no event could be read. */
@@ -96,6 +102,7 @@ export class Store {
 
   async claim(owner: string, afterKey: string, afterSeq: number, size: ClaimSize): Promise<Claimed> {
     const { destination, leaseMs } = this.settings
+    const start = performance.now()
     const rows = await this.run("Claiming events", this.claimSql(size), [
       destination,
       afterKey,
@@ -106,6 +113,7 @@ export class Store {
     // In Postgres there is always a row, which says where to go on.
     const taken = rows.filter(({ seq }) => seq !== null).map(takenOf)
     taken.sort((a, b) => a.seq - b.seq)
+    if (taken.length >= size.lanes) await this.plans.review(performance.now() - start)
     let free = 0
     let lastFree: number | undefined
     for (const { orderingKey, seq } of taken) {
@@ -135,7 +143,9 @@ export class Store {
   }
 
   async ack(seqs: ReadonlyArray<number>): Promise<void> {
+    const start = performance.now()
     await this.run("Recording what was accepted", this.ackSql, [statements.listOf(this.executor.dialect, seqs)])
+    if (seqs.length >= many) await this.plans.review(performance.now() - start)
   }
 
   /** Returns how many events still belonged to the owner. */

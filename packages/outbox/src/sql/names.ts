@@ -29,6 +29,9 @@ export interface Names {
   readonly version: string
 }
 
+/** The names of these options. */
+export const namesOptions: ReadonlyArray<string> = ["schema", "prefix"]
+
 /** Lower case only: such names mean the same with and without quotes, and nothing in them needs quotes. */
 const name = /^[a-z_][a-z0-9_]*$/
 

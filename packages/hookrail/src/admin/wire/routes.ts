@@ -116,18 +116,19 @@ const backoffPolicy = (value: unknown): unknown => {
   return { base_ms: base, cap_ms: cap }
 }
 
-/** A misspelt name would be ignored, and a filter with it. */
+/** Why a member is wrong: it does not exist. Misspelt, it would be ignored, and a filter with it. */
+export const unknownMember = (value: object, names: ReadonlyArray<string>): string | undefined => {
+  const name = Object.keys(value).find((name) => !names.includes(name))
+  if (name === undefined) return undefined
+  const meant = closest(name, names)
+  return `there is no ${name.slice(0, 64)}: ${
+    meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`
+  }`
+}
+
 const only = (argument: AdminArgument | "options", value: object, names: ReadonlyArray<string>): void => {
-  for (const name of Object.keys(value)) {
-    if (names.includes(name)) continue
-    const meant = closest(name, names)
-    throw new Fault(
-      argument,
-      `there is no ${name.slice(0, 64)}: ${
-        meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`
-      }`
-    )
-  }
+  const reason = unknownMember(value, names)
+  if (reason !== undefined) throw new Fault(argument, reason)
 }
 
 /** The members of an argument, which untyped callers may have left out. */
