@@ -23,6 +23,11 @@ export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["-c", 
 const pinned = (role: Role, command: string, args: ReadonlyArray<string>): [string, ReadonlyArray<string>] =>
   canPin ? ["taskset", ["-c", String(cores[role]), command, ...args]] : [command, args]
 
+/** Moves a server that a contender has started to the core of servers, with what it starts from now on. */
+export const moveToServers = (pid: number): void => {
+  if (canPin) spawnSync("taskset", ["-p", "-c", String(cores.server), String(pid)])
+}
+
 export interface Child<Order, Answer> {
   /** The first line that it printed. */
   readonly hello: unknown

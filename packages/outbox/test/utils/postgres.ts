@@ -31,6 +31,8 @@ const isOpen = (folder: string): boolean =>
 
 export interface Postgres {
   readonly port: number
+  /** Of the process that starts one for each connection. */
+  readonly pid: () => number
   /** The URL of a database that exists. */
   readonly url: string
   readonly urlOf: (database: string) => string
@@ -139,6 +141,7 @@ export const startPostgres = async (settings: Record<string, string> = {}): Prom
   let count = 0
   return {
     port,
+    pid: () => server!.pid!,
     url: urlOf("postgres"),
     urlOf,
     createDatabase: () => createDatabase(urlOf("postgres"), `db_${process.pid}_${++count}`),
