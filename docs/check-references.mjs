@@ -113,7 +113,8 @@ for (const { 1: section, index } of withoutCode(page).matchAll(/^#{2,3}[ \t]+(\d
     report(protocol, page, index, `section ${section} has no <a id="${anchorOf(section)}">`)
   }
 }
-const cases = new Set(Array.from(page.matchAll(/^\| ([CERX]\d+) \|/gm), ([, id]) => id))
+const cases = new Map(Array.from(page.matchAll(/^\| ([CERX]\d+) \|/gm), ({ 1: id, index }) => [id, index]))
+const tested = new Set()
 const versions = new Set(Array.from(page.matchAll(/^\| (P\d(?:\.\d+)?) \|/gm), ([, label]) => label))
 
 // "protocol section 1.4", "protocol sections 1.4, 2 and 3", "sections 5.2 to 5.4 of the protocol", over line breaks in
@@ -168,6 +169,7 @@ const checkCases = (file, text) => {
   for (const { 1: id, index } of text.matchAll(/(?<![\w%\\$#+.-])([CERX]\d{1,3})(?![\w%.-])/g)) {
     references++
     if (!cases.has(id)) report(file, text, index, `${protocol} has no case ${id}`)
+    tested.add(id)
   }
   for (const { 1: section, index } of text.matchAll(/\bsection: "([^"]*)"/g)) {
     references++
@@ -238,6 +240,10 @@ for (const file of sources) {
   checkVersions(file, text)
   checkMentions(file, text)
   if (/^packages\/[^/]+\/test\//.test(file)) checkCases(file, text)
+}
+
+for (const [id, index] of cases) {
+  if (!tested.has(id)) report(protocol, page, index, `no test names the case ${id}`)
 }
 
 for (const [what, found] of [["sections", sections.size], ["references", references], ["links", links]]) {

@@ -280,7 +280,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         onLeft: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onRight: Effect.failCause
@@ -289,7 +289,7 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
         onSuccess: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onFailure: Effect.failCause
@@ -319,7 +319,13 @@ const issuesOf = (issue: SchemaIssue.Issue): ReadonlyArray<StandardIssue> => for
   "src/admin/calls.ts": [
     [`import { defaultRuntime, type Runtime } from "effect/Runtime"\n`, `import * as Context from "effect/Context"\n`],
     [`Runtime<never>`, `Context.Context<never>`],
-    [`defaultRuntime`, `Context.empty()`]
+    [`defaultRuntime`, `Context.empty()`],
+    [
+      `import * as Redacted from "effect/Redacted"\n`,
+      `import * as Redacted from "effect/Redacted"\nimport * as Semaphore from "effect/Semaphore"\n`
+    ],
+    [`Effect.Semaphore`, `Semaphore.Semaphore`],
+    [`Effect.unsafeMakeSemaphore(1)`, `Semaphore.makeUnsafe(1)`]
   ],
   "src/admin/client.ts": [
     [`import * as Chunk from "effect/Chunk"\n`, ""],
@@ -1052,5 +1058,41 @@ if (Number.parseInt(process.versions.node) >= 22) transportSuite("layerHttpClien
   ]
 }
 
+const ofOutbox = {
+  "src/effect-3.ts": [
+    // Clients of Effect 4 tell when a transaction has committed.
+    [
+      `import { executor, executorOutside } from "./line-3/executor.js"
+`,
+      `import { executor, executorOutside } from "./line-3/executor.js"
+import { Relay } from "./line-3/Relay.js"
+`
+    ],
+    [
+      `    return yield* Effect.tryPromise({
+      try: () => plain.enqueueMany(`,
+      `    // Where a relay runs in this process, it need not wait for its next look.
+    const relay = yield* Effect.serviceOption(Relay)
+    if (Option.isSome(relay)) yield* (yield* SqlClient.SqlClient).afterCommit(relay.value.wake)
+    // @effect-diagnostics-next-line unknownInEffectCatch:off -- sorted out right below
+    return yield* Effect.tryPromise({
+      try: () => plain.enqueueMany(`
+    ]
+  ],
+  "src/line-3/Relay.ts": [
+    [
+      `  /** A hint that there are new events: the relay looks at once. Run it after a commit in the same process. */`,
+      `  /**
+   * A hint that there are new events: the relay looks at once. \`enqueue\` does this after the commit, where the relay is in its
+   * context.
+   */`
+    ]
+  ]
+}
+
 /** By package. */
-export const edits = { hookrail: { ...source, ...inTests, ...inTypeTests }, node: inTestsOfNode }
+export const edits = {
+  hookrail: { ...source, ...inTests, ...inTypeTests },
+  node: inTestsOfNode,
+  outbox: ofOutbox
+}

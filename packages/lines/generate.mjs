@@ -1,5 +1,5 @@
 /**
- * Makes the packages for Effect 4 from those for Effect 3: `node generate.mjs`.
+ * Makes the packages for Effect 4 from those for Effect 3, and the modules for Effect 4 in packages for both: `node generate.mjs`.
  *
  * Files that are not made, but written by hand, are those that the `.gitignore` of a package excepts with `!`.
  */
@@ -7,8 +7,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { edits } from "./edits.mjs"
-import { lines, onlyOnce } from "./lines.mjs"
-import { translate } from "./translate.mjs"
+import { lines, onlyOnce, within } from "./lines.mjs"
+import { translate, translateWithin } from "./translate.mjs"
 
 const packages = fileURLToPath(new URL("..", import.meta.url))
 
@@ -58,5 +58,12 @@ for (const [name, twin] of Object.entries(lines)) {
       }
       writeFileSync(join(to, file), translate(edited(name, path, readFileSync(join(from, file), "utf8"))))
     }
+  }
+}
+
+for (const [name, modules] of Object.entries(within)) {
+  for (const [path, twin] of Object.entries(modules)) {
+    const text = edited(name, path, readFileSync(join(packages, name, path), "utf8"))
+    writeFileSync(join(packages, name, twin), translateWithin(text))
   }
 }

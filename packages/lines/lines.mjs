@@ -21,3 +21,8 @@ export const onlyOnce = {
     "wire"
   ].map((name) => `test/${name}.test.ts`)
 }
+
+/** Modules for Effect 4 next to those for Effect 3, in a package for both. There Effect 4 is called `effect-4`. */
+export const within = {
+  outbox: { "src/effect-3.ts": "src/effect.ts", "src/line-3/Relay.ts": "src/line-4/Relay.ts" }
+}

@@ -6,6 +6,7 @@ const rules = [
     new RegExp(`\\b${module}\\.(${Object.keys(names).join("|")})\\b`, "g"),
     (_, name) => `${module}.${names[name]}`
   ]),
+  [/(["'`])@(effect\/sql(?:\/\w+)?)\1/g, "$1$2$1"],
   [
     /(["'])(@effect\/platform(?:\/\w+)?|effect\/Either)\1/g,
     (all, quote, name) => `${quote}${modules[name] ?? name}${quote}`
@@ -172,3 +173,10 @@ export const translate = (text) => {
   const translated = rules.reduce((text, [pattern, by]) => text.replace(pattern, by), text)
   return translated === text && !/\bFastCheck\b|\bTestClock\b/.test(text) ? text : withImports(translated)
 }
+
+/** The same for a module of a package for both lines. */
+export const translateWithin = (text) =>
+  translate(text)
+    .replace(/^((?:import|export|\}) .*["'])(effect|hookrail)\//gm, "$1$2-4/")
+    .replaceAll("/effect-3\"", "/effect\"")
+    .replaceAll("./line-3/", "./line-4/")

@@ -32,7 +32,7 @@ const keepDeclarations = async (): Promise<void> => {
 
 export default defineConfig({
   ...base,
-  noExternal: [/^hookrail\/wire\//],
+  noExternal: [/^hookrail\/(wire|options)\//],
   external: [/^(effect|hookrail)-4\//],
   esbuildOptions: (options) => {
     options.conditions = ["@hookrail/source"]

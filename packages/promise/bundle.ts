@@ -4,32 +4,43 @@ import type { BuildOptions, Plugin } from "esbuild"
 import { transform } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
-import { bundleEffect } from "./effect.js"
+import { ofCore } from "./definitions.js"
+import { bundleEffect, replacing } from "./effect.js"
+import { shortNames } from "./names.js"
 import { bundleUndici } from "./undici.js"
 
 const { version } = createRequire(import.meta.url)("./package.json") as { readonly version: string }
 
-/** Marks the top-level calls in the sources of this workspace as pure, as in their builds: what nobody uses goes. */
-const markPureCalls: Plugin = {
-  name: "mark-pure-calls",
+/**
+ * The sources of this workspace. Their private members get short names, and the top-level calls outside of this package are
+ * marked as pure, as in the other builds: what nobody uses goes.
+ */
+const readSources: Plugin = {
+  name: "read-sources",
   setup(build) {
-    build.onLoad({ filter: /[\\/](hookrail|node)-4[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), {
+    const { check, plugin } = shortNames()
+    build.onLoad({ filter: /[\\/](hookrail-4|node-4|promise)[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+      const options = { babelrc: false, configFile: false, sourceMaps: "inline" } as const
+      const replaced = ofCore[/[\\/]hookrail-4[\\/]src[\\/](.*)/.exec(path)?.[1] ?? ""]
+      const named = await transformAsync(await readFile(path, "utf8"), {
+        ...options,
+        filename: path,
+        plugins: replaced === undefined ? [plugin] : [replacing(replaced), plugin],
+        parserOpts: { plugins: ["typescript"] }
+      })
+      const { code } = await transform(named!.code!, {
         loader: "ts",
         format: "esm",
         target: "es2022",
         sourcefile: path,
         sourcemap: "inline"
       })
-      const result = await transformAsync(code, {
-        plugins: ["annotate-pure-calls"],
-        babelrc: false,
-        configFile: false,
-        // With the map of the transformation before it: the build's own leads to the sources.
-        sourceMaps: "inline"
-      })
-      return { contents: result?.code ?? code, loader: "js" }
+      if (/[\\/]promise[\\/]src[\\/]/.test(path)) return { contents: code, loader: "js" }
+      // Each with the map of the one before: the build's own leads to the sources.
+      const marked = await transformAsync(code, { ...options, plugins: ["annotate-pure-calls"] })
+      return { contents: marked!.code!, loader: "js" }
     })
+    build.onEnd(check)
   }
 }
 
@@ -55,5 +66,5 @@ export const bundle = {
   conditions: ["@hookrail/source"],
   define: { HOOKRAIL_VERSION: JSON.stringify(version) },
   external: ["./verify.js"],
-  plugins: [markPureCalls, leaveOut, bundleUndici, bundleEffect]
+  plugins: [readSources, leaveOut, bundleUndici, bundleEffect]
 } satisfies BuildOptions

@@ -6,6 +6,8 @@ import { type PluginObj, template, transformAsync, types as t } from "@babel/cor
 import type { Plugin } from "esbuild"
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
+import { definitions } from "./definitions.js"
+import { shortenEffect } from "./names.js"
 
 /** The members that are left out. */
 const members = new Set(["[Equal.symbol]", "[Hash.symbol]", "[NodeInspectSymbol]", "toString", "toJSON"])
@@ -50,108 +52,6 @@ const lean: PluginObj = {
   }
 }
 
-/**
- * Definitions that are replaced, by module and name.
- *
- * Some would be left out but for the probes of the engine that they make while they are loaded.
- */
-const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "internal/core.js": {
-    // Equal reasons that are not the same may stay: all that the facade takes from a cause is one error.
-    dedupeReasons: "(self, that) => [...new Set([...self, ...that])]",
-    // Annotations are about tracing, which the facade has none of.
-    ReasonBase: `class {
-      constructor(_tag, annotations) {
-        this[CauseReasonTypeId] = CauseReasonTypeId
-        this._tag = _tag
-        this.annotations = annotations
-      }
-    }`,
-    causeAnnotate: "(self) => self",
-    // Their fields are those of this workspace, and are printed by its own classes.
-    Error: `class extends YieldableError {
-      constructor(args) {
-        super(args?.message, args?.cause ? { cause: args.cause } : undefined)
-        Object.assign(this, args)
-      }
-    }`,
-    causeCombine: "(self, that) => causeFromReasons(dedupeReasons(self.reasons, that.reasons))"
-  },
-  "internal/effect.js": {
-    // Fibers of the facade have a logger of its own: `contextOf` in `src/log.ts`.
-    defaultLogger: "undefined",
-    tracerLogger: "undefined",
-    logLevelColors: "undefined",
-    // All else that fibers remember is never set in the facade.
-    makeFiberContextCache: `(context) => ({
-      scheduler: Context.get(context, Scheduler.Scheduler),
-      maxOpsBeforeYield: 2048,
-      minimumLogLevel: "Info"
-    })`,
-    // These keep stacks readable that nobody prints.
-    continuationMarksStack: "true",
-    fiberStackAnnotations: "() => undefined",
-    // Dates of spans.
-    wallTimeNanos: "() => BigInt(Date.now()) * nanosPerMilli"
-  },
-  // A copy of a few services is as good as the layers that are made for many.
-  "Context.js": {
-    applyOverlays: "undefined",
-    flatten: "(self) => self.base",
-    makeImpl: `(cacheRoot, base) => {
-      const self = Object.create(Proto)
-      self.cacheRoot = cacheRoot ?? self
-      self.base = base
-      self._fiberCache = undefined
-      return self
-    }`,
-    makeUnsafe: "(mapUnsafe) => makeImpl(undefined, mapUnsafe)",
-    lookup: `(self, key) => {
-      const value = self.base.get(key)
-      return value === undefined && !self.base.has(key) ? notFound : value
-    }`,
-    addUnsafe:
-      "(self, key, service) => makeImpl(cacheKeys.has(key) ? undefined : self.cacheRoot, new Map(self.base).set(key, service))",
-    serviceNotFoundError: "(service) => new Error(`Service not found: ${service.key}`)"
-  },
-  // Nothing in the facade has a priority.
-  "Scheduler.js": {
-    PriorityBuckets: "undefined",
-    MixedSchedulerDispatcher: `class {
-      tasks = []
-      running = undefined
-      constructor(setImmediateFn = setImmediate) {
-        this.setImmediate = setImmediateFn
-      }
-      scheduleTask(task) {
-        this.tasks.push(task)
-        this.running ??= this.setImmediate(this.afterScheduled)
-      }
-      afterScheduled = () => {
-        this.running = undefined
-        this.runTasks()
-      }
-      runTasks() {
-        const { tasks } = this
-        this.tasks = []
-        for (const task of tasks) task()
-      }
-      flush() {
-        while (this.tasks.length > 0) {
-          this.running?.()
-          this.running = undefined
-          this.runTasks()
-        }
-      }
-    }`
-  },
-  "internal/random.js": {
-    Random: `Context.Reference("effect/Random", { defaultValue: () => ({ nextDoubleUnsafe: Math.random }) })`
-  },
-  "internal/redacted.js": { value: "(self) => redactedRegistry.get(self)" },
-  "Utils.js": { internalCall: "(body) => body()" }
-}
-
 const expressionOf = (source: string): t.Expression => {
   const made = template.expression(source, { placeholderPattern: false })()
   // All are without effects.
@@ -159,10 +59,22 @@ const expressionOf = (source: string): t.Expression => {
   return made
 }
 
+/** The name of the class that a statement gives its prototype. */
+const prototypeOf = (statement: t.Statement): string => {
+  if (!t.isExpressionStatement(statement) || !t.isAssignmentExpression(statement.expression)) return ""
+  const { left } = statement.expression
+  return t.isMemberExpression(left) && t.isIdentifier(left.object) &&
+      t.isIdentifier(left.property, { name: "prototype" })
+    ? left.object.name
+    : ""
+}
+
 /** Replaces the definitions of a module. */
-const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
+export const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
   visitor: {
-    Program: ({ node: { body } }) => {
+    Program: ({ node }) => {
+      node.body = node.body.filter((statement) => !(prototypeOf(statement) in replaced))
+      const { body } = node
       const left = new Set(Object.keys(replaced))
       for (const [index, statement] of body.entries()) {
         const declaration = t.isExportNamedDeclaration(statement) ? statement.declaration : statement
@@ -180,13 +92,40 @@ const replacing = (replaced: Readonly<Record<string, string>>): PluginObj => ({
           }
         }
       }
-      if (left.size > 0) throw new Error(`Effect no longer defines ${[...left].join()}: see packages/promise/effect.ts`)
+      if (left.size > 0) {
+        throw new Error(`${[...left].join()} is no longer defined: see packages/promise/definitions.ts`)
+      }
     }
   }
 })
 
+/** Where the imported names of a module are from. */
+const importsOf = (code: string): ReadonlyMap<string, { readonly from: string; readonly name: string }> => {
+  const imports = new Map<string, { readonly from: string; readonly name: string }>()
+  for (const [, namespace, names, from = ""] of code.matchAll(/^import (?:\* as (\w+)|\{(.*)\}) from (".*");$/gm)) {
+    if (namespace !== undefined) imports.set(namespace, { from, name: "*" })
+    for (const [, name = "", local = name] of names?.matchAll(/(\w+)(?: as (\w+))?/g) ?? []) {
+      imports.set(local, { from, name })
+    }
+  }
+  return imports
+}
+
+/** Exports under another name become just that. As constants, each would stay in the bundle. */
+const withoutAliases = (code: string): string => {
+  const imports = importsOf(code)
+  return code.replace(
+    /^export const (\w+) = (\w+)(?:\.(\w+))?;$/gm,
+    (found, name: string, local: string, member = "") => {
+      const imported = imports.get(local)
+      if (imported === undefined || (imported.name === "*") !== (member !== "")) return found
+      return `import { ${member || imported.name} as ${name} } from ${imported.from}; export { ${name} };`
+    }
+  )
+}
+
 /** The other modules that are parsed. */
-const others = ["Data.js", "Inspectable.js", "Redacted.js", "Schedule.js", "internal/option.js", "internal/result.js"]
+const others = ["Data.js", "Inspectable.js", "Schedule.js", "internal/option.js"]
 
 const duration = fileURLToPath(new URL("./lean/duration.ts", import.meta.url))
 
@@ -200,15 +139,16 @@ export const bundleEffect: Plugin = {
     build.onLoad({ filter: /[\\/]effect[\\/]dist[\\/]/ }, async ({ path }) => {
       const name = path.replaceAll("\\", "/").split("/effect/dist/").at(-1)!
       const replaced = definitions[name]
-      if (replaced === undefined && !others.includes(name)) return undefined
-      const code = await readFile(path, "utf8")
+      const code = withoutAliases(await readFile(path, "utf8"))
+      if (replaced === undefined && !others.includes(name)) return { contents: shortenEffect(code) }
       const result = await transformAsync(code, {
         plugins: [...(replaced === undefined ? [] : [replacing(replaced)]), lean],
         babelrc: false,
         configFile: false,
+        sourceFileName: path,
         sourceMaps: "inline"
       })
-      return { contents: result?.code ?? code }
+      return { contents: shortenEffect(result?.code ?? code) }
     })
   }
 }

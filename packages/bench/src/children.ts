@@ -80,6 +80,19 @@ export const start = async <Order, Answer>(role: Role, command: Command): Promis
   }
 }
 
+/** Runs a program to its end, which has to be a good one. */
+export const runToEnd = async (role: Role, command: Command): Promise<void> => {
+  const child = spawnChild(role, command)
+  let trouble = ""
+  child.stdout!.resume()
+  child.stderr!.on("data", (chunk: Buffer) => {
+    trouble = (trouble + chunk.toString()).slice(-4_000)
+  })
+  child.stdin!.end()
+  const [code] = await once(child, "close") as [number | null]
+  if (code !== 0) throw new Error(`${command.args.join(" ")} ended with ${code}:\n${trouble}`)
+}
+
 /** Runs a program that prints one line, and returns that line. */
 export const runOnce = async <Answer>(role: Role, command: Command): Promise<Answer> => {
   const child = await start<never, never>(role, command)

@@ -1,5 +1,6 @@
 /** The goals of the project, compared with the results. */
 import type { Goal, Results } from "./report.js"
+import { median } from "./stats.js"
 
 const sendGoals = ({ send }: Results): ReadonlyArray<Goal> => {
   const limits: Readonly<Record<string, number>> = {
@@ -76,6 +77,14 @@ const startGoals = ({ start = [] }: Results): ReadonlyArray<Goal> =>
     limit: 1
   }))
 
+const commandGoals = ({ command = [] }: Results): ReadonlyArray<Goal> =>
+  command.filter(({ command }) => command.startsWith("hookrail") && !command.endsWith("cold"))
+    .map(({ command, millis, node }) => ({
+      goal: `command: ${command}, Node ${node}, ms`,
+      measured: millis.median,
+      limit: 500
+    }))
+
 const sizeGoals = ({ size = [] }: Results): ReadonlyArray<Goal> =>
   size.filter(({ program }) => program === "@hookrail/promise").map(({ gzipKilobytes, platform }) => ({
     goal: `size: @hookrail/promise for ${platform}, gzip kB`,
@@ -115,18 +124,36 @@ const stormsGoals = ({ storms = [] }: Results): ReadonlyArray<Goal> =>
   })
 
 const enqueueGoals = ({ enqueue = [] }: Results): ReadonlyArray<Goal> =>
-  enqueue.filter(({ contender }) => !contender.endsWith("bare INSERT")).map(({ contender, ratio }) => ({
+  enqueue.filter(({ contender }) => contender.includes(": enqueue")).map(({ contender, cpuRatio, ratio }) => ({
     goal: `enqueue: ${contender}, relative to a bare INSERT`,
-    measured: ratio.median,
+    measured: (cpuRatio ?? ratio).median,
     limit: 1.1
   }))
 
 const relayGoals = ({ relay }: Results): ReadonlyArray<Goal> =>
-  (relay?.rows ?? []).flatMap(({ contender, limit, ratio, reference }) =>
+  (relay ?? []).flatMap(({ contender, limit, ratio, reference }) =>
     limit === undefined
       ? []
       : [{ goal: `relay: ${contender}, relative to ${reference}`, measured: ratio.median, limit }]
   )
+
+const backlogGoals = ({ backlog }: Results): ReadonlyArray<Goal> => {
+  if (backlog === undefined) return []
+  const { left, rows, samples, small } = backlog
+  const paces = samples.map(({ millisPerThousand, smallMillis }) => millisPerThousand / smallMillis)
+  const goal = (what: string, measured: number, limit: number): Goal => ({
+    goal: `backlog: ${rows} rows: ${what}`,
+    measured,
+    limit
+  })
+  const heaps = samples.map(({ heapUsedBytes }) => heapUsedBytes)
+  return [
+    goal(`time per event, relative to ${small} rows`, median(paces), 1.25),
+    goal("the same of the last tenth", paces.at(-1)!, 1.5),
+    goal("heap of the largest tenth, relative to the first", Math.max(...heaps) / heaps[0]!, 1.5),
+    goal("not sent", left, 0)
+  ]
+}
 
 export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...sendGoals(results),
@@ -134,8 +161,10 @@ export const goalsOf = (results: Results): ReadonlyArray<Goal> => [
   ...verifyGoals(results),
   ...coldstartGoals(results),
   ...startGoals(results),
+  ...commandGoals(results),
   ...sizeGoals(results),
   ...enqueueGoals(results),
   ...relayGoals(results),
+  ...backlogGoals(results),
   ...stormsGoals(results)
 ]

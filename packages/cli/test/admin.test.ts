@@ -231,3 +231,18 @@ describe.concurrent("tail", () => {
     )
   })
 })
+
+it("endpoints create makes nothing for a topic that would match nothing", async () => {
+  await using home = await Home.make()
+  const ended = await home.run(["endpoints", "create", "http://a.test/", "--topic", "*.created"], {
+    env: { HOOKRAIL_ADMIN_URL: "http://127.0.0.1:1", HOOKRAIL_ADMIN_TOKEN: "hkadm_x" }
+  })
+  assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
+  assert.match(ended.stderr, /^hookrail: --topic must be a topic, a prefix followed by [^\n]+, but is "\*.created"\n$/)
+})
+
+it("says where the default URL is from", async () => {
+  await using home = await Home.make()
+  const ended = await home.run(["whoami"], { env: { HOOKRAIL_ADMIN_TOKEN: "hkadm_x", HOOKRAIL_ADMIN_URL: "" } })
+  assert.match(ended.stderr, /localhost:8082 \(the default: HOOKRAIL_ADMIN_URL is not set\)/)
+})

@@ -69,11 +69,17 @@ it("a module that cannot be loaded, or has no topics, is told", async () => {
   await using home = await Home.make()
   await writeFile(`${home.path}/empty.mjs`, "export const a = 1")
   await writeFile(`${home.path}/broken.mjs`, "import 'not-there'")
-  const [none, broken, missing] = await Promise.all(
-    ["empty.mjs", "broken.mjs", "missing.mjs"].map((file) => home.run(["trigger", "t", "--catalog", file, "--dry-run"]))
+  await writeFile(`${home.path}/null.mjs`, "throw null")
+  await writeFile(`${home.path}/never.mjs`, "await new Promise(() => {})")
+  const [none, broken, missing, nothing, never] = await Promise.all(
+    ["empty.mjs", "broken.mjs", "missing.mjs", "null.mjs", "never.mjs"].map((file) =>
+      home.run(["trigger", "t", "--catalog", file, "--dry-run"])
+    )
   )
   assert.match(none!.stderr, /^hookrail: empty.mjs exports no topics: [^\n]+\n$/)
   assert.match(broken!.stderr, /^hookrail: cannot load broken.mjs: [^\n]+: check the path and its imports\n$/)
   assert.match(missing!.stderr, /^hookrail: cannot load missing.mjs: [^\n]+\n$/)
-  for (const { code } of [none!, broken!, missing!]) assert.strictEqual(code, 2)
+  assert.match(nothing!.stderr, /^hookrail: cannot load null.mjs: null: [^\n]+\n$/)
+  assert.match(never!.stderr, /^hookrail: a module that was loaded, [^\n]+ never gets done: [^\n]+\n$/)
+  for (const { code } of [none!, broken!, missing!, nothing!, never!]) assert.strictEqual(code, 2)
 })

@@ -130,7 +130,7 @@ describe.concurrent("dev", () => {
     let stderr = ""
     child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
     await new Promise((resolve) => child.stdout.once("data", resolve))
-    const { url } = JSON.parse(await readFile(`${home.path}/state/hookrail/dev.json`, "utf8"))
+    const { url } = JSON.parse(await readFile(`${home.path}/state/hookrail/dev-${child.pid}.json`, "utf8"))
     child.stdout.destroy()
     const ended = new Promise((resolve) => child.once("close", (code) => resolve(code)))
     // Its next line is the first that cannot be written.

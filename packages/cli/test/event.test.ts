@@ -187,8 +187,20 @@ describe.concurrent("what goes wrong is one line, with an exit code", () => {
     ["no server", ["send", "t", "1"], 6, /there is no server at http:\/\/127.0.0.1:1 /, {
       HOOKRAIL_BASE_URL: "http://127.0.0.1:1"
     }],
+    [
+      "no server at the default URL",
+      ["send", "t", "1"],
+      6,
+      /localhost:8080 \(the default: HOOKRAIL_BASE_URL is not set\)/,
+      {
+        HOOKRAIL_BASE_URL: ""
+      }
+    ],
     ["no such event", ["status", "01ARZ3NDEKTSV4RRFFQ69G5FAV"], 4, /no event with that id/],
-    ["a payload that is not JSON", ["send", "t", "{a}"], 2, /the payload is not JSON/],
+    ["a payload that is not JSON", ["send", "t", "{a}"], 2, /the payload is not JSON: .* like '\{"order_id":"o_1"\}'/],
+    ["a payload that is a bare word", ["send", "t", "hello"], 2, /not JSON: .* a text needs its double quotes/],
+    ["a payload of a file, as curl has it", ["send", "t", "@order.json"], 2, /a file is given by --from order.json/],
+    ["a key on the command line", ["send", "t", "1", "--api-key", "hk_1"], 2, /set HOOKRAIL_API_KEY/],
     ["no payload", ["send", "t"], 2, /there is no payload/],
     ["a file that is not there", ["send", "t", "--from", "nope.json"], 2, /cannot read nope.json \(ENOENT\)/],
     ["a wrong duration", ["wait", "x", "--timeout", "soon"], 2, /--timeout must be a duration, such as 30s/],

@@ -20,10 +20,24 @@ describe.concurrent("the command line", () => {
     await using home = await Home.make()
     const { code, stderr, stdout } = await home.run(["--completions", shell])
     assert.deepStrictEqual([code, stderr], [0, ""])
-    for (const word of ["trigger", "print-secret"]) assert.include(stdout, word)
-    // Where there is a bash, it is at least a program of it.
-    if (shell === "bash" && spawnSync("bash", ["--version"]).status === 0) {
-      assert.strictEqual(spawnSync("bash", ["-n"], { input: stdout }).status, 0)
+    for (const word of ["trigger", "print-secret", "profile", "dotenv"]) assert.include(stdout, word)
+    if (shell !== "bash" || spawnSync("bash", ["--version"]).status !== 0) return
+    const completed = (line: string) => {
+      const words = line.split(" ")
+      const ask = `
+        COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}
+        COMP_LINE='${line}'; COMP_POINT=${line.length}
+        $(complete -p hookrail | sed 's/.*-F \\([^ ]*\\).*/\\1/') hookrail '${words.at(-1)}' '${words.at(-2)}'
+        echo "\${COMPREPLY[@]}"`
+      const { stderr, stdout: answer } = spawnSync("bash", ["--norc"], { input: `${stdout}\n${ask}`, encoding: "utf8" })
+      assert.strictEqual(stderr, "")
+      return answer.trim().split(" ")
     }
+    assert.deepStrictEqual(completed("hookrail trigger --form"), ["--format"])
+    assert.deepStrictEqual(completed("hookrail trigger t --format j"), ["json"])
+    assert.deepStrictEqual(completed("hookrail endpoints list --pro"), ["--profile"])
+    assert.deepStrictEqual(completed("hookrail dev --pr"), ["--print-secret", "--profile"])
+    assert.deepStrictEqual(completed("hookrail --ver"), ["--version"])
+    assert.deepStrictEqual(completed("hookrail tri"), ["trigger"])
   })
 })

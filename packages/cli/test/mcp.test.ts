@@ -137,3 +137,24 @@ it("mcp only looks unless it may do more, and keeps to its protocol", async () =
   assert.deepInclude(verified.structuredContent.results[0], { valid: false, mistake: "secret-other" })
   assert.deepStrictEqual(await it.end(), { code: 0, stderr: "" })
 })
+
+it("mcp forwards to what --forward of dev takes, and refuses the rest", async () => {
+  await using home = await Home.make()
+  const it = agent(home, ["--emulator", "--forward", "3000", "--forward", "users.*=localhost:4000/users"], {
+    HOOKRAIL_WEBHOOK_SECRET: secret
+  })
+  const { results: endpoints } = (await it.call("list_endpoints")).structuredContent
+  const { results: subscriptions } = (await it.call("list_subscriptions")).structuredContent
+  assert.deepStrictEqual(
+    subscriptions.map(({ endpointId, topic }: { endpointId: string; topic: string }) => [
+      topic,
+      endpoints.find(({ id }: { id: string }) => id === endpointId).url
+    ]).sort(),
+    [["*", "http://localhost:3000"], ["users.*", "http://localhost:4000/users"]]
+  )
+  assert.deepStrictEqual(await it.end(), { code: 0, stderr: "" })
+
+  const { code, stderr } = await agent(home, ["--emulator", "--forward", "ftp://x"], {}).end()
+  assert.strictEqual(code, 2)
+  assert.include(stderr, "--forward must be a URL such as http://localhost:3000/webhooks, but is \"ftp://x\"")
+})

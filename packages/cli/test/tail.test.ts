@@ -1,8 +1,8 @@
-import type { HookrailAdmin } from "@hookrail/promise/admin"
+import { type HookrailAdmin, HookrailAdmin as Admin } from "@hookrail/promise/admin"
 import { assert, it } from "vitest"
 import type { Context } from "../src/base/context.js"
 import { Output } from "../src/base/output.js"
-import { Tail } from "../src/commands/tail.js"
+import { follow, Tail } from "../src/commands/tail.js"
 
 /** A watch over a server that lists these states by delivery, the newest first. */
 const watch = (states: Map<string, string>, last = 0) => {
@@ -88,4 +88,51 @@ it("does not explain each failure of a flood", async () => {
   many(states, "b", 100, "dead_lettered")
   assert.lengthOf(await round(), 100)
   assert.lengthOf(asked, 20)
+})
+
+/** Follows a server for some rounds, on a clock of the test's: what is told, and how long it paused. */
+const followed = async (
+  rounds: ReadonlyArray<{ readonly late?: number; readonly takes?: number; readonly fails?: unknown }>
+) => {
+  const stop = new AbortController()
+  const told: Array<string> = []
+  const pauses: Array<number> = []
+  let now = 1_000_000
+  let round = 0
+  const tail = {
+    tell: ({ type }: { readonly type: string }, text: string) => void told.push(`${type}: ${text}`),
+    round: () => {
+      const { fails, takes = 0 } = rounds[round++]!
+      now += takes
+      return fails === undefined ? Promise.resolve() : Promise.reject(fails)
+    }
+  }
+  const sleep = (ms: number) => {
+    if (round === rounds.length) stop.abort()
+    pauses.push(ms)
+    now += ms + (rounds[round]?.late ?? 0)
+    return Promise.resolve()
+  }
+  await follow(tail, "http://a", 2_000, stop.signal, { now: () => now, sleep })
+  return { told, pauses }
+}
+
+it("says that the machine slept, but not that an answer took long, or that a timer was a bit late", async () => {
+  const { told } = await followed([{ late: 19_000 }, { takes: 60_000 }, { late: 3_600_000 }, {}])
+  assert.deepStrictEqual(told, ["slept: this machine slept for 3600 s: catching up"])
+})
+
+it("asks less often while the server is gone, says so once, and is back", async () => {
+  await using nobody = new Admin({ baseUrl: "http://127.0.0.1:1", adminToken: "hkadm_x", retry: false, log: false })
+  const fails: unknown = await nobody.whoami().catch((error: unknown) => error)
+  const { pauses, told } = await followed([{}, ...Array(6).fill({ fails }), {}, {}])
+  assert.lengthOf(told, 2)
+  assert.match(told[0]!, /^gone: http:\/\/a is gone \(.*ECONNREFUSED.*\): trying again$/)
+  assert.strictEqual(told[1], "back: http://a is back")
+  assert.deepStrictEqual(pauses, [2_000, 2_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 2_000, 2_000])
+})
+
+it("ends with what is no outage", async () => {
+  const mine = new Error("mine")
+  assert.strictEqual(await followed([{ fails: mine }]).catch((error: unknown) => error), mine)
 })

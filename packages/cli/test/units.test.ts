@@ -2,11 +2,39 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { announceDevServer, devKeys, runningDevServer } from "../src/base/devServer.js"
 import { millisOf } from "../src/base/duration.js"
 import { parseEnv, updateEnv } from "../src/base/envFile.js"
 import { hasColors, oneLine } from "../src/base/output.js"
 import { withSettings } from "../src/base/payload.js"
 import { Settings } from "../src/base/settings.js"
+import { timeFinding } from "../src/commands/doctor.js"
+
+describe("what hookrail dev leaves for other commands", () => {
+  it("the server that was started last and runs, also after a later one has ended", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "hookrail-cli-"))
+    const env = { XDG_STATE_HOME: folder }
+    try {
+      const server = (pid: number) => ({ ...keys, pid, url: `http://of.${pid}`, adminUrl: "http://a" })
+      const keys = await devKeys(env)
+      const running = async () => (await runningDevServer(env))?.url
+      // Some process that runs, and one that never does.
+      const [other, own, none] = [process.ppid, process.pid, 2 ** 30]
+      assert.isUndefined(await running())
+      const first = await announceDevServer(env, server(other), 1)
+      const second = await announceDevServer(env, server(own), 2)
+      await announceDevServer(env, server(none), 3)
+      assert.strictEqual(await running(), `http://of.${own}`)
+      await second()
+      assert.strictEqual(await running(), `http://of.${other}`)
+      await first()
+      assert.isUndefined(await running())
+      assert.deepStrictEqual(await devKeys(env), keys)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
 
 describe("files of variables", () => {
   it("are read with quotes, comments and export", () => {
@@ -99,10 +127,16 @@ describe("settings", () => {
       assert.deepStrictEqual(await settings(env).producer(), {
         apiKey: "hk_a",
         baseUrl: "https://a.example",
-        source: "the profile a"
+        source: "the profile a",
+        urlSource: "from the profile a"
       })
       const own = await settings({ ...env, HOOKRAIL_API_KEY: " hk_env " }).producer()
-      assert.deepStrictEqual(own, { apiKey: "hk_env", baseUrl: "http://localhost:8080", source: "the environment" })
+      assert.deepStrictEqual(own, {
+        apiKey: "hk_env",
+        baseUrl: "http://localhost:8080",
+        source: "the environment",
+        urlSource: "the default: HOOKRAIL_BASE_URL is not set"
+      })
       const stolen = await settings({ ...env, HOOKRAIL_BASE_URL: "https://evil.example" }).producer().catch(String)
       assert.match(String(stolen), /the environment has a URL and no key for it/)
     }))
@@ -120,4 +154,22 @@ describe("settings", () => {
       const failure = await settings({ ...env, HOOKRAIL_API_KEY: "hk_env" }, "b").producer().catch(String)
       assert.match(String(failure), /there is no key/)
     }))
+})
+
+it("a receiver is slow from 3 s on, and too slow for the server from 10 s on", () => {
+  const verdicts = [250, 3_000, 3_001, 10_000, 10_001].map((ms) => {
+    let found: ReadonlyArray<string | undefined> = []
+    timeFinding({ ms }, (...finding) => {
+      found = finding
+    })
+    return found
+  })
+  const limit = "the server gives up after 10 s"
+  assert.deepStrictEqual(verdicts, [
+    ["time", "ok", "it answers in 250 ms"],
+    ["time", "ok", "it answers in 3000 ms"],
+    ["time", "warning", "it took 3.0 s to answer", limit],
+    ["time", "warning", "it took 10.0 s to answer", limit],
+    ["time", "failed", "it took 10.0 s to answer", `${limit}: answer first, and do long work afterwards`]
+  ])
 })

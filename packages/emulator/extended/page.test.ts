@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
-import { createServer, type Server } from "node:http"
+import { createServer, request as ask, type Server } from "node:http"
 import { createRequire } from "node:module"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type EmulatorOptions, type RunningEmulator, startEmulator } from "../src/index.js"
@@ -133,6 +133,65 @@ describe("opening", () => {
     await send(next, "after.start")
     await row(page, "after.start").waitFor()
     assert.strictEqual(await row(page, "before.stop").count(), 0)
+  })
+})
+
+describe("a break", () => {
+  it("does not move what is read, however far down", async () => {
+    await using it = await open({ ingestRateLimit: false })
+    const { complaints, emulator, page: other } = it
+    await other.close()
+    for (let n = 0; n < 2_400; n += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, index) => send(emulator, `t.${n + index}`)))
+    }
+    // The browser reaches the page through this, which can cut all connections.
+    const sockets = new Set<Socket>()
+    const proxy = createServer((request, response) => {
+      const { headers, method, url = "" } = request
+      const onward = ask(url, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+        answer.on("error", () => response.destroy())
+      })
+      onward.on("error", () => response.destroy())
+      response.on("close", () => onward.destroy())
+      request.pipe(onward)
+    }).on("connection", (socket: Socket) => {
+      sockets.add(socket.on("close", () => sockets.delete(socket)))
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve))
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      proxy: { server: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, bypass: "<-loopback>" }
+    })
+    try {
+      const page = await context.newPage()
+      page.on("pageerror", (error) => complaints.push(String(error)))
+      await page.goto(emulator.pageUrl)
+      await page.waitForFunction(() => document.querySelector<HTMLElement>(".rows")?.style.height === `${2_400 * 54}px`)
+      await page.evaluate(() => document.querySelector("#events")!.scrollTo(0, 2_000 * 54))
+      await row(page, "t.395").waitFor()
+      await page.evaluate(() => {
+        const list = document.querySelector("#events")!
+        const tops: Array<number> = []
+        Object.assign(window, { tops })
+        list.addEventListener("scroll", () => tops.push(list.scrollTop))
+      })
+      // In the time of the break comes one more, which moves what is read down by a line, in the list and in sight.
+      for (const socket of sockets) socket.destroy()
+      await page.locator(".connection.lost").waitFor()
+      await send(emulator, "meanwhile")
+      await page.locator(".connection.live").waitFor()
+      await page.waitForFunction(() => document.querySelector<HTMLElement>(".rows")!.style.height === `${2_401 * 54}px`)
+      await page.waitForFunction(() => document.querySelector("#events")!.scrollTop === 2_001 * 54)
+      const tops = await page.evaluate(() => (window as unknown as { tops: ReadonlyArray<number> }).tops)
+      assert.isAtLeast(Math.min(...tops, 2_001 * 54), 2_000 * 54)
+      assert.deepStrictEqual(complaints, [])
+    } finally {
+      await context.close()
+      proxy.close()
+      proxy.closeAllConnections()
+    }
   })
 })
 

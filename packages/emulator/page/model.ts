@@ -46,6 +46,8 @@ export class Model {
   problem: string | undefined
   /** Events that came in since the page was opened. */
   arrived = 0
+  /** What the list was loaded for: a run of the emulator, and a search. */
+  private held = ""
   private clockOffset = 0
   private generation = 0
   private feed: AbortController | undefined
@@ -180,9 +182,20 @@ export class Model {
       return api("GET", `/api/events?${page.toString()}`)
     }
     const [state, first] = await Promise.all([api<State>("GET", "/api/state"), list(null)])
+    // After a break, as far down as before at once: where somebody reads must not vanish and come back.
+    const held = `${state.run} ${query.toString()}`
+    const wanted = Math.min(held === this.held ? this.items.length : 0, maxHeld)
+    const items = [...first.items]
+    let cursor = first.nextCursor
+    while (cursor !== null && items.length < wanted && !stale()) {
+      const page = await list(cursor)
+      items.push(...page.items)
+      cursor = page.nextCursor
+    }
     if (stale()) return
+    this.held = held
     this.problem = undefined
-    this.items = [...first.items]
+    this.items = items
     this.total = first.total
     this.connection = "live"
     this.takeState(state)
@@ -202,7 +215,7 @@ export class Model {
       }
     )
     const rest = (async () => {
-      for (let cursor = first.nextCursor; cursor !== null && this.items.length < maxHeld;) {
+      while (cursor !== null && this.items.length < maxHeld) {
         const page = await list(cursor)
         if (stale() || feed.signal.aborted) return
         this.take(page.items, false)

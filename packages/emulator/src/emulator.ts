@@ -240,6 +240,11 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       await Promise.all([producerSide.close(), adminSide?.close(), pageSide?.close()])
     })()
 
+  /** What is prepared after the end is never used: a test would wait for it, or believe that it has happened. */
+  const requireOpen = (): void => {
+    if (closing !== undefined) throw new EmulatorError("the emulator is closed: start another one")
+  }
+
   const emulator: Emulator = {
     url: producerSide.url,
     adminUrl: adminSide?.url ?? "",
@@ -247,18 +252,25 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     pageToken: page?.token ?? "",
     apiKey: apiKeys[0] ?? "",
     adminToken,
-    addApiKey,
+    addApiKey: (key) => {
+      requireOpen()
+      return addApiKey(key)
+    },
     revokeApiKey: (key) => {
       const producer = producers.get(key)
       if (producer === undefined) throw new EmulatorError("there is no such producer key")
       producer.revoked = true
     },
     addEndpoint: (endpoint) => {
+      requireOpen()
       check(checks.endpoint, endpoint)
       const { id, secret, url } = addEndpoint(endpoint)
       return { id, url, secret }
     },
-    subscribe: (subscription) => subscribe(subscription),
+    subscribe: (subscription) => {
+      requireOpen()
+      return subscribe(subscription)
+    },
     rotateSecret: (id) => directory.rotateSecret(found(store.endpoints, id, "endpoint")),
     removeEndpoint: (id) => directory.remove(found(store.endpoints, id, "endpoint")),
     removeSubscription: (id) => directory.remove(found(store.subscriptions, id, "subscription")),
@@ -267,6 +279,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       store.changed()
     },
     fault: (rule) => {
+      requireOpen()
       check(checks.faultRule, rule)
       return faults.add(rule)
     },
@@ -286,6 +299,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     clearLedger: () => ledger.clear(),
     now: () => clock.now(),
     advance: async (ms) => {
+      requireOpen()
       if (manual === undefined) throw new EmulatorError("advance needs the option clock: \"manual\"")
       check(checks.millis, ms, "ms")
       const turn = advancing.then(() => manual.advance(ms, settle))

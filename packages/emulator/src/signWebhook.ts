@@ -4,7 +4,7 @@ import { ulid } from "./base/ids.js"
 import { systemRandom } from "./base/random.js"
 import { signature } from "./delivery/signing.js"
 import { renderJsonb } from "./json/jsonb.js"
-import { checked, filled, Invalid, object, optional, secret } from "./options/check.js"
+import { checked, filled, Invalid, object, optional, secret, show } from "./options/check.js"
 
 /** As much of a catalogue as `signWebhook` needs: what `defineEvents` of `@hookrail/promise/events` returns. */
 export interface WebhookCatalogue<out Sent extends object> {
@@ -92,6 +92,25 @@ const sentOf = ({ events, payload, topic }: SignWebhookOptions): unknown => {
   throw new TypeError(`payload does not fit topic ${JSON.stringify(topic)}: at ${checked.path}, ${checked.reason}`)
 }
 
+const jsonOf = (payload: unknown): string | undefined => {
+  // It would be signed as {}.
+  if (typeof (Object(payload) as { readonly then?: unknown }).then === "function") {
+    throw new TypeError("payload is a Promise: await it first")
+  }
+  try {
+    return JSON.stringify(payload) as string | undefined
+  } catch (error) {
+    throw new TypeError(`payload has no JSON form: ${(error as Error).message}`)
+  }
+}
+
+const requestOf = (url: string | URL, headers: Record<string, string>, body: Buffer<ArrayBuffer>): Request => {
+  if (!URL.canParse(String(url))) {
+    throw new TypeError(`toRequest takes a whole URL, such as "http://localhost/webhooks", got ${show(url)}`)
+  }
+  return new Request(url, { method: "POST", headers, body })
+}
+
 /**
  * A genuine webhook, as Hookrail would send it, to test receivers without a server. Throws a `TypeError` for wrong options
  * and for a payload that is not JSON, that Hookrail refuses, or that does not fit the catalogue, if there is one.
@@ -115,7 +134,7 @@ export const signWebhook = <
   const Topic extends keyof Sent & string = keyof Sent & string
 >(options: SignWebhookOptions<Sent, Topic>): SignedWebhook => {
   checked(webhookOptions, options, "", (message) => new TypeError(message))
-  const text = JSON.stringify(sentOf(options)) as string | undefined
+  const text = jsonOf(sentOf(options))
   if (text === undefined) throw new TypeError("payload has no JSON form: give an object, say")
   const rendered = renderJsonb(text)
   if (!rendered.ok) throw new TypeError(`Hookrail refuses this payload: ${rendered.reason}`)
@@ -140,7 +159,7 @@ export const signWebhook = <
     deliveryId,
     headers,
     body,
-    toRequest: (url = "http://localhost/webhooks") => new Request(url, { method: "POST", headers, body: bytes }),
+    toRequest: (url = "http://localhost/webhooks") => requestOf(url, headers, bytes),
     toIncomingMessage: (path = "/webhooks") => {
       const message = new IncomingMessage(new Socket())
       Object.assign(message, { method: "POST", url: path, headers: { host: "localhost", ...headers }, complete: true })

@@ -247,6 +247,9 @@ describe("sending", () => {
       await it.refusal("POST", "/api/events", { topic: "t", payload: 1, idempotencyKey: "a\r\nb: c" }),
       /^400 idempotencyKey must be one line/
     )
+    // Nesting that is parsed, but not written again.
+    const deep = `{"topic":"t","payload":${"[".repeat(20_000)}${"]".repeat(20_000)}}`
+    assert.match(await it.refusal("POST", "/api/events", deep), /^400 payload is nested too deeply/)
     assert.strictEqual(await it.refusal("POST", "/api/events/nope/resend"), "404 there is no event with that id")
   })
 })

@@ -1,5 +1,6 @@
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
-import { circleThrough, edges, modules, packagesReached } from "./utils/imports.js"
+import { floorIn, importGraph } from "../../integration/test/importGraph.js"
 
 /**
  * From the ground up. A name that ends with a slash is a room, any other one a module. A module may import from its own
@@ -24,18 +25,9 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["effect", "effect-3"]
 ]
 
-/** The longest name that fits decides: `producer/producers` is not on the floor of `producer/`. */
-const floorOf = (module: string): number => {
-  let found = -1
-  let length = 0
-  for (const [floor, names] of floors.entries()) {
-    for (const name of names) {
-      const fits = name.endsWith("/") ? module.startsWith(name) : module === name
-      if (fits && name.length > length) [found, length] = [floor, name.length]
-    }
-  }
-  return found
-}
+const { circleThrough, edges, modules, reached } = importGraph(fileURLToPath(new URL("../src", import.meta.url)))
+
+const floorOf = floorIn(floors)
 
 /** What the build copies into the package: the verifier's kernel, and the module that explains why it refuses. */
 const copied = ["hookrail/signature/kernel", "hookrail/signature/mistakes"]
@@ -60,13 +52,13 @@ describe("the house", () => {
   })
 
   it.each(["index", "bin"])("%s needs nothing but Node, not even for its types", (entry) => {
-    assert.deepStrictEqual(packagesReached(entry).filter((name) => !isNode(name)), [])
+    assert.deepStrictEqual(reached(entry).filter((name) => !isNode(name)), [])
   })
 
   it("only the entry for Effect needs Effect", () => {
-    const needing = [...modules.keys()].filter((module) => packagesReached(module).some((name) => !isNode(name)))
+    const needing = [...modules.keys()].filter((module) => reached(module).some((name) => !isNode(name)))
     assert.deepStrictEqual(needing.sort(), ["effect", "effect-3", "layer", "layer-3"])
-    assert.deepStrictEqual(packagesReached("effect").filter((name) => !isNode(name) && !/^effect\//.test(name)), [])
-    assert.deepStrictEqual(packagesReached("effect-3").filter((name) => !isNode(name) && !/^effect-3\//.test(name)), [])
+    assert.deepStrictEqual(reached("effect").filter((name) => !isNode(name) && !/^effect\//.test(name)), [])
+    assert.deepStrictEqual(reached("effect-3").filter((name) => !isNode(name) && !/^effect-3\//.test(name)), [])
   })
 })

@@ -16,6 +16,66 @@ const thrown = (run: () => unknown): unknown => {
   }
 }
 
+describe("mistakes with a running emulator", () => {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- callers without types
+  const running = async (): Promise<any> => startEmulator({ clock: "manual" })
+
+  const told = (run: () => unknown): string => {
+    const error = thrown(run)
+    assert.instanceOf(error, EmulatorError)
+    return error.message
+  }
+
+  it("a pattern that would match nothing is refused", async () => {
+    await using emulator = await running()
+    const says = "must be a topic, a prefix followed by \".*\" (as in \"orders.*\"), or \"*\", got \"*.created\""
+    assert.strictEqual(told(() => emulator.subscribe({ topic: "*.created", url: "http://a.test" })), `topic ${says}`)
+    assert.strictEqual(told(() => emulator.fault({ kind: "reset", topic: "*.created" })), `topic ${says}`)
+    assert.strictEqual(told(() => emulator.addApiKey({ scopes: ["*.created"] })), `scopes[0] ${says}`)
+    const error = await refusal({ subscriptions: [{ topic: "orders.*.x", url: "http://a.test" }] })
+    assert.strictEqual(error.option, "subscriptions[0].topic")
+  })
+
+  it("a fault by topic, where there is none, is refused", async () => {
+    await using emulator = await running()
+    for (const on of ["ready", "health", "metrics", "admin"]) {
+      assert.include(told(() => emulator.fault({ on, kind: "reset", topic: "orders.*" })), `on: "${on}" knows no topic`)
+    }
+    for (const on of ["ingest", "status"]) emulator.fault({ on, kind: "reset", topic: "orders.*" })
+  })
+
+  it("what takes one object shows one", async () => {
+    await using emulator = await running()
+    assert.include(
+      told(() => emulator.subscribe("orders.*", "http://a.test")),
+      "such as { topic: \"orders.*\", url: \"http"
+    )
+    assert.include(told(() => emulator.subscribe()), "such as { topic")
+    assert.include(told(() => emulator.fault("reset")), "such as { kind: \"status\", status: 503, times: 1 }")
+    assert.include(told(() => emulator.fault()), "such as { kind")
+    assert.include(told(() => emulator.addEndpoint("http://a.test")), "such as { url: \"http")
+    assert.include(told(() => emulator.addApiKey("hk_1")), "such as { scopes: [\"orders.*\"] }")
+  })
+
+  it("one that is closed says so, and still shows its ledger", async () => {
+    const emulator = await running()
+    emulator.fault({ kind: "reset", times: 1 })
+    await emulator.close()
+    const calls: ReadonlyArray<() => unknown> = [
+      () => emulator.fault({ kind: "reset" }),
+      () => emulator.subscribe({ topic: "a.b", url: "http://a.test" }),
+      () => emulator.addEndpoint({ url: "http://a.test" }),
+      () => emulator.addApiKey()
+    ]
+    for (const call of calls) assert.strictEqual(told(call), "the emulator is closed: start another one")
+    const error = await emulator.advance(1).catch((error: unknown) => error)
+    assert.strictEqual((error as Error).message, "the emulator is closed: start another one")
+    assert.isEmpty(emulator.ledger().events)
+    emulator.clearFaults()
+    await emulator.close()
+  })
+})
+
 describe("options", () => {
   /** Options, which of them is wrong, and what its message says. */
   const cases: ReadonlyArray<readonly [options: unknown, option: string, message: string]> = [

@@ -11,6 +11,16 @@ const headersOf = (raw: ReadonlyArray<string>): ReadonlyArray<readonly [string, 
     .filter(([name]) => name !== "host" && name !== "connection")
 
 describe("signWebhook", () => {
+  it("says what is wrong with a payload and with a URL", () => {
+    const sign = (payload: unknown) => () => signWebhook({ secret, topic: "t", payload })
+    assert.throws(sign(Promise.resolve({})), /payload is a Promise: await it first/)
+    assert.throws(sign({ n: 1n }), /payload has no JSON form: .*BigInt/)
+    assert.throws(
+      () => sign({})().toRequest("/webhooks"),
+      /toRequest takes a whole URL, such as "http:\/\/localhost\/webhooks"/
+    )
+  })
+
   it.each([
     ["orders.created", { order_id: "o_1", amount: 42 }],
     ["orders.created", { b: [1.50, 1e21, -0], a: { nested: null }, note: "né… \u{1f600} \\ \" \n\u0001" }],
@@ -58,7 +68,8 @@ describe("signWebhook", () => {
   })
 
   it("refuses what Hookrail refuses, and what has no JSON form", () => {
-    for (const payload of [undefined, () => {}, "\u0000", "\ud800"]) {
+    const deep: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000))
+    for (const payload of [undefined, () => {}, "\u0000", "\ud800", deep]) {
       assert.throws(() => signWebhook({ secret, topic: "t", payload }), TypeError)
     }
   })

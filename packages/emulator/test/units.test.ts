@@ -12,6 +12,7 @@ import { formatTime } from "../src/http/time.js"
 import { encodeJson } from "../src/http/wire.js"
 import { startEmulator } from "../src/index.js"
 import { lenientUtf8 } from "../src/json/text.js"
+import { History } from "../src/store/history.js"
 
 describe("clock", () => {
   it("runs tasks in the order of their times, and of asking", async () => {
@@ -281,5 +282,42 @@ describe("server", () => {
       "Expect: 100-continue\r\nConnection: close\r\n\r\n"
     assert.match(await raw(emulator.url, head("hk_bad")), /^HTTP\/1.1 401 /)
     assert.match(await raw(emulator.url, head(emulator.apiKey) + "{}"), /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 400 /)
+  })
+})
+
+describe("what is kept for the page", () => {
+  const request = (headers: Record<string, string>, body = "") => ({
+    at: 0,
+    headers,
+    body: Buffer.from(body),
+    idempotencyKey: undefined
+  })
+  const attempt = (rawHeaders: ReadonlyArray<string>) => ({
+    at: 0,
+    attemptNo: 1,
+    claimVersion: 1,
+    status: "success" as const,
+    httpStatus: 200,
+    errorClass: undefined,
+    latencyMs: 1,
+    url: "http://a.test/",
+    fault: undefined,
+    secret: "whsec_x",
+    headers: undefined,
+    response: { rawHeaders, body: Buffer.alloc(0), bodyBytes: 0 }
+  })
+
+  it("counts headers as well as bodies", () => {
+    const history = new History(8 * 1024)
+    const events = Array.from({ length: 4 }, () => ({ deliveries: [{}] }))
+    const long = "x".repeat(4 * 1024)
+    history.sent(events[0]!, request({}, "small"))
+    history.sent(events[1]!, request({ "x-long": long }))
+    assert.isDefined(history.requestOf(events[0]!))
+    history.sent(events[2]!, request({}, long))
+    assert.deepStrictEqual(events.map((event) => history.requestOf(event) !== undefined), [false, false, true, false])
+    history.attempted(events[3]!.deliveries[0]!, attempt(["x-long", long]))
+    assert.isUndefined(history.requestOf(events[2]!))
+    assert.lengthOf([...history.attemptsOf(events[3]!.deliveries[0]!)], 1)
   })
 })

@@ -230,8 +230,8 @@ export const whoami = (options?: CallOptions): Effect.Effect<Identity, AdminRead
 /**
  * Sees to it that a topic is delivered to a URL, however often it runs: finds or makes the endpoint, and its subscription, and
  * gives the settings that are named. The secret is in the result only if the endpoint was made. An endpoint is taken if its URL is
- * the same; of several the one that has the subscription, else the oldest. Two programs that do this at the same moment may make
- * two endpoints. Needs the role admin.
+ * the same; of several the one that has the subscription, else the oldest. Calls of one client for the same URL wait for each
+ * other. Programs that do this at the same moment settle on one endpoint: see `duplicateIds`. Needs the role admin.
  *
  * @example
  * import { Effect, Redacted } from "effect"

@@ -17,7 +17,7 @@ import * as HookrailConfig from "./HookrailConfig.js"
 import type { AwaitError, HookrailConfigError, ReadError, SendError } from "./HookrailError.js"
 import { InvalidArgumentError } from "./HookrailError.js"
 import { IdempotencyKeys } from "./IdempotencyKeys.js"
-import { sendEventsFault } from "./options/calls.js"
+import { sendEventsFault, streamFault } from "./options/calls.js"
 import * as calls from "./send/calls.js"
 import * as client from "./send/client.js"
 import { metricsOf } from "./send/metrics.js"
@@ -61,7 +61,7 @@ export type {
  * import { Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
- *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", amount: 4200 }, {
+ *   const accepted = yield* HookrailClient.sendEvent("orders.created", { order_id: "o_1", total: 4200 }, {
  *     idempotencyKey: "order-o_1-created"
  *   })
  *   yield* Effect.log(accepted.eventId)
@@ -164,7 +164,7 @@ export const sendEvents: {
   events: Stream.Stream<EventInput, E, R>,
   options: SendEventsOptions<"fail" | "collect"> = {}
 ): Stream.Stream<never, E, R | HookrailClient> => {
-  const fault = sendEventsFault(options)
+  const fault = sendEventsFault(options) ?? streamFault(events)
   return fault === undefined
     ? SendEvents.sendEvents(HookrailClient, events, options) as Stream.Stream<never, E, R | HookrailClient>
     // A bug in the program; and with "collect" the stream has no error type that could carry it.

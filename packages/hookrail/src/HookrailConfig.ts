@@ -197,7 +197,7 @@ export const resolveRetry = (
   if (RetryPolicy.isRetryPolicy(retry)) return Effect.succeed(retry)
   return typeof retry === "object" && retry !== null
     ? RetryPolicy.make(retry as RetryPolicy.Options)
-    : fail("retry", "must be settings such as { maxRetries: 5 }, a Schedule of Effect, or false")
+    : fail("retry", "must be settings such as { maxRetries: 5 }, false, or (with Effect) a Schedule")
 }
 
 /**
@@ -343,8 +343,8 @@ export const fromConfig = <All extends Options | AdminOptions = Options>(
 ): Effect.Effect<All, ConfigError.ConfigError> => {
   const given: Record<string, Config.Config<unknown>> = {}
   for (const [name, config] of Object.entries(configs as Record<string, Config.Config<unknown> | undefined>)) {
-    // An undefined option counts as absent; `Config.all` would die on it.
-    if (config !== undefined) given[name] = config
+    // An undefined option counts as absent, and a plain value is checked with the others; `Config.all` would die on them.
+    if (config !== undefined) given[name] = Config.isConfig(config) ? config : Config.succeed<unknown>(config)
   }
   return Effect.map(Config.all(given), (options) => ({ ...options, retry }) as unknown as All)
 }

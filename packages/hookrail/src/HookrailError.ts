@@ -164,8 +164,8 @@ export class HookrailConfigError extends TaggedError("HookrailConfigError")<{
 }
 
 /**
- * The payload cannot be sent: it is not a JSON value, JSON would change it, or the server's database would always refuse it
- * (protocol section 1.8). Nothing was sent.
+ * The payload cannot be sent: it is not a JSON value, would become something else as JSON, does not fit its schema, or the server's
+ * database would always refuse it (protocol section 1.8). Nothing was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -178,7 +178,7 @@ export class InvalidPayloadError extends TaggedError("InvalidPayloadError")<
   }
 > {
   override get message(): string {
-    return sentence(this, `invalid payload at ${shorten(`${this.path}: ${this.reason}`, maxText)}.`)
+    return sentence(this, ended(`invalid payload at ${shorten(`${this.path}: ${this.reason}`, maxText)}`))
   }
 }
 

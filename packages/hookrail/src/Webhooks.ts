@@ -274,7 +274,12 @@ export const toPromise = (runtime: WebhooksRuntime): (request: WebhookRequest) =
  */
 export const toCallback = (
   runtime: WebhooksRuntime
-): (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void => receiveWith(runtime, Webhooks)
+): (request: WebhookRequest, onAnswer: (answer: WebhookAnswer) => void) => void => {
+  if (typeof runtime !== "object" || runtime === null || Layer.isLayer(runtime)) {
+    throw new TypeError("webhooks are received by a runtime, such as ManagedRuntime.make(layer)")
+  }
+  return receiveWith(runtime, Webhooks)
+}
 
 /**
  * Reads a raw body that arrives in chunks, up to `limit` bytes and without a fiber. For adapters to servers that this

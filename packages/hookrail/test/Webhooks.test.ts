@@ -956,3 +956,11 @@ describe("what is seen from outside", () => {
       strictEqual(attributes[0]!.get("http.response.status_code"), 204)
     }))
 })
+
+it("ways in take a runtime, and say so to whoever gives them the layer", () => {
+  const layer = Webhooks.layer([Webhooks.otherwise(() => Effect.void)]) as never
+  for (const way of [Webhooks.toCallback, Webhooks.toPromise, Webhooks.toWebHandler, Webhooks.toLambdaHandler]) {
+    assert.throws(() => way(layer), /ManagedRuntime.make\(layer\)/)
+    assert.throws(() => way(undefined as never), /ManagedRuntime.make\(layer\)/)
+  }
+})

@@ -3,6 +3,7 @@ import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Redacted, Stream, Te
 import { inspect } from "node:util"
 import { HookrailAdmin, type HookrailConfig, type HookrailError, Transport } from "../src/index.js"
 import { type Answer, brokenConnection, refusedConnection, responseOf, scripted } from "./utils/memoryTransport.js"
+import { everything } from "./utils/observed.js"
 
 const adminToken = `hkadm_${"ab".repeat(24)}`
 const secret = `whsec_${"cd".repeat(24)}`
@@ -323,7 +324,8 @@ describe("a hostile caller", () => {
     ["a replay of what was replayed", rows(HookrailAdmin.replayAll(bad({ replayed: true }))), "replayed"],
     ["a condition that is none", rows(HookrailAdmin.replayAll({ where: bad(true) })), "where"],
     ["an ensured star", HookrailAdmin.ensureSubscription({ topic: "a*b", url: "https://a.test" }), "topic"],
-    ["an ensured nothing", HookrailAdmin.ensureSubscription(bad(undefined)), "url"],
+    ["an ensured nothing", HookrailAdmin.ensureSubscription(bad(undefined)), "input"],
+    ["an ensured text", HookrailAdmin.ensureSubscription(bad("a.b")), "input"],
     [
       "a receiver with ftp",
       HookrailAdmin.checkReceiver({ url: "ftp://a.test", secrets: [Redacted.make(secret)] }),
@@ -398,7 +400,36 @@ describe("retries", () => {
       assert.deepStrictEqual(transport.requests.map(({ method }) => method), ["GET", "POST", "POST"])
     }))
 
-  it.effect("a broken one looks first; what came up meanwhile after all is told", () =>
+  it.effect("C30: 204 has nothing to read, and is not read", () =>
+    Effect.gen(function*() {
+      for (const body of [undefined, "", "<html>"]) {
+        const answers: ReadonlyArray<Answer> = [{ status: 204, body }]
+        yield* over(scripted(answers), HookrailAdmin.endpoints.update("e1", { description: "d" }))
+        yield* over(scripted(answers), HookrailAdmin.subscriptions.update("s1", { active: false }))
+        yield* over(scripted(answers), HookrailAdmin.endpoints.delete("e1"))
+        yield* over(scripted(answers), HookrailAdmin.subscriptions.delete("s1"))
+        yield* over(scripted(answers), HookrailAdmin.tokens.revoke("t1"))
+      }
+    }))
+
+  it.effect("C31: nothing is made again as long as it cannot be seen that it was not made", () =>
+    Effect.gen(function*() {
+      const creations: ReadonlyArray<Admin<unknown, unknown>> = [
+        HookrailAdmin.endpoints.create({ url: "https://a.test" }),
+        HookrailAdmin.subscriptions.create({ topic: "t", endpointId: "e1" }),
+        HookrailAdmin.tokens.create({ role: "viewer", label: "l" })
+      ]
+      for (const create of creations) {
+        const transport = scripted([empty, brokenConnection, problem(503, "list failed")])
+        const error = yield* Effect.flip(ended(over(transport, create)))
+        assert.deepInclude(error as unknown, { outcome: "unknown" })
+        const sent = transport.requests.map(({ method }) => method)
+        assert.lengthOf(sent.filter((method) => method === "POST"), 1)
+        assert.strictEqual(sent[2], "GET")
+      }
+    }))
+
+  it.effect("C31: a broken one looks first; what came up meanwhile after all is told", () =>
     Effect.gen(function*() {
       const row = (id: string) => ({ ...endpoint, id, url: "https://a.test" })
       const transport = scripted([
@@ -536,5 +567,205 @@ describe("secrets", () => {
         const text = seen(error) + error.stack + inspect((error as { readonly cause?: unknown }).cause)
         for (const hidden of [odd, adminToken, "s3cret"]) assert.notInclude(text, hidden)
       }
+    }))
+
+  const list = (...items: ReadonlyArray<unknown>) => ok({ items, next_cursor: "" })
+  const url = "https://a.test/"
+  const made: Answer = { status: 201, body: { id: "e9", url, secret } }
+  const madeToken: Answer = { status: 201, body: { id: "t9", label: "l", role: "admin", token: adminToken } }
+  const rotated = ok({ secret })
+  const secrets: ReadonlyArray<Answer> = [made, madeToken, rotated]
+  const writes: ReadonlyArray<readonly [string, Admin<unknown, unknown>, ReadonlyArray<Answer>]> = [
+    ["an endpoint", HookrailAdmin.endpoints.create({ url }), [empty, made]],
+    [
+      "one whose secret was lost",
+      HookrailAdmin.endpoints.create({ url }, { onLostSecret: "replace" }),
+      [empty, brokenConnection, list({ ...endpoint, id: "e9", url }), rotated, empty]
+    ],
+    ["another secret", HookrailAdmin.endpoints.rotateSecret("e9"), [problem(503, "rotate failed"), rotated]],
+    ["a token", HookrailAdmin.tokens.create({ role: "admin", label: "l" }), [empty, madeToken]],
+    [
+      "a subscription and its endpoint",
+      HookrailAdmin.ensureSubscription({ topic: "t", url }),
+      [empty, empty, made, list({ ...endpoint, id: "e9", url }), empty, empty, { status: 201, body: { id: "s9" } }]
+    ],
+    [
+      "a secret for a receiver",
+      HookrailAdmin.rotateWithReceiver("e9", { current: Redacted.make(secret), deploy: () => Effect.void }),
+      [
+        ok(endpoint),
+        { status: 204 },
+        problem(503, "not mine"),
+        rotated,
+        { status: 204 },
+        { status: 204 },
+        problem(503, "not mine")
+      ]
+    ]
+  ]
+
+  it.effect.each(writes)("%s: nobody who watches a program sees them", ([_, call, answers]) =>
+    Effect.gen(function*() {
+      const failing: ReadonlyArray<Answer> = [
+        // Secrets where there should be none, in an answer that means a failure, and one that is none.
+        problem(409, `${secret} ${adminToken}`, `${secret} ${adminToken}`),
+        { status: 500, body: `${secret} ${adminToken}`, headers: { "content-type": "text/plain" } },
+        ok({ id: 5, secret, token: adminToken }),
+        ok(`${JSON.stringify({ secret, token: adminToken }).slice(0, -1)}`)
+      ]
+      const shown = answers.findIndex((answer) => secrets.includes(answer))
+      const runs = [
+        answers,
+        ...failing.map((failure) => [...answers.slice(0, shown), ...Array<Answer>(4).fill(failure)])
+      ]
+      for (const [index, answers] of runs.entries()) {
+        const watched = everything()
+        const transport = scripted(answers)
+        const program = Effect.exit(ended(over(transport, Effect.tapErrorCause(call, Effect.logError)))).pipe(
+          Effect.tap((exit) => Effect.logDebug("ended", exit)),
+          Effect.provide(watched.layer)
+        )
+        const exit = yield* program
+        assert.isNotEmpty(watched.spans)
+        assert.isNotEmpty(watched.lines)
+        if (index === 0) assert.isTrue(Exit.isSuccess(exit), seen(exit))
+        const text = [
+          yield* watched.seen,
+          seen(exit),
+          Exit.isFailure(exit) ? Cause.pretty(exit.cause) + seen(Cause.squash(exit.cause)) : ""
+        ].join("\n")
+        for (const hidden of [secret, adminToken]) assert.notInclude(text, hidden)
+      }
+    }))
+})
+
+describe("ensureSubscription, while others do the same", () => {
+  const url = "https://ensured.example.com/"
+  const input = { topic: "t", url }
+  const made = (id: string): Answer => ({ status: 201, body: { id, url, secret } })
+  const list = (...items: ReadonlyArray<unknown>) => ok({ items, next_cursor: "" })
+  const row = (id: string) => ({ ...endpoint, id, url })
+  const subscription = {
+    id: "s1",
+    topic_pattern: "t",
+    endpoint_id: "e1",
+    max_attempts: 8,
+    active: true,
+    ordered: false
+  }
+  const ensure = (...answers: ReadonlyArray<Answer>) => {
+    const transport = scripted(answers)
+    return {
+      sent: () => transport.requests.map(({ method, path }) => `${method} ${path.replace(/[?&]limit=200/, "")}`),
+      result: over(transport, HookrailAdmin.ensureSubscription(input, { retry: false }))
+    }
+  }
+  const createdSubscription: Answer = { status: 201, body: { id: "s2" } }
+
+  it.effect("settles on an older endpoint that came into being meanwhile, and its subscription", () =>
+    Effect.gen(function*() {
+      const { result, sent } = ensure(empty, made("e2"), list(row("e2"), row("e1")), empty, list(subscription))
+      assert.deepStrictEqual(yield* result, {
+        endpoint: { id: "e1", url },
+        subscription: { id: "s1", topic: "t" },
+        endpointWas: "found",
+        subscriptionWas: "found",
+        duplicateIds: ["e2"]
+      })
+      assert.deepStrictEqual(sent(), [
+        "GET /v1/endpoints",
+        "POST /v1/endpoints",
+        "GET /v1/endpoints",
+        "GET /v1/subscriptions?endpoint_id=e2",
+        "GET /v1/subscriptions?endpoint_id=e1"
+      ])
+    }))
+
+  it.effect("subscribes the older endpoint if nobody has yet", () =>
+    Effect.gen(function*() {
+      const { result, sent } = ensure(
+        empty,
+        made("e2"),
+        list(row("e2"), row("e1")),
+        empty,
+        empty,
+        createdSubscription
+      )
+      assert.deepInclude(yield* result, {
+        endpoint: { id: "e1", url },
+        endpointWas: "found",
+        subscriptionWas: "created",
+        duplicateIds: ["e2"]
+      })
+      assert.strictEqual(sent().at(-1), "POST /v1/subscriptions")
+    }))
+
+  it.effect("keeps its own if the other one is newer and has no subscription", () =>
+    Effect.gen(function*() {
+      const { result } = ensure(empty, made("e2"), list(row("e3"), row("e2")), empty, empty, createdSubscription)
+      const ensured = yield* result
+      assert.deepInclude(ensured, { endpoint: { id: "e2", url }, endpointWas: "created", duplicateIds: [] })
+      assert.strictEqual(Redacted.value(ensured.secret!), secret)
+    }))
+
+  it.effect("settles on a newer one that has the subscription: its owner saw nothing else", () =>
+    Effect.gen(function*() {
+      const { result } = ensure(
+        empty,
+        made("e2"),
+        list(row("e3"), row("e2")),
+        list({ ...subscription, endpoint_id: "e3" })
+      )
+      assert.deepInclude(yield* result, { endpoint: { id: "e3", url }, endpointWas: "found", duplicateIds: ["e2"] })
+    }))
+
+  it.effect("takes back its own if it cannot look again", () =>
+    Effect.gen(function*() {
+      const { result, sent } = ensure(empty, made("e2"), problem(503, "list failed"), { status: 204 })
+      const error = yield* Effect.flip(result)
+      assert.deepInclude(error as unknown, { _tag: "RetryError" })
+      assert.deepStrictEqual(sent(), [
+        "GET /v1/endpoints",
+        "POST /v1/endpoints",
+        "GET /v1/endpoints",
+        "DELETE /v1/endpoints/e2"
+      ])
+    }))
+
+  it.effect("calls of one client wait for each other if the URL is the same, however it is written", () =>
+    Effect.gen(function*() {
+      const waiting: Array<{ readonly path: string; readonly answer: (answer: Exclude<Answer, Error>) => void }> = []
+      const transport = Transport.fromCallbacks((request, listener) => {
+        waiting.push({
+          path: request.path,
+          answer: (answer) => listener.resume(Effect.succeed(responseOf(answer as never)))
+        })
+        return { abort: () => {} }
+      })
+      yield* over(
+        transport,
+        Effect.gen(function*() {
+          const ensure = (url: string) =>
+            Effect.fork(HookrailAdmin.ensureSubscription({ topic: "t", url }, { retry: false }))
+          const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          const first = yield* ensure(url)
+          const gone = yield* ensure(url)
+          const third = yield* ensure("https://ENSURED.example.com")
+          const other = yield* ensure("https://other.example.com/")
+          yield* settled
+          assert.lengthOf(waiting, 2, "the first one, and that of another URL")
+          // One that gives up while it waits, and one that fails, leave the place to the next.
+          yield* Fiber.interrupt(gone)
+          waiting[0]!.answer(problem(403, "forbidden") as never)
+          yield* settled
+          assert.strictEqual((yield* Effect.flip(Fiber.join(first)))._tag, "ForbiddenError")
+          assert.lengthOf(waiting, 3)
+          yield* Fiber.interrupt(third)
+          yield* Fiber.interrupt(other)
+          yield* ensure(url)
+          yield* settled
+          assert.lengthOf(waiting, 4)
+        })
+      )
     }))
 })

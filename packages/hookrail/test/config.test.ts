@@ -49,6 +49,13 @@ describe("HookrailConfig", () => {
       }
     }))
 
+  it.effect("fromConfig passes values that are no Configs on to the checks, which name them", () =>
+    Effect.gen(function*() {
+      const options = yield* HookrailConfig.fromConfig({ apiKey: "hk_1" } as never)
+      const error = yield* Effect.flip(HookrailConfig.make(options))
+      strictEqual(error.option, "apiKey")
+    }))
+
   it.effect("fromConfig reads Configs, and passes over undefined entries", () =>
     Effect.gen(function*() {
       const options = yield* HookrailConfig.fromConfig({ apiKey: Config.redacted("K"), baseUrl: undefined })

@@ -1,7 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Cause, Effect, Exit, Fiber, FiberId, Layer, TestClock, Tracer } from "effect"
-import { HookrailClient, SendGate, Transport } from "../src/index.js"
+import { Cause, Effect, Exit, Fiber, FiberId, Layer, Redacted, TestClock, Tracer } from "effect"
+import { unscheduled } from "../src/call/pauses.js"
+import { Callback } from "../src/fiber/callback.js"
+import { HookrailClient, HookrailConfig, IdempotencyKeys, RetryPolicy, SendGate, Transport } from "../src/index.js"
+import { make } from "../src/send/calls.js"
 import {
   accepted,
   type Answer,
@@ -76,6 +79,28 @@ describe("a first attempt", () => {
         deepStrictEqual(yield* placesOf(gate), [0, 0, "open"])
       }))
   }
+
+  it.effect("starts without a fiber, with and without retries of its own", () =>
+    Effect.gen(function*() {
+      const { exchanges, transport } = manual()
+      const config = yield* HookrailConfig.make({ apiKey: Redacted.make("hk_test") })
+      const { sender } = make({
+        config,
+        transport,
+        keys: IdempotencyKeys.random,
+        report: () => {},
+        log: () => Effect.void,
+        scheduled: unscheduled
+      })
+      const clock = yield* Effect.clock
+      for (const retry of [undefined, false, RetryPolicy.standard] as const) {
+        const call = sender.prepare(clock, "t", {}, retry === undefined ? {} : { retry })
+        assertTrue(call instanceof Callback)
+        call.begin({ resume: () => {} }, clock)
+      }
+      strictEqual(exchanges.length, 3)
+      strictEqual(sender.prepare(clock, "t", {}, { retry: { maxRetries: -1 } }) instanceof Callback, false)
+    }))
 
   it.effect("that is interrupted aborts its exchange and gives its place back, once", () =>
     Effect.gen(function*() {

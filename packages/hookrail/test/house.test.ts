@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import ts from "typescript"
+import { floorIn, importGraph } from "../../integration/test/importGraph.js"
 
 const src = fileURLToPath(new URL("../src", import.meta.url))
 
@@ -47,73 +47,10 @@ const neutral = [
   /^transport\/(dispatcher|model|decompress)$/
 ]
 
-interface Import {
-  readonly path: string
-  readonly isType: boolean
-}
+// `import()` is there for what is not always needed.
+const { circleThrough, edges, modules, reached } = importGraph(src, ({ kind }) => kind !== "lazy")
 
-/** What a module imports or exports again, by its path. `import()` is there for what is not always needed. */
-const importsOf = (file: string): ReadonlyArray<Import> => {
-  const source = ts.createSourceFile(file, readFileSync(join(src, file), "utf8"), ts.ScriptTarget.ESNext)
-  return source.statements.flatMap((statement): ReadonlyArray<Import> => {
-    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return []
-    if (statement.moduleSpecifier === undefined || !ts.isStringLiteral(statement.moduleSpecifier)) return []
-    const { text } = statement.moduleSpecifier
-    const path = text.startsWith(".")
-      ? relative(src, join(src, dirname(file), text)).replaceAll("\\", "/").replace(/\.js$/, "")
-      : text
-    return [{ path, isType: isTypeOnly(statement) }]
-  })
-}
-
-const isTypeOnly = (statement: ts.ImportDeclaration | ts.ExportDeclaration): boolean => {
-  if (ts.isExportDeclaration(statement)) return statement.isTypeOnly
-  const clause = statement.importClause
-  if (clause === undefined) return false
-  if (clause.isTypeOnly) return true
-  const names = clause.namedBindings
-  return clause.name === undefined && names !== undefined && ts.isNamedImports(names) &&
-    names.elements.every((element) => element.isTypeOnly)
-}
-
-const modules = new Map(
-  readdirSync(src, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => file.replaceAll("\\", "/"))
-    .map((file) => [file.slice(0, -3), importsOf(file)] as const)
-)
-
-/** The names that fit best, the longest one, decides: `call/backoff` is not on the floor of `call/`. */
-const floorOf = (module: string): number => {
-  let found = -1
-  let length = 0
-  for (const [floor, names] of floors.entries()) {
-    for (const name of names) {
-      const fits = name.endsWith("/") ? module.startsWith(name) : module === name
-      if (fits && name.length > length) [found, length] = [floor, name.length]
-    }
-  }
-  return found
-}
-
-const edges = (module: string, which: (found: Import) => boolean): ReadonlyArray<string> =>
-  modules.get(module)!.filter((found) => modules.has(found.path) && which(found)).map(({ path }) => path)
-
-/** A way from a module back to itself. */
-const circleThrough = (start: string, next: (module: string) => ReadonlyArray<string>): string | undefined => {
-  const seen = new Set<string>()
-  const walk = (module: string, path: ReadonlyArray<string>): string | undefined => {
-    for (const target of next(module)) {
-      if (target === start) return [...path, target].join(" -> ")
-      if (seen.has(target)) continue
-      seen.add(target)
-      const found = walk(target, [...path, target])
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-  return walk(start, [start])
-}
+const floorOf = floorIn(floors)
 
 describe("the house", () => {
   it("has a floor for each module", () => {
@@ -123,7 +60,7 @@ describe("the house", () => {
 
   it("no module imports from above", () => {
     const upwards = [...modules.keys()].flatMap((module) =>
-      edges(module, () => true)
+      edges(module)
         .filter((target) => floorOf(target) > floorOf(module))
         .map((target) => `${module} -> ${target}`)
     )
@@ -131,24 +68,13 @@ describe("the house", () => {
   })
 
   it("there are no circles, of values or of types", () => {
-    const circles = [...modules.keys()].flatMap((module) =>
-      circleThrough(module, (from) => edges(from, () => true)) ?? []
-    )
+    const circles = [...modules.keys()].flatMap((module) => circleThrough(module) ?? [])
     assert.deepStrictEqual(circles, [])
   })
 
   it.each([...modules.keys()].filter((module) => neutral.some((pattern) => pattern.test(module))))(
     "%s needs no Effect, by whatever way",
-    (module) => {
-      const reached = new Set<string>()
-      const walk = (name: string): void => {
-        if (reached.has(name)) return
-        reached.add(name)
-        for (const { path } of modules.get(name) ?? []) walk(path)
-      }
-      walk(module)
-      assert.deepStrictEqual([...reached].filter((name) => !modules.has(name)), [])
-    }
+    (module) => assert.deepStrictEqual(reached(module), [])
   )
 
   it("no room is larger than a sixth of the core", () => {

@@ -82,6 +82,19 @@ const resultsOf = <A, E>(stream: Stream.Stream<A, E>) =>
   })
 
 describe("sendEvents", () => {
+  it.effect("takes a Stream, and says so", () =>
+    Effect.gen(function*() {
+      for (const events of [[{ topic: "a", payload: {} }], undefined]) {
+        const exit = yield* Effect.exit(
+          Stream.runDrain(HookrailClient.sendEvents(events as unknown as Stream.Stream<Event.EventInput>))
+        )
+        assertTrue(
+          String(exit).includes("events: must be a Stream: Stream.fromIterable makes one of a list"),
+          String(exit)
+        )
+      }
+    }).pipe(Effect.provide(plannedClient().layer)))
+
   for (const chunkSize of [1, 4096]) {
     it.live(`loses nothing over a transport that answers at once, in chunks of ${chunkSize}`, () => {
       const body = JSON.stringify({ event_id: "e1", delivery_ids: ["d1"] })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { runInNewContext } from "node:vm"
 import { Transport } from "../src/index.js"
 
 const { connectionError, invalidRequest, timeoutError } = Transport
@@ -56,6 +57,14 @@ describe("connectionError", () => {
     assert.deepInclude(error, { phase: "connect", code: "ECONNREFUSED", description: inner.message })
     assert.strictEqual(error.cause, inner)
     assert.deepInclude(connectionError(new TypeError("fetch failed", { cause: bare })), { description: "fetch failed" })
+  })
+
+  it("of an error of another realm, as Node's are in Jest, too", () => {
+    const foreign: unknown = runInNewContext(
+      "Object.assign(new Error('outer', { cause: Object.assign(new Error('no'), { code: 'ECONNREFUSED' }) }), { n: 1 })"
+    )
+    assert.isFalse(foreign instanceof Error)
+    assert.deepInclude(connectionError(foreign), { phase: "connect", code: "ECONNREFUSED", description: "no" })
   })
 
   it("ends where causes form a circle", () => {

@@ -117,6 +117,12 @@ describe("check-references", () => {
       "1: docs/protocol.md has no case E5"
     ],
     [
+      "a case that no test names",
+      "docs/protocol.md",
+      `${protocol}| X5 | another case |\n`,
+      `${protocol.split("\n").length}: no test names the case X5`
+    ],
+    [
       "a section of a case",
       "packages/a/test/conformance/b.ts",
       "const one = { section: \"1.7\" }\n",

@@ -30,7 +30,7 @@ export interface Options extends HookrailConfig.Options {
  * import { Effect } from "effect"
  * import { HookrailClient } from "hookrail"
  *
- * HookrailClient.sendEvent("orders.created", { order_id: "o_1", amount: 4200 }).pipe(
+ * HookrailClient.sendEvent("orders.created", { order_id: "o_1", total: 4200 }).pipe(
  *   Effect.provide(NodeHookrail.layer()),
  *   Effect.runPromise
  * )
@@ -42,7 +42,7 @@ export const layer = (
   { transport, ...options }: Options = {}
 ): Layer.Layer<HookrailClient.HookrailClient, HookrailConfigError> =>
   HookrailClient.layer(options).pipe(
-    Layer.provide(NodeTransport.layer(NodeTransport.withConnections(transport, connectionsFor(options.maxInFlight))))
+    Layer.provide(NodeTransport.layerFor(transport, connectionsFor(options.maxInFlight)))
   )
 
 /** The client reports an invalid `maxInFlight`, under that name. */
@@ -90,5 +90,5 @@ export const layerAdmin = (
   { transport, ...options }: AdminOptions = {}
 ): Layer.Layer<HookrailAdmin.HookrailAdmin, HookrailConfigError> =>
   HookrailAdmin.layer(options).pipe(
-    Layer.provide(NodeTransport.layer(NodeTransport.withConnections(transport, connectionsFor(options.maxInFlight))))
+    Layer.provide(NodeTransport.layerFor(transport, connectionsFor(options.maxInFlight)))
   )

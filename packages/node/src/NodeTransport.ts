@@ -36,7 +36,7 @@ export type {
 export interface Options {
   /**
    * The maximum number of connections per origin. Default: 64; with `NodeHookrail.layer` the client's `maxInFlight`, so that no
-   * request waits for a connection.
+   * send waits for a connection. While sends have all of them, reads may open as many more, unless this option is given.
    */
   readonly connections?: number | undefined
   /** How long establishing a connection may take, including proxy and TLS. Default: 5 seconds. */
@@ -92,22 +92,30 @@ const checks = {
 /** @internal */
 export const optionNames: ReadonlyArray<string> = Object.keys(checks)
 
-/**
- * Fills in the number of connections. A dispatcher has its own.
- *
- * @internal
- */
-export const withConnections = (options: Options = {}, connections: number | undefined): Options =>
-  options.dispatcher === undefined ? { ...options, connections: options.connections ?? connections } : options
-
-const settingsOf = (options: Options, environment: Environment): Effect.Effect<Settings, HookrailConfigError> =>
+const settingsOf = (
+  options: Options,
+  environment: Environment,
+  maxInFlight: number | undefined
+): Effect.Effect<Settings, HookrailConfigError> =>
   Effect.flatMap(
-    checkOptions(options, checks),
+    checkOptions(
+      options.connections === undefined && maxInFlight !== undefined
+        ? { ...options, connections: maxInFlight }
+        : options,
+      checks
+    ),
     ({ connections, connectTimeout, keepAliveTimeout }) =>
       Effect.flatMap(secureContexts(options), (contexts) =>
         Effect.map(
           proxyOf(options.proxy, environment),
-          (proxyOf) => ({ connections, connectTimeout, keepAliveTimeout, contexts, proxyOf })
+          (proxyOf) => ({
+            connections,
+            readsApart: options.connections === undefined,
+            connectTimeout,
+            keepAliveTimeout,
+            contexts,
+            proxyOf
+          })
         ))
   )
 
@@ -117,24 +125,30 @@ const settingsOf = (options: Options, environment: Environment): Effect.Effect<S
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options = {}
+export const make = (options: Options = {}): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
+  makeFor(options, undefined)
+
+const makeFor = (
+  options: Options,
+  maxInFlight: number | undefined
 ): Effect.Effect<Service, HookrailConfigError, Scope.Scope> =>
   Effect.map(
-    Effect.acquireRelease(open(options, configured), ({ close }) => Effect.promise(close)),
+    Effect.acquireRelease(open(options, configured, maxInFlight), ({ close }) => Effect.promise(close)),
     ({ transport }) => transport
   )
 
 /**
  * The same for those who close it themselves, with any source for the proxy's variables.
  *
+ * @param maxInFlight The default of `connections`.
  * @internal
  */
 export const open = (
-  options: Options,
-  environment: Environment
+  options: Options = {},
+  environment: Environment,
+  maxInFlight: number | undefined
 ): Effect.Effect<Opened, HookrailConfigError> =>
-  options.dispatcher === undefined ? overPools(options, environment) : overDispatcher(options)
+  options.dispatcher === undefined ? overPools(options, environment, maxInFlight) : overDispatcher(options)
 
 /** @internal */
 export interface Opened {
@@ -142,8 +156,12 @@ export interface Opened {
   readonly close: () => Promise<void>
 }
 
-const overPools = (options: Options, environment: Environment): Effect.Effect<Opened, HookrailConfigError> =>
-  Effect.map(settingsOf(options, environment), (settings) => {
+const overPools = (
+  options: Options,
+  environment: Environment,
+  maxInFlight: number | undefined
+): Effect.Effect<Opened, HookrailConfigError> =>
+  Effect.map(settingsOf(options, environment, maxInFlight), (settings) => {
     const pools = new Pools(settings)
     return {
       transport: fromCallbacks((request, listener) => pools.start(request, listener)),
@@ -187,3 +205,13 @@ const dispatcherOf = (options: Options): Dispatcher => {
  */
 export const layer = (options?: Options): Layer.Layer<Transport, HookrailConfigError> =>
   Layer.scoped(Transport, make(options))
+
+/**
+ * The transport of a client that has so many requests in flight.
+ *
+ * @internal
+ */
+export const layerFor = (
+  options: Options = {},
+  maxInFlight: number | undefined
+): Layer.Layer<Transport, HookrailConfigError> => Layer.scoped(Transport, makeFor(options, maxInFlight))

@@ -231,9 +231,22 @@ export const listener = (runtime: Webhooks.WebhooksRuntime): Listener => {
       receive(exchange, (answer) => exchange.onAnswer(answer))
     })
   return (request: NodeRequest | FastifyRequest, response: ServerResponse | FastifyReply): Promise<void> => {
-    if (!("raw" in request)) return listen(request, request.body, response as ServerResponse)
+    if (!("raw" in Object(request))) {
+      requireNode(request as NodeRequest, response as ServerResponse)
+      return listen(request as NodeRequest, request.body, response as ServerResponse)
+    }
+    const { body, raw } = request as FastifyRequest
     const reply = response as FastifyReply
     reply.hijack()
-    return listen(request.raw, request.body, reply.raw)
+    return listen(raw, body, reply.raw)
   }
+}
+
+/** An answer that cannot be written would be an uncaught exception. */
+const requireNode = (request: NodeRequest | undefined, response: ServerResponse | undefined): void => {
+  if (typeof request?.on === "function" && typeof response?.writeHead === "function") return
+  throw new TypeError(
+    "the listener takes the request and the response of node:http, Express, Fastify, Koa (ctx.req, ctx.res) or Nest; for a Request " +
+      "there is a handler of its own"
+  )
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Config, ConfigProvider, Effect, type Layer, Redacted } from "effect"
+import { Config, ConfigProvider, Effect, Fiber, Layer, Redacted } from "effect"
 import { HookrailClient } from "hookrail"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -36,12 +36,51 @@ const patientServer = (atOnce: number) =>
     (server) => (server.address() as AddressInfo).port
   )
 
+/** Keeps sends waiting until `release`, and answers reads at once. `two`: when two sends are there. */
+const busyServer = Effect.gen(function*() {
+  const waiting: Array<ServerResponse> = []
+  let connections = 0
+  let areTwo: () => void
+  const two = new Promise<void>((resolve) => areTwo = resolve)
+  const server = createServer((request, response) => {
+    request.resume()
+    response.setHeader("content-type", "application/json")
+    if (request.method === "POST") {
+      if (waiting.push(response) === 2) areTwo()
+    } else response.end(JSON.stringify({ event_id: "01JZ8Q4T6WABCDEFGHJKMNPQRS", topic: "orders", deliveries: null }))
+  }).on("connection", () => connections++)
+  yield* Effect.acquireRelease(
+    Effect.promise(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))),
+    () =>
+      Effect.promise(() =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve())
+          server.closeAllConnections()
+        })
+      )
+  )
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+    two: Effect.promise(() => two),
+    release: Effect.sync(() => {
+      for (const response of waiting.splice(0)) response.writeHead(202).end(accepted)
+    })
+  }
+})
+
+const read = HookrailClient.getEvent("01JZ8Q4T6WABCDEFGHJKMNPQRS")
+
 const sendMany = (count: number, layer: Layer.Layer<HookrailClient.HookrailClient, unknown>) =>
   Effect.forEach(
     Array.from({ length: count }, (_, n) => n),
     (n) => HookrailClient.sendEvent("orders", { n }),
     { concurrency: "unbounded" }
   ).pipe(Effect.provide(layer))
+
+const twoSends = Effect.all([HookrailClient.sendEvent("orders", 1), HookrailClient.sendEvent("orders", 2)], {
+  concurrency: "unbounded"
+})
 
 const apiKey = Redacted.make("hk_key")
 
@@ -98,6 +137,46 @@ describe("NodeHookrail", () => {
       })
       assert.lengthOf(yield* sendMany(30, layer), 30)
       assert.strictEqual(proxy.accepted, 3)
+    }))
+
+  it.scopedLive("reads do not wait while sends have all connections", () =>
+    Effect.gen(function*() {
+      const server = yield* busyServer
+      const client = yield* Layer.build(
+        NodeHookrail.layer({ apiKey, baseUrl: server.url, maxInFlight: 2, retry: false })
+      )
+      yield* Effect.gen(function*() {
+        // A connection that is free serves a read as well.
+        yield* read
+        const sends = yield* Effect.fork(twoSends)
+        yield* server.two
+        yield* Effect.all([read, read], { concurrency: "unbounded" })
+        yield* server.release
+        yield* Fiber.join(sends)
+        assert.isAtMost(server.connections(), 4)
+        // Now that connections are free again, none is added.
+        const before = server.connections()
+        yield* Effect.all([read, read], { concurrency: "unbounded" })
+        assert.strictEqual(server.connections(), before)
+      }).pipe(Effect.provide(client))
+    }))
+
+  it.scopedLive("unless there is a number of connections, which no request exceeds", () =>
+    Effect.gen(function*() {
+      const server = yield* busyServer
+      const client = yield* Layer.build(
+        NodeHookrail.layer({ apiKey, baseUrl: server.url, maxInFlight: 2, retry: false, transport: { connections: 2 } })
+      )
+      yield* Effect.gen(function*() {
+        const sends = yield* Effect.fork(twoSends)
+        yield* server.two
+        const reading = yield* Effect.fork(read)
+        yield* Effect.yieldNow()
+        yield* server.release
+        yield* Fiber.join(sends)
+        yield* Fiber.join(reading)
+        assert.strictEqual(server.connections(), 2)
+      }).pipe(Effect.provide(client))
     }))
 
   it.effect("a wrong maxInFlight is reported as such", () =>

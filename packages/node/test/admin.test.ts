@@ -578,16 +578,31 @@ describe("ensureSubscription", () => {
       assert.lengthOf(yield* rows(HookrailAdmin.subscriptions.list({ endpointId: first.endpoint.id })), 2)
     })))
 
+  it.live("makes one endpoint and one subscription, however many calls are under way at a time", () =>
+    live(Effect.gen(function*() {
+      const url = "https://at-once.example.com/"
+      const topics = ["a", "b", "a", "a", "b", "a"]
+      const results = yield* Effect.forEach(topics, (topic) => HookrailAdmin.ensureSubscription({ topic, url }), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(results.filter((it) => it.endpointWas === "created").map((it) => it.duplicateIds), [[]])
+      assert.lengthOf(results.filter((it) => it.secret !== undefined), 1)
+      const endpoints = (yield* rows(HookrailAdmin.endpoints.list())).filter((row) => row.url === url)
+      assert.lengthOf(endpoints, 1)
+      assert.lengthOf(yield* rows(HookrailAdmin.subscriptions.list({ endpointId: endpoints[0]!.id })), 2)
+    })))
+
   it.live("takes back an endpoint whose secret would be lost with the error", () =>
     live(Effect.gen(function*() {
       const url = "https://taken-back.example.com/"
-      // The list of endpoints, the list before the first attempt, the endpoint, the list before that of the subscription.
+      // The list of endpoints, the list before the first attempt, the endpoint, the list of endpoints, that of its
+      // subscriptions, the list before the subscription.
       const fault = emulator.fault({
         on: "admin",
         kind: "status",
         status: 422,
         problem: { title: "invalid subscription", detail: "no" },
-        nth: 5
+        nth: 7
       })
       const error = yield* Effect.flip(HookrailAdmin.ensureSubscription({ topic: "t", url }))
       fault.remove()
@@ -605,6 +620,8 @@ describe("replayAll", () => {
         assert.deepStrictEqual(dry.map((it) => it._tag), Array(5).fill("WouldReplay"))
         assert.sameMembers(dry.map((it) => it.deadLetter.deliveryId), [...deliveryIds])
         assert.isEmpty(yield* rows(HookrailAdmin.replayAll({ endpointId, where: () => false })))
+        const promised = HookrailAdmin.replayAll({ endpointId, where: (() => Promise.resolve(false)) as never })
+        assert.strictEqual((yield* Effect.flip(rows(promised)))._tag, "InvalidArgumentError")
         const one = HookrailAdmin.replayAll(
           { endpointId, where: ({ deliveryId }) => deliveryId === deliveryIds[0] },
           { rate: 1000 }

@@ -21,7 +21,7 @@ import {
 import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import * as plain from "./enqueue/enqueue.js"
 import { type EncodedEvent, uuidv7 } from "./enqueue/freeze.js"
-import type { EnqueueOptions } from "./enqueue/statement.js"
+import type { EnqueueOptions } from "./enqueue/options.js"
 import { InvalidEventError, type OutboxError, TransactionRequiredError } from "./errors.js"
 import type { Executor } from "./executor/model.js"
 import type { DeliveryName, InboxOptions } from "./inbox/delivery.js"

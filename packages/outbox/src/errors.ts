@@ -35,7 +35,7 @@ export class OutboxConfigError extends Base<"OutboxConfigError"> {
   readonly option: string
   readonly reason: string
   constructor(fields: { readonly option: string; readonly reason: string }) {
-    super(`The option ${fields.option} ${fields.reason}.`)
+    super(`The option ${fields.option} ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
     this.option = fields.option
     this.reason = fields.reason
   }
@@ -60,7 +60,8 @@ export class InvalidEventError extends Base<"InvalidEventError"> {
     readonly where: string
     readonly reason: string
   }) {
-    super(`The event of topic ${quote(fields.topic)} was not enqueued. ${fields.where}: ${fields.reason}.`)
+    const which = fields.topic === "" ? "The event" : `The event of topic ${quote(fields.topic)}`
+    super(`${which} was not enqueued. ${fields.where}: ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
     this.topic = fields.topic
     this.idempotencyKey = fields.idempotencyKey
     this.where = fields.where
@@ -125,14 +126,18 @@ export class SchemaError extends Base<"SchemaError"> {
   constructor(fields: {
     readonly problem: "missing" | "older" | "newer"
     readonly table: string
+    /** What is missing, if it is not the table. */
+    readonly procedure?: string | undefined
     readonly version?: number | undefined
     readonly needed: number
     readonly cause?: unknown
   }) {
-    const { needed, problem, table, version } = fields
+    const { needed, problem, procedure, table, version } = fields
     super(
       problem === "missing"
-        ? `There is no table ${table}. Run the migrations (\`migrate\`, or the DDL of \`migrationSql\` in your own tool), and ` +
+        ? `There is no ${
+          procedure === undefined ? `table ${table}` : `procedure ${procedure}`
+        }. Run the migrations (\`migrate\`, or the DDL of \`migrationSql\` in your own tool), and ` +
           `check the schema and the prefix in the options, and which database this connection uses.`
         : problem === "older"
         ? `The tables around ${table} are of version ${

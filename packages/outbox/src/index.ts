@@ -5,9 +5,10 @@
  * @since 0.1.0
  */
 export { enqueue, type Enqueued, enqueueMany, enqueueSync } from "./enqueue/enqueue.js"
-export type { EncodedEvent, OutboxEvent } from "./enqueue/freeze.js"
+export type { AnyEvents, EncodedEvent, OutboxEvent } from "./enqueue/freeze.js"
+export type { Catalogue, EnqueueOptions, OutboxEventOf, TypedEnqueueOptions } from "./enqueue/options.js"
 export { prismaEnqueue } from "./enqueue/prisma.js"
-export { type EnqueueOptions, outboxStatement, type StatementOptions } from "./enqueue/statement.js"
+export { outboxStatement, type StatementOptions } from "./enqueue/statement.js"
 export * from "./errors.js"
 export type { Executor, SyncExecutor } from "./executor/model.js"
 export {

@@ -95,6 +95,15 @@ const drivers: Record<string, () => Promise<Driver>> = {
       close: () => db.end()
     }
   },
+  "postgres.js, not prepared": async () => {
+    const { url } = await postgresDatabase()
+    const db = postgresJs(url, { max: 3, onnotice: () => {}, prepare: false })
+    return {
+      outside: fromPostgresJs(db),
+      transaction: (work) => db.begin((tx) => work(fromPostgresJs(tx, { prepare: false }))),
+      close: () => db.end()
+    }
+  },
   "Kysely": async () => {
     const { pool } = await postgresDatabase()
     const db = new Kysely<object>({ dialect: new PostgresDialect({ pool }) })

@@ -4,9 +4,11 @@ import type pg from "pg"
 import { assert, describe, it, vi } from "vitest"
 import { uuidv7 } from "../src/enqueue/freeze.js"
 import {
+  type Dialect,
   enqueue,
   enqueueMany,
   type EnqueueOptions,
+  type Executor,
   fromPg,
   InvalidEventError,
   migrate,
@@ -110,6 +112,43 @@ describe("outboxStatement", () => {
     assert.notInclude(of({ orderingKey: "a" }, { order: "statement" }), "pg_advisory_xact_lock")
   })
 
+  it("is an INSERT where statements are prepared, and otherwise a call, by one text for all events of a kind", async () => {
+    const texts = new Set<string>()
+    const over = (dialect: Dialect, prepares?: boolean): Executor => ({
+      dialect,
+      prepares,
+      inTransaction: () => true,
+      execute: (sql) => {
+        texts.add(sql)
+        return Promise.resolve([])
+      }
+    })
+    const all = async (executor: Executor, options: EnqueueOptions = {}): Promise<ReadonlyArray<string>> => {
+      texts.clear()
+      for (const n of [1, 2]) {
+        for (const orderingKey of [undefined, `o${n}`]) {
+          for (const idempotencyKey of [undefined, `i${n}`]) {
+            await enqueue(executor, { topic: `t${n}`, payload: n, orderingKey, idempotencyKey }, options)
+          }
+        }
+      }
+      return [...texts]
+    }
+    const called = await all(over("postgres"))
+    assert.lengthOf(called, 4)
+    for (const sql of called) {
+      assert.match(sql, /^call hookrail_enqueue\(\$1.*\$7, (true|false), (true|false), false\)$/)
+    }
+    const inserted = await all(over("postgres", true))
+    assert.lengthOf(inserted, 4)
+    for (const sql of inserted) assert.match(sql, /^insert into hookrail_outbox/)
+    assert.lengthOf(await all(over("sqlite")), 2)
+    assert.include((await all(over("postgres"), { schema: "a", prefix: "b_" }))[0], "call a.b_enqueue(")
+    // Whatever untyped callers pass: nothing of it gets into the text.
+    const [untyped] = await all(over("postgres"), { notify: "true); drop table t" as never })
+    assert.include(untyped, "false)")
+  })
+
   it("makes keys that grow with time", () => {
     const early = Array.from({ length: 100 }, () => uuidv7(1_700_000_000_000))
     assert.strictEqual(new Set(early).size, 100)
@@ -118,14 +157,18 @@ describe("outboxStatement", () => {
   })
 })
 
-describe.skipIf(server === undefined)("the order of commits, in Postgres", () => {
+/** By a call of the procedure, and by an INSERT. */
+const ways = [["called", false], ["inserted", true]] as const
+
+describe.skipIf(server === undefined).each(ways)("the order of commits, in Postgres, %s", (_, prepare) => {
   /** Begins a transaction; each step of it is a promise. */
   const begin = async (pool: pg.Pool) => {
     const client = await pool.connect()
+    const executor = fromPg(client, { prepare })
     await client.query("begin")
     return {
-      enqueue: (event: OutboxEvent, options?: EnqueueOptions) => enqueue(fromPg(client), event, options),
-      many: (events: ReadonlyArray<OutboxEvent>) => enqueueMany(fromPg(client), events),
+      enqueue: (event: OutboxEvent, options?: EnqueueOptions) => enqueue(executor, event, options),
+      many: (events: ReadonlyArray<OutboxEvent>) => enqueueMany(executor, events),
       pid: async () => (await client.query<{ readonly pid: number }>("select pg_backend_pid() as pid")).rows[0]!.pid,
       end: async (how: "commit" | "rollback") => {
         await client.query(how)
@@ -171,6 +214,27 @@ describe.skipIf(server === undefined)("the order of commits, in Postgres", () =>
     }
     assert.deepStrictEqual(await keys(), ["1-commit", "2-commit", "2-rollback"])
   })
+
+  it.each([[undefined, undefined], ["a", "b"]])(
+    "the second gets its number when the first has ended",
+    async (...ids) => {
+      const { pool } = await open()
+      const [first, second] = [await begin(pool), await begin(pool)]
+      const [before, after] = ids
+      const of = (topic: string, idempotencyKey?: string) => ({ topic, payload: 1, orderingKey: "k", idempotencyKey })
+      await first.enqueue(of("first"))
+      const pid = await second.pid()
+      const waiting = second.enqueue(of("waited", after))
+      await waits(pool, pid)
+      // Of the first transaction, whose commit is before that of the second.
+      await first.enqueue(of("first again", before))
+      await first.end("commit")
+      await waiting
+      await second.end("commit")
+      const { rows } = await pool.query("select topic from hookrail_outbox order by seq")
+      assert.deepStrictEqual(rows.map(({ topic }) => topic), ["first", "first again", "waited"])
+    }
+  )
 
   it("without the lock, is not: the later commit has the smaller number", async () => {
     const { keys, pool } = await open()

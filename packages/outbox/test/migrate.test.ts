@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
 import {
+  DatabaseError,
   enqueue,
   type Executor,
   fromPg,
@@ -93,6 +94,45 @@ for (const [name, open] of engines) {
   })
 }
 
+describe.skipIf(server === undefined)("the procedure, in Postgres", () => {
+  it("is named by the error if it is missing; what is prepared does not need it", async () => {
+    const { pool } = await postgresDatabase()
+    await migrate(fromPg(pool))
+    await pool.query("drop procedure hookrail_enqueue")
+    const inTransaction = () => undefined
+    const error = await rejects(
+      enqueue({ ...fromPg(pool), inTransaction }, { topic: "t", payload: 1 }),
+      SchemaError
+    )
+    assert.strictEqual(error.problem, "missing")
+    assert.match(error.message, /no procedure hookrail_enqueue. Run the migrations/)
+    await enqueue({ ...fromPg(pool, { prepare: true }), inTransaction }, { topic: "t", payload: 1 })
+    assert.strictEqual((await outboxStats(fromPg(pool))).pending, 1)
+  })
+
+  it("needs no more rights than the table", async () => {
+    const { pool } = await postgresDatabase()
+    await migrate(fromPg(pool), { schema: "events" })
+    const role = `r_${Math.random().toString(36).slice(2)}`
+    await pool.query(`create role ${role}; grant usage on schema events to ${role};
+grant select, insert, update on events.hookrail_outbox to ${role}`)
+    const client = await pool.connect()
+    await client.query(`begin; set local role ${role}`)
+    for (const idempotencyKey of [undefined, "k", "k"]) {
+      await enqueue(fromPg(client), { topic: "t", payload: 1, idempotencyKey, orderingKey: "o" }, { schema: "events" })
+    }
+    await client.query("commit; revoke execute on procedure events.hookrail_enqueue from public")
+    await client.query(`begin; set local role ${role}`)
+    const error = await rejects(
+      enqueue(fromPg(client), { topic: "t", payload: 1 }, { schema: "events" }),
+      DatabaseError
+    )
+    assert.match(error.message, /on the procedure EXECUTE/)
+    client.release(true)
+    assert.strictEqual((await outboxStats(fromPg(pool), { schema: "events" })).pending, 2)
+  })
+})
+
 describe("names", () => {
   it.each(["A", "a-b", "1a", "a.b", "a\"", "", "x".repeat(41), "a; drop table t", 1])(
     "%s is refused",
@@ -131,6 +171,7 @@ const shapeOf = async (executor: Executor): Promise<unknown> =>
           "where table_schema = 'public' order by 1, 2",
         []
       ),
-      await executor.execute("select indexname, indexdef from pg_indexes where schemaname = 'public' order by 1", [])
+      await executor.execute("select indexname, indexdef from pg_indexes where schemaname = 'public' order by 1", []),
+      await executor.execute("select pg_get_functiondef('hookrail_enqueue'::regproc) as definition", [])
     ]
     : await executor.execute("select name, sql from sqlite_master order by name", [])

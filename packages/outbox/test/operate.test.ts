@@ -6,7 +6,6 @@ import {
   type Executor,
   fromPg,
   fromSqlite,
-  InvalidEventError,
   listEvents,
   migrate,
   OutboxConfigError,
@@ -184,8 +183,8 @@ where id = '${id}' and destination = '${destination}'`,
       assert.isTrue(await discardEvent(executor, "b1"))
       assert.isFalse(await discardEvent(executor, "b1"))
       assert.deepStrictEqual(await keys(executor, "waiting"), ["a2", "a3", "u1", "a1", "a2"])
-      await rejects(discardEvent(executor, ""), InvalidEventError)
-      await rejects(retryEvent(executor, undefined as never), InvalidEventError)
+      await rejects(discardEvent(executor, ""), OutboxConfigError)
+      await rejects(retryEvent(executor, undefined as never), OutboxConfigError)
     })
 
     it("deletes dead events by the time of their death", async () => {

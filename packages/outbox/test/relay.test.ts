@@ -4,6 +4,7 @@ import {
   discardEvent,
   type Executor,
   fromPg,
+  fromSqlite,
   listEvents,
   migrate,
   OutboxConfigError,
@@ -13,7 +14,7 @@ import {
   startRelay
 } from "../src/index.js"
 import type { Relay } from "../src/relay/model.js"
-import { postgresDatabase, server } from "./utils/engines.js"
+import { postgresDatabase, server, sqliteFile } from "./utils/engines.js"
 import { rejects } from "./utils/failures.js"
 import {
   engines,
@@ -169,6 +170,33 @@ for (const [name, open] of engines) {
       assert.deepInclude(dead, { idempotencyKey: "a2", reason: "refused", lastStatus: 413, attempts: 1 })
       await eventually(() => relay.stats().acked === 2)
       assert.strictEqual(relay.stats().dead, 1)
+    })
+
+    it("an event that is skipped is never delivered too, whoever takes over at whatever moment", async () => {
+      const { another, executor } = await filled(open, ["a1"])
+      // It pauses after each statement that writes to the dead letters, for longer than its lease.
+      const fast = new Stub()
+      let pauses = 0
+      const pausing: Executor = {
+        ...executor,
+        execute: async (sql, params) => {
+          const rows = await executor.execute(sql, params)
+          if (!/insert .*outbox_dead/s.test(sql)) return rows
+          pauses++
+          await makeDue(executor, "a1")
+          const other = await relayOf({ executor: another(), client: fast })
+          await eventually(() => other.stats().emptyClaims > 1)
+          await other.drain()
+          return rows
+        }
+      }
+      const refusing = new Stub(() => failureOf("BadRequestError", "refused", { status: 400 }))
+      const relay = await relayOf({ executor: pausing, client: refusing, onDead: "skip" })
+      await eventually(() => relay.stats().dead + relay.stats().fenced === 1)
+      assert.strictEqual(pauses, 1)
+      assert.deepStrictEqual(fast.sent, [])
+      assert.lengthOf(await listEvents(executor, { state: "dead" }), 1)
+      assert.isTrue(await isEmpty(executor))
     })
 
     it("gives up after so many attempts", async () => {
@@ -677,6 +705,22 @@ for (const [name, open] of engines) {
     })
   })
 }
+
+describe("a relay over an attached database", () => {
+  it("moves an event to its dead letters", async () => {
+    const executor = fromSqlite(sqliteFile().db)
+    await executor.execute("attach ':memory:' as events", [])
+    await migrate(executor, { schema: "events" })
+    await put(executor, ["a1", "a2"], { schema: "events" })
+    const client = new Stub((key) => key === "a1" ? failureOf("BadRequestError", "refused") : undefined)
+    const relay = await relayOf({ executor, client, schema: "events", onDead: "skip" })
+    await eventually(() => relay.stats().acked === 1)
+    const states = await Promise.all(
+      (["dead", "waiting"] as const).map((state) => listEvents(executor, { schema: "events", state }))
+    )
+    assert.deepStrictEqual(states.map((events) => events.map((it) => it.idempotencyKey)), [["a1"], []])
+  })
+})
 
 describe.skipIf(server === undefined)("a relay over a single connection", () => {
   it("is refused while it is in a transaction", async () => {

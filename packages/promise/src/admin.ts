@@ -32,7 +32,7 @@ import { configError } from "./errors.js"
  */
 export const HookrailAdmin: Types.HookrailAdminConstructor = defineAdmin((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.open(NodeTransport.withConnections(options, config.maxInFlight), environment)
+    ? NodeTransport.open(options, environment, config.maxInFlight)
     : Effect.fail(
       configError("fetch", "is not for Node: there it is a dispatcher of undici, as transport: { dispatcher }")
     )

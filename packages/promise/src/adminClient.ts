@@ -12,10 +12,11 @@ import * as receiver from "hookrail/admin/receiver"
 import { type CallOptions, observing, type ReplayFailure } from "hookrail/admin/service"
 import * as routes from "hookrail/admin/wire/routes"
 import type { CallObserver, OnRetry } from "hookrail/call/calls"
-import { unscheduled } from "hookrail/call/pauses"
+import { noSchedule, unscheduled } from "hookrail/call/pauses"
 import * as HookrailConfig from "hookrail/HookrailConfig"
 import { callable, Reason, unknownName, withDefault } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
+import { isRetryPolicy } from "hookrail/RetryPolicy"
 import type * as Transport from "hookrail/Transport"
 import type { AdminOperation } from "hookrail/wire/admin"
 import type { Described } from "hookrail/wire/describe"
@@ -27,8 +28,10 @@ import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
 import { contextOf, logOf, tell, type Write } from "./log.js"
+import { requireOwner } from "./owner.js"
 import { Secret } from "./secret.js"
 import type { CloseOptions, HookrailOptions, TransportOptions } from "./types.js"
+import { Unused } from "./unused.js"
 
 type Open = (
   config: HookrailConfig.HookrailConfig,
@@ -124,6 +127,11 @@ const revealed = (secret: Redacted.Redacted<string>): Secret => new Secret(Redac
 const redacted = (secret: string | Secret): Redacted.Redacted<string> =>
   Redacted.make(secret instanceof Secret ? secret.reveal() : secret)
 
+const isSecret = (secret: unknown): boolean => secret instanceof Secret || (typeof secret === "string" && secret !== "")
+
+const refused = (...of: ConstructorParameters<typeof routes.Refused>): Effect.Effect<never, unknown> =>
+  Effect.fail(refusal(new routes.Refused(...of)))
+
 const resultOf = (result: Model.ReplayResult<ReplayFailure>): Types.ReplayResult =>
   result._tag === "NotReplayed"
     ? { ...result, error: fromAdminCore(result.error) as Types.ReplayFailure }
@@ -133,19 +141,25 @@ const resultOf = (result: Model.ReplayResult<ReplayFailure>): Types.ReplayResult
 class Replays implements Types.Replaying {
   private counts: Promise<Model.ReplayCounts> | undefined
   private isIterated = false
+  private readonly use: () => void
 
   constructor(
     private readonly results: AsyncGenerator<Types.ReplayResult, undefined>,
-    private readonly caller: Caller
-  ) {}
+    private readonly caller: Caller,
+    unused: Unused
+  ) {
+    this.use = unused.watch(this, caller)
+  }
 
   async next(): Promise<IteratorResult<Types.ReplayResult, undefined>> {
+    this.use()
     if (this.counts !== undefined) throw this.misused("it is awaited already")
     this.isIterated = true
     return this.results.next()
   }
 
   async return(): Promise<IteratorResult<Types.ReplayResult, undefined>> {
+    this.use()
     this.isIterated = true
     return this.results.return(undefined)
   }
@@ -158,6 +172,7 @@ class Replays implements Types.Replaying {
     onFulfilled?: ((counts: Model.ReplayCounts) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null
   ): Promise<A | B> {
+    this.use()
     if (this.isIterated) return Promise.reject(this.misused("it is iterated already")).then(onFulfilled, onRejected)
     this.counts ??= this.count()
     return this.counts.then(onFulfilled, onRejected)
@@ -183,6 +198,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
     readonly #client: AdminClient
     readonly #close: () => Promise<void>
     readonly #calls: Calls
+    readonly #unused: Unused
     #closing: Promise<void> | undefined
 
     constructor(given: Types.HookrailAdminOptions = {}) {
@@ -208,9 +224,11 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
           ...options,
           adminToken: adminToken === undefined ? undefined : Redacted.make(adminToken)
         }, environment))
+        if (!isRetryPolicy(config.retry)) throw configError("retry", noSchedule)
         const { close, transport } = runSync(open(config, transportOptions, fetch))
         this.#close = close
         const runtime = contextOf(write)
+        this.#unused = new Unused(write, "replayAll has replayed nothing", "admin.replayAll")
         this.#calls = new Calls(runtime)
         this.#client = new AdminClient({
           config,
@@ -259,7 +277,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
           "endpoints.rotateSecret",
           id,
           options,
-          (options) => Effect.map(this.#client.run(routes.rotateSecret(id), options), (secret) => new Secret(secret))
+          (options) => Effect.map(this.#client.rotateSecret(id, options), revealed)
         )
     }
 
@@ -340,6 +358,7 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
     }
 
     whoami(options?: Types.AdminCallOptions): Promise<Model.Identity> {
+      requireOwner(#calls in Object(this), "admin.whoami")
       return this.#read("whoami", undefined, options, (options) => this.#client.run(routes.whoami(), options))
     }
 
@@ -347,8 +366,9 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
       input: Model.EnsureInput,
       options?: Types.AdminCreateOptions
     ): Promise<Model.Ensured<Secret>> {
+      requireOwner(#calls in Object(this), "admin.ensureSubscription")
       return this.#call(
-        new About("ensureSubscription", routes.shownUrl(input?.url), "unknown"),
+        new About("ensureSubscription", routes.shownUrl(Object(input).url), "unknown"),
         options,
         ({ [observing]: _, ...options }) =>
           Effect.map(compound.ensureSubscription(this.#client, input, options), ({ secret, ...rest }) => ({
@@ -359,38 +379,47 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
     }
 
     replayAll(filter?: Model.ReplayFilter, options?: Types.AdminReplayOptions): Types.Replaying {
+      requireOwner(#calls in Object(this), "admin.replayAll")
       const caller = new Caller(this.replayAll)
-      return new Replays(this.#replays(caller, filter, options), caller)
+      return new Replays(this.#replays(caller, filter, options), caller, this.#unused)
     }
 
-    checkReceiver({ secrets, signal, ...options }: Types.CheckReceiverOptions): Promise<Model.ReceiverCheck> {
-      return this.#call(
-        new About("checkReceiver", undefined, undefined),
-        { signal },
-        () => receiver.checkReceiver(this.#client, { ...options, secrets: [secrets].flat().map(redacted) })
-      )
+    checkReceiver(given: Types.CheckReceiverOptions): Promise<Model.ReceiverCheck> {
+      requireOwner(#calls in Object(this), "admin.checkReceiver")
+      const { secrets, signal, ...options } = Object(given) as Types.CheckReceiverOptions
+      return this.#call(new About("checkReceiver", undefined, undefined), { signal }, () => {
+        const all = secrets === undefined ? [] : [secrets].flat()
+        return !all.every(isSecret)
+          ? refused("checkReceiver", routes.shownUrl(options.url), "secrets", "must be a list of texts or Secrets")
+          : receiver.checkReceiver(this.#client, { ...options, secrets: all.map(redacted) })
+      })
     }
 
-    rotateWithReceiver(endpointId: string, options: Types.RotateOptions): Promise<Secret> {
-      const { current, deploy, signal, ...rest } = options
+    rotateWithReceiver(endpointId: string, given: Types.RotateOptions): Promise<Secret> {
+      requireOwner(#calls in Object(this), "admin.rotateWithReceiver")
+      const { current, deploy, signal, ...rest } = Object(given) as Types.RotateOptions
       return this.#call(new About("rotateWithReceiver", endpointId, "unknown"), { signal }, () =>
-        Effect.map(
-          receiver.rotateWithReceiver(this.#client, endpointId, {
-            ...rest,
-            current: redacted(current),
-            deploy: typeof deploy === "function"
-              ? (secret) =>
-                // @effect-diagnostics-next-line unknownInEffectCatch:off -- whatever the caller's function throws
-                Effect.tryPromise({ try: async () => await deploy(revealed(secret)), catch: (reason) => reason })
-              : deploy
-          }),
-          revealed
-        ))
+        isSecret(current)
+          ? Effect.map(
+            receiver.rotateWithReceiver(this.#client, endpointId, {
+              ...rest,
+              current: redacted(current),
+              deploy: typeof deploy === "function"
+                ? (secret) =>
+                  // @effect-diagnostics-next-line unknownInEffectCatch:off -- whatever the caller's function throws
+                  Effect.tryPromise({ try: async () => await deploy(revealed(secret)), catch: (reason) => reason })
+                : deploy
+            }),
+            revealed
+          )
+          : refused("rotateWithReceiver", endpointId, "current", "must be the present secret, a text or a Secret"))
     }
 
     close({ drain = false }: CloseOptions = {}): Promise<void> {
+      requireOwner(#calls in Object(this), "admin.close")
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
+      this.#unused.tellAll()
       this.#closing ??= this.#calls.ended().then(this.#close)
       if (limit === 0) {
         this.#calls.cancel()
@@ -488,7 +517,9 @@ export const defineAdmin = (open: Open): Types.HookrailAdminConstructor => {
           { ...calls, signal } as Types.AdminCallOptions
         )
         for await (const row of rows) {
-          if (!isWanted(row)) continue
+          const wanted = isWanted(row)
+          if (wanted instanceof routes.Refused) throw fromAdminCore(refusal(wanted))
+          if (!wanted) continue
           const running = this.#calls.start(about, stop.signal, () => replay(row)).then(resultOf)
           // Reported when its turn comes.
           running.catch(() => {})

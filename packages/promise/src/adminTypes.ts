@@ -206,7 +206,9 @@ export interface HookrailAdmin {
   whoami(options?: AdminCallOptions): Promise<Model.Identity>
   /**
    * Sees to it that a topic is delivered to a URL, however often it runs: finds or makes the endpoint, and its subscription, and
-   * gives the settings that are named. The secret is in the result only if the endpoint was made. Needs the role admin.
+   * gives the settings that are named. The secret is in the result only if the endpoint was made. Calls of one client for the same
+   * URL wait for each other. Programs that do this at the same moment settle on one endpoint: see `duplicateIds`. Needs the role
+   * admin.
    */
   ensureSubscription(input: Model.EnsureInput, options?: AdminCreateOptions): Promise<Model.Ensured<Secret>>
   /**

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type { CallError, CallObserver, Interruptible, OnRetry } from "hookrail/call/calls"
-import { unscheduled } from "hookrail/call/pauses"
+import { noSchedule, unscheduled } from "hookrail/call/pauses"
 import type { EventStatus, ReadOptions } from "hookrail/Event"
 import { begin, type Listener, nothing } from "hookrail/fiber/callback"
 import { Queue, type Queued } from "hookrail/gate/queue"
@@ -17,6 +17,7 @@ import * as IdempotencyKeys from "hookrail/IdempotencyKeys"
 import { awaitOptionsFault, optionsFault } from "hookrail/options/calls"
 import { Reason, unknownName } from "hookrail/options/check"
 import { positiveDuration } from "hookrail/options/duration"
+import { isRetryPolicy } from "hookrail/RetryPolicy"
 import { type ClientCalls, make as makeCalls } from "hookrail/send/calls"
 import { awaitEvent, type Limited } from "hookrail/send/reader"
 import type * as Transport from "hookrail/Transport"
@@ -29,6 +30,7 @@ import { environment } from "./environment.js"
 import { abortedError, argumentError, closedError, configError, type RetryableError } from "./errors.js"
 import { fromCore } from "./fromCore.js"
 import { logOf, tell, type Write } from "./log.js"
+import { requireOwner } from "./owner.js"
 import { Sending } from "./sendEvents.js"
 import type * as Types from "./types.js"
 import { Unused } from "./unused.js"
@@ -262,9 +264,10 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
           ...options,
           apiKey: apiKey === undefined ? undefined : Redacted.make(apiKey)
         }, environment))
+        if (!isRetryPolicy(config.retry)) throw configError("retry", noSchedule)
         const { close, transport } = runSync(open(config, transportOptions, fetch))
         this.#close = close
-        this.#unused = new Unused(write)
+        this.#unused = new Unused(write, "sendEvents has sent nothing", "hookrail.sendEvents")
         this.#calls = makeCalls({
           config,
           transport,
@@ -287,6 +290,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       options: Types.SendOptions = {},
       found?: Found
     ): Promise<Types.EventAccepted> {
+      requireOwner(#runs in Object(this), "hookrail.sendEvent")
       checkOptions(options)
       const { idempotencyKey, signal } = options
       const call = this.#begin(
@@ -302,6 +306,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
     }
 
     async sendEncoded(event: Types.EncodedEvent, options: Types.SendEncodedOptions = {}): Promise<Types.EventAccepted> {
+      requireOwner(#runs in Object(this), "hookrail.sendEncoded")
       checkOptions(options)
       const call = this.#begin(
         new Send(String(event.topic), event.idempotencyKey),
@@ -316,6 +321,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
     }
 
     async getEvent(eventId: string, options: Types.ReadOptions = {}): Promise<Types.EventStatus> {
+      requireOwner(#runs in Object(this), "hookrail.getEvent")
       checkOptions(options)
       const call = this.#begin(
         new Read(String(eventId)),
@@ -333,6 +339,7 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
       eventId: string,
       { pollInterval, signal, ...options }: Types.AwaitOptions = {}
     ): Promise<Types.EventStatus> {
+      requireOwner(#runs in Object(this), "hookrail.awaitEvent")
       const call = this.#begin(new Read(String(eventId)), signal, () => {
         const fault = awaitOptionsFault(options, "pollInterval", "signal")
         if (fault !== undefined) return Effect.fail(argumentError("options", fault))
@@ -352,11 +359,13 @@ export const define = (open: Open, ofTransport: ReadonlyArray<string> = []): Typ
     }
 
     sendEvents(events: Types.Events, options?: Types.SendEventsOptions): Types.SendingEvents<never> {
+      requireOwner(#runs in Object(this), "hookrail.sendEvents")
       const caller = new Caller(this.sendEvents)
       return new Sending(this, events, options, caller, this.#unused, this.#checks) as Types.SendingEvents<never>
     }
 
     close({ drain = false }: Types.CloseOptions = {}): Promise<void> {
+      requireOwner(#runs in Object(this), "hookrail.close")
       const limit = drain === true ? undefined : drain === false ? 0 : positiveDuration(drain)
       if (limit instanceof Reason) return Promise.reject(argumentError("options", `drain: ${limit.text}`))
       this.#unused.tellAll()

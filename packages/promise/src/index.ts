@@ -17,10 +17,7 @@ import type * as Types from "./types.js"
  */
 export const Hookrail: Types.HookrailConstructor = define((config, options, fetch) =>
   fetch === undefined
-    ? NodeTransport.open(
-      NodeTransport.withConnections(options, config.maxInFlight),
-      environment
-    )
+    ? NodeTransport.open(options, environment, config.maxInFlight)
     : Effect.fail(
       configError("fetch", "is not for Node: there it is a dispatcher of undici, as transport: { dispatcher }")
     ), NodeTransport.optionNames)

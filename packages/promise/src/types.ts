@@ -55,7 +55,10 @@ interface Abortable {
  * @since 0.1.0
  */
 export interface TransportOptions {
-  /** The maximum number of connections. Default: `maxInFlight`, so that no request waits for a connection. */
+  /**
+   * The maximum number of connections. Default: `maxInFlight`, so that no send waits for a connection. While sends have all of them,
+   * reads may open as many more, unless this option is given.
+   */
   readonly connections?: number | undefined
   /** How long establishing a connection may take, including proxy and TLS. Default 5 seconds. */
   readonly connectTimeout?: Duration | undefined

@@ -1,4 +1,4 @@
-/** Warns of calls of `sendEvents` whose result nobody uses: they send nothing. */
+/** Warns of calls of `sendEvents` and `replayAll` whose result nobody uses: they do nothing. */
 import type { Caller } from "./caller.js"
 import type { Write } from "./log.js"
 
@@ -20,7 +20,11 @@ const dropped = typeof FinalizationRegistry === "undefined"
 export class Unused {
   private readonly waiting = new Set<Waiting>()
 
-  constructor(private readonly write: Write) {}
+  /**
+   * @param did What the call has done in the end.
+   * @param call How it is written.
+   */
+  constructor(private readonly write: Write, private readonly did: string, private readonly call: string) {}
 
   /** Returns a function that says that the result is used. */
   watch(result: object, caller: Caller): () => void {
@@ -35,10 +39,11 @@ export class Unused {
 
   tell(waiting: Waiting): void {
     if (!this.waiting.delete(waiting)) return
+    const { call, did } = this
     this.write({
       level: "warning",
-      message: "sendEvents has sent nothing, because its result was neither awaited nor iterated: write " +
-        `\`await hookrail.sendEvents(...)\` or \`for await (const result of hookrail.sendEvents(...))\`${waiting.caller.place}`,
+      message: `${did}, because its result was neither awaited nor iterated: write ` +
+        `\`await ${call}(...)\` or \`for await (const result of ${call}(...))\`${waiting.caller.place}`,
       annotations: {}
     })
   }

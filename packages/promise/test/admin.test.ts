@@ -20,10 +20,12 @@ import {
   UrlRejectedError
 } from "@hookrail/promise/admin"
 import { createWebhookHandler } from "@hookrail/promise/webhooks"
+import { Schedule } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { HookrailAdmin as WebAdmin } from "../src/admin-web.js"
 
 let emulator: RunningEmulator
 let admin: HookrailAdmin
@@ -59,13 +61,13 @@ const failed = async (promise: PromiseLike<unknown>): Promise<HookrailError> => 
 }
 
 /** Sends an event, which is given up at once: its receiver is not there. */
-const dead = async (count: number) => {
-  const { endpointId, id } = emulator.subscribe({ topic: "dead", url: "http://127.0.0.1:1/", maxAttempts: 1 })
+const dead = async (count: number, topic = "dead") => {
+  const { endpointId, id } = emulator.subscribe({ topic, url: `http://127.0.0.1:1/${topic}`, maxAttempts: 1 })
   for (let n = 0; n < count; n++) {
     await fetch(`${emulator.url}/v1/events`, {
       method: "POST",
       headers: { authorization: `Bearer ${emulator.apiKey}` },
-      body: JSON.stringify({ topic: "dead", payload: { n } })
+      body: JSON.stringify({ topic, payload: { n } })
     })
   }
   const isDead = async () => (await admin.deadLetters.page({ endpointId, replayed: false })).items.length === count
@@ -248,6 +250,63 @@ describe("secrets", () => {
       assert.notInclude(text, emulator.adminToken)
     }
   })
+
+  it("are in no error, log line, nor in what retries tell, whatever a server answers", async () => {
+    const hidden = `whsec_${"cd".repeat(24)}`
+    const seen: Array<string> = []
+    const see = (value: unknown) => {
+      const cause = value instanceof Error ? [value.stack, inspect(value.cause, { depth: 9, showHidden: true })] : []
+      seen.push(
+        inspect(value, { depth: 9, showHidden: true }),
+        JSON.stringify(value),
+        String(value),
+        ...cause.map(String)
+      )
+    }
+    await using watched = new HookrailAdmin({
+      baseUrl: emulator.adminUrl,
+      adminToken: emulator.adminToken,
+      retry: { maxRetries: 1, base: 1 },
+      log: see,
+      onRetry: see
+    })
+    const { id } = await watched.endpoints.create({ url: "http://127.0.0.1:1/" })
+    const calls = [
+      () => watched.endpoints.create({ url: "https://example.com/hidden" }),
+      () => watched.endpoints.rotateSecret(id),
+      () => watched.tokens.create({ role: "viewer", label: "hidden" }),
+      () => watched.ensureSubscription({ topic: "t", url: "https://example.com/ensured" }),
+      () => watched.rotateWithReceiver(id, { current: hidden, deploy: () => {} }),
+      () => watched.checkReceiver({ url: emulator.url, secrets: [hidden] })
+    ]
+    const body = JSON.stringify({ id: 5, secret: hidden, token: hidden })
+    const faults: ReadonlyArray<Parameters<typeof emulator.fault>[0]> = [
+      { kind: "garbage", body },
+      { kind: "garbage", body: body.slice(0, -1) },
+      { kind: "status", status: 500, problem: { title: hidden, detail: `Bearer ${emulator.adminToken}` } },
+      { kind: "status", status: 409, problem: { title: hidden, detail: hidden } },
+      { kind: "reset", when: "after" },
+      { kind: "truncate", bytes: 40 }
+    ]
+    let failures = 0
+    for (const call of calls) {
+      for (const fault of faults) {
+        // The answer to the write, and to what comes after it.
+        emulator.fault({ on: "admin", nth: 2, times: 3, ...fault })
+        await call().then(see, (error) => {
+          failures++
+          see(error)
+        })
+        emulator.clearFaults()
+      }
+    }
+    assert.isAbove(failures, 10)
+    const text = seen.join("\n")
+    assert.include(text, "Attempt 2 begins")
+    for (const secret of [hidden, emulator.adminToken]) assert.notInclude(text, secret)
+    assert.notMatch(text, /whsec_[0-9a-f]/)
+    assert.notMatch(text, /hkadm_[0-9a-f]/)
+  })
 })
 
 describe("compound operations", () => {
@@ -260,8 +319,51 @@ describe("compound operations", () => {
       endpoint: first.endpoint,
       subscription: first.subscription,
       endpointWas: "found",
-      subscriptionWas: "found"
+      subscriptionWas: "found",
+      duplicateIds: []
     })
+  })
+
+  it("ensureSubscription of several programs at the same moment settles on one endpoint", async () => {
+    const url = "https://at-once.example.com/"
+    const programs = 4
+    // All have seen that there is none before the first one makes it, and all have made one before the first one looks again.
+    const gates = [0, 0].map(() => {
+      let missing = programs
+      let open = () => {}
+      const opened = new Promise<void>((resolve) => open = resolve)
+      return () => {
+        if (--missing === 0) open()
+        return opened
+      }
+    })
+    const { fetch } = globalThis
+    const racing: typeof fetch = async (input, init) => {
+      const isCreation = init?.method === "POST" && String(input).endsWith("/v1/endpoints")
+      if (isCreation) await gates[0]!()
+      const response = await fetch(input, init)
+      if (isCreation) await gates[1]!()
+      return response
+    }
+    const ensured = await Promise.all(Array.from({ length: programs }, async () => {
+      await using program = new WebAdmin({
+        adminToken: emulator.adminToken,
+        baseUrl: emulator.adminUrl,
+        fetch: racing
+      })
+      return program.ensureSubscription({ topic: "t", url }, { retry: false })
+    }))
+    assert.lengthOf(new Set(ensured.map((it) => it.endpoint.id)), 1)
+    const [{ endpoint: { id: endpointId } }] = ensured as [(typeof ensured)[0]]
+    const made = ensured.filter((it) => it.secret !== undefined)
+    assert.deepStrictEqual(made.map((it) => [it.endpointWas, it.endpoint.id]), [["created", endpointId]])
+    // Those made too many get nothing, and are named.
+    assert.lengthOf(new Set(ensured.flatMap((it) => it.duplicateIds)), programs - 1)
+    const subscriptions = []
+    for await (const row of admin.subscriptions.list()) subscriptions.push(row)
+    for (const { duplicateIds } of ensured) {
+      assert.isEmpty(subscriptions.filter((row) => duplicateIds.includes(row.endpointId)))
+    }
   })
 
   it("replayAll: a dry run, a loop, a count; nothing without one of them", async () => {
@@ -339,5 +441,70 @@ describe("compound operations", () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     }
+  })
+})
+
+/** Mistakes of untyped callers. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+const untyped = () => admin as any
+
+describe("mistakes", () => {
+  it("a method that was taken off its client", async () => {
+    const { checkReceiver, close, endpoints, ensureSubscription, replayAll, rotateWithReceiver, whoami } = untyped()
+    const calls = { checkReceiver, close, ensureSubscription, replayAll, rotateWithReceiver, whoami }
+    for (const [name, call] of Object.entries(calls)) {
+      const { message } = await failed((async () => await call({}, {}))())
+      assert.include(message, `call it as admin.${name}(...)`)
+    }
+    // These have no `this`.
+    const { page } = endpoints
+    assert.isArray((await page()).items)
+  })
+
+  it("what is missing is named, and so are the names that exist", async () => {
+    const id = "01JXENDPOINT00000000000000"
+    const deploy = () => {}
+    const calls: ReadonlyArray<readonly [call: () => PromiseLike<unknown>, says: string]> = [
+      [() => untyped().rotateWithReceiver(), "current: must be the present secret"],
+      [() => untyped().rotateWithReceiver(id), "current: must be the present secret"],
+      [() => untyped().rotateWithReceiver(id, { deploy }), "current: must be the present secret"],
+      [() => untyped().rotateWithReceiver(id, { current: "whsec_1" }), "deploy: must be a function"],
+      [() => untyped().checkReceiver(), "url"],
+      [() => untyped().checkReceiver({ url: "http://127.0.0.1:1/", secret: "whsec_1" }), "did you mean secrets?"],
+      [
+        () => untyped().checkReceiver({ url: "http://127.0.0.1:1/", secrets: [undefined] }),
+        "secrets: must be a list of texts"
+      ],
+      [() => untyped().ensureSubscription({ topics: "a.b", url: "http://a.test/" }), "did you mean topic?"],
+      [() => untyped().ensureSubscription({ topic: "a.b", url: "http://a.test/", retries: 1 }), "there are topic, url"],
+      [() => untyped().ensureSubscription("a.b", "http://a.test/"), "input: it must be an object"],
+      [() => untyped().ensureSubscription(), "input: it must be an object"]
+    ]
+    for (const [call, says] of calls) assert.include((await failed(call())).message, says)
+  })
+
+  it("a condition that is a promise does not replay everything", async () => {
+    const { endpointId } = await dead(2, "conditional")
+    const filter = { endpointId, where: () => Promise.resolve(false) }
+    assert.include(
+      (await failed(untyped().replayAll(filter))).message,
+      "invalid where: it must return true or false at once"
+    )
+    const { total } = await admin.replayAll({ endpointId, where: () => false }, { dryRun: true })
+    assert.strictEqual(total, 0)
+  })
+
+  it("a Schedule of Effect: this package would retry nothing by it", async () => {
+    const retry = Schedule.recurs(3) as never
+    assert.include((await failed(admin.whoami({ retry }))).message, "{ maxRetries: 5 }")
+    assert.throws(() => new HookrailAdmin({ adminToken: "t", retry }), /\{ maxRetries: 5 \}/)
+  })
+
+  it("replayAll that nobody uses is told when the client is closed", async () => {
+    const lines: Array<string> = []
+    const own = new HookrailAdmin({ adminToken: "t", log: ({ message }) => lines.push(message) })
+    void own.replayAll()
+    await own.close()
+    assert.match(lines.join(), /^replayAll has replayed nothing.*await admin\.replayAll\(\.\.\.\).*admin\.test\.ts/)
   })
 })

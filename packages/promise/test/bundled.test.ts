@@ -1,4 +1,7 @@
 /** The tests of the facade once more, over the bundle, whose Effect is a lean one. */
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it, vi } from "vitest"
 import { entry, metafile, remove } from "./bundled.js"
 
@@ -12,6 +15,8 @@ vi.mock("../src/index.js", () => load("index"))
 vi.mock("../src/verify.js", () => load("verify"))
 vi.mock("../src/web.js", () => load("web"))
 vi.mock("../src/webhooks.js", () => load("webhooks"))
+
+const root = fileURLToPath(new URL("..", import.meta.url))
 
 afterAll(remove)
 
@@ -29,9 +34,17 @@ describe("the bundle", () => {
       }
     }
   })
+
+  it("asks nothing of Effect that its lean fibers cannot do", async () => {
+    const missing =
+      /\b(?:forkChild|forkIn|forkScoped|onFiberStart|Scheduler)\b|\bEffect\.run\w+\(.*\b(?:scheduler|signal|uninterruptible)\b/
+    const sources = Object.keys(metafile.inputs).filter((path) => /(?:hookrail-4|node-4|promise|^)\/?src\//.test(path))
+    assert.isAbove(sources.length, 80)
+    for (const path of sources) assert.notMatch(await readFile(join(root, path), "utf8"), missing, path)
+  })
 })
 
-// Not those of dispatchers: loading undici changes the global `fetch`, which others of these tests use.
+// Not those of dispatchers, which `bundledDispatcher.test.ts` runs: loading undici changes the global `fetch`, which others of these tests use.
 await import("./facade.test.js")
 await import("./admin.test.js")
 await import("./awaited.test.js")

@@ -437,14 +437,16 @@ describe("close", () => {
   it("drops what is under way, and says of each event what is known", async () => {
     const hookrail = client({ maxInFlight: 1 })
     emulator.fault({ kind: "stall" })
+    emulator.fault({ kind: "stall", on: "status" })
     const sending = rejects(hookrail.sendEvent(topic, {}), Node.HookrailClosedError)
     const waiting = rejects(hookrail.sendEvent(topic, {}, { idempotencyKey: "k2" }), Node.HookrailClosedError)
     const reading = rejects(hookrail.awaitEvent("e1"), Node.HookrailClosedError)
-    await requests(1)
+    await requests(2)
     await hookrail.close()
     assert.deepInclude(await sending, { topic, outcome: "unknown" })
-    assert.strictEqual((await sending).idempotencyKey, emulator.ledger().requests[0]?.headers["idempotency-key"])
-    assert.lengthOf(emulator.ledger().requests, 1)
+    const posts = emulator.ledger().requests.filter(({ method }) => method === "POST")
+    assert.deepEqual(posts.map(({ idempotencyKey }) => idempotencyKey), [(await sending).idempotencyKey])
+    assert.lengthOf(emulator.ledger().requests, 2)
     assert.deepInclude(await waiting, { topic, outcome: "not-sent", idempotencyKey: "k2" })
     assert.deepInclude(await reading, { eventId: "e1" })
     assert.isUndefined((await reading).outcome)
@@ -541,17 +543,17 @@ describe("the bundle", () => {
   // The package is not minified. Those who bundle a program minify it with the rest.
   for (
     const [entry, limit, external] of [
-      ["index", 86, []],
-      ["index", 38, ["undici/*"]],
-      ["web", 32, []],
-      ["webhooks", 33, []],
-      ["admin", 95, []],
-      ["admin-web", 41, []],
+      ["index", 83.4, []],
+      ["index", 34.4, ["undici/*"]],
+      ["web", 28.5, []],
+      ["webhooks", 29.8, []],
+      ["admin", 93.5, []],
+      ["admin-web", 38.3, []],
       // Every entry loads it.
-      ["errors", 2, []]
+      ["errors", 1.7, []]
     ] as const
   ) {
-    it(`of ${[entry, ...external].join(" without ")} is at most ${limit} KB, minified by its user`, async () => {
+    it(`of ${[entry, ...external].join(" without ")} is at most ${limit} KiB, minified by its user`, async () => {
       const { outputFiles: [published] } = await build({
         ...bundle,
         external: [...bundle.external, ...external],

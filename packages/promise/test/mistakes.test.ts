@@ -16,6 +16,7 @@ import {
   Redacted,
   Ref,
   Result,
+  Schedule,
   Stream
 } from "effect"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
@@ -52,6 +53,44 @@ describe("what is refused", () => {
       )
       await refusal(() => hookrail.getEvent("e", options as never))
     }
+  })
+
+  it("a Schedule of Effect: this package would retry nothing by it", async () => {
+    const retry = Schedule.recurs(3) as never
+    const options = { apiKey: emulator.apiKey, baseUrl: emulator.url, retry }
+    for (
+      const call of [async () => await hookrail.sendEvent(topic, {}, { retry }), async () => new Hookrail(options)]
+    ) {
+      const message = await refusal(call)
+      assert.include(message, "retry")
+      assert.include(message, "{ maxRetries: 5 }")
+    }
+  })
+
+  it("a method that was taken off its client", async () => {
+    const { awaitEvent, getEvent, sendEncoded, sendEvent, sendEvents } = hookrail
+    const calls: Readonly<Record<string, () => PromiseLike<unknown>>> = {
+      sendEvent: () => sendEvent(topic, {}),
+      sendEvents: async () => await sendEvents([{ topic, payload: {} }]),
+      sendEncoded: () => sendEncoded({ topic, body: new Uint8Array(), idempotencyKey: "k", orderingKey: undefined }),
+      getEvent: () => getEvent("e"),
+      awaitEvent: () => awaitEvent("e")
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      assert.include(await refusal(call), `call it as hookrail.${name}(...)`)
+      assert.include(await refusal(() => call.call({ [name]: sendEvent })), `call it as hookrail.${name}(...)`)
+    }
+    const { close } = hookrail
+    assert.include(await refusal(async () => await close()), "call it as hookrail.close(...)")
+  })
+
+  it("settings of retries that do not exist, in one sentence", async () => {
+    const message = await refusal(() => hookrail.sendEvent(topic, {}, { retry: { times: 3 } as never }))
+    assert.include(message, "invalid retry: times: there is no such option: there are maxRetries")
+    assert.include(
+      await refusal(() => hookrail.sendEvent(topic, {}, { retry: 3 as never })),
+      "invalid retry: must be settings"
+    )
   })
 
   it("a signal that is none", async () => {

@@ -423,3 +423,13 @@ describe("with an emulator", () => {
     assert.deepStrictEqual(emulator.ledger().attempts.map(({ httpStatus }) => httpStatus), [500, 204])
   })
 })
+
+it("the listener for Node says what it takes", async () => {
+  const { node } = createWebhookHandler({ secrets: secret, log: silent }) as unknown as {
+    readonly node: (...args: ReadonlyArray<unknown>) => unknown
+  }
+  const request = webhook({ topic: "a.b" }).toIncomingMessage()
+  for (const args of [[], [request], [webhook({ topic: "a.b" }).toRequest(), {}], [{ headers: {} }, {}]]) {
+    assert.throws(() => node(...args), /takes the request and the response of node:http/)
+  }
+})

@@ -18,8 +18,8 @@ const built = (module: string): Promise<unknown> =>
 const { settingsOf } = await built("options") as typeof options
 const { Store } = await built("store") as typeof store
 
-const [roundsText, eventsText, backlogText, url] = process.argv.slice(2) as [string, string, string, string]
-const [rounds, events, backlog] = [roundsText, eventsText, backlogText].map(Number) as [number, number, number]
+const [roundsText, eventsText, url] = process.argv.slice(2) as [string, string, string]
+const [rounds, events] = [Number(roundsText), Number(eventsText)]
 
 const atOnce = 256
 const inFlight = 32
@@ -41,12 +41,12 @@ const body = Buffer.from(JSON.stringify({ topic, payload }))
 let filled = 0
 
 /** Fills a table: events of so many keys, in turn, or half of them of one key. */
-const fill = async (table: "bare" | "hookrail_outbox", count: number, keys: number, isHot = false, text = body) => {
+const fill = async (table: "bare" | "hookrail_outbox", count: number, keys: number, isHot = false) => {
   const key = isHot ? `case when n % 2 = 0 then 'hot' else 'k' || n % ${keys} end` : `'k' || n % ${keys}`
   await db.query(
     `insert into ${table} (id, ordering_key, topic, body)
 select ${++filled} || '-' || n, ${key}, $1::text, $2::bytea from generate_series(1, $3::int) as n`,
-    [topic, text, count]
+    [topic, body, count]
   )
   await db.query(`vacuum analyze ${table}`)
 }
@@ -111,8 +111,6 @@ const claims = async (limit = Infinity): Promise<Claims> => {
   return { events: count, millis }
 }
 
-const sum = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0)
-
 const perThousand = async (count: number, run: () => Promise<unknown>): Promise<number> => {
   const start = performance.now()
   await run()
@@ -151,7 +149,7 @@ const client = new Hookrail({ apiKey, baseUrl: url, onUnmatched: "ignore" })
 
 const sendOurs = async (count: number): Promise<void> => {
   const relay = await startRelay({ executor, client, concurrency: inFlight })
-  while (relay.stats().acked < count) await new Promise((resolve) => setTimeout(resolve, 2))
+  while (relay.stats().acked < count) await new Promise((resolve) => setTimeout(resolve, 5))
   await relay.drain()
 }
 
@@ -207,27 +205,9 @@ for (let round = -1; round < rounds; round++) {
   }
 }
 
-// A large backlog, once: the pace at its start, and the memory while all of it is drained.
-const small = Buffer.from("{\"topic\":\"t\",\"payload\":{}}")
-await empty("hookrail_outbox")
-await fill("hookrail_outbox", 10_000, 10_000 / 4, false, small)
-const paceOf = ({ events, millis }: Claims): number => sum(millis) / events * 1_000
-results["backlog: ten thousand"] = [paceOf(await claims())]
-await empty("hookrail_outbox")
-await fill("hookrail_outbox", backlog, backlog / 4, false, small)
-results[`backlog: ${backlog}`] = [paceOf(await claims(10_000))]
-const heap: Array<number> = []
-for (let count = 10_000; count < backlog;) {
-  const done = await claims(Math.max(10_000, backlog / 10))
-  if (done.events === 0) break
-  count += done.events
-  heap.push(process.memoryUsage().heapUsed / 1_048_576)
-  ;(results[`backlog: ${backlog}, to its end`] ??= []).push(paceOf(done))
-}
-
 await client.close()
 await pool.close()
 await db.end()
 await server.close()
-say({ rounds: results, heap })
+say(results)
 process.exit()

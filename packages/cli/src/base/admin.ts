@@ -65,13 +65,13 @@ const rootOf = (error: AdminError): AdminError =>
 const codeOf = (error: unknown): number | undefined =>
   isHookrailError(error) ? codes[rootOf(error as AdminError)._tag] ?? exitCodes.failed : undefined
 
-const adminFailureOf = (error: unknown, { source, url }: Admin): unknown => {
+const adminFailureOf = (error: unknown, { source, url, urlSource }: Admin): unknown => {
   if (!isHookrailError(error)) return error
   const known = error as AdminError
   const cause = rootOf(known)
   const isUnknown = known.outcome === "unknown" && (codeOf(error) === exitCodes.unreachable)
   const message = cause._tag === "HookrailConnectionError" && !isUnknown
-    ? `there is no admin API at ${url} (from ${source}): start it, or check HOOKRAIL_ADMIN_URL`
+    ? `there is no admin API at ${url} (${urlSource}): start it, or check HOOKRAIL_ADMIN_URL`
     : cause._tag === "AuthenticationError"
     ? `${url} does not accept the admin token (from ${source}): check it, or see "hookrail doctor"`
     : known.message

@@ -96,7 +96,10 @@ export class Catalog {
       const hint = Object(error).code === "ERR_UNKNOWN_FILE_EXTENSION" || /\.[cm]?tsx?$/.test(file)
         ? "Node 22.18 and newer run TypeScript; with an older one, give the compiled module"
         : "check the path and its imports"
-      throw new Failure(exitCodes.usage, `cannot load ${path}: ${String(Object(error).message)}: ${hint}`)
+      throw new Failure(
+        exitCodes.usage,
+        `cannot load ${path}: ${String((error as { readonly message?: unknown } | null)?.message ?? error)}: ${hint}`
+      )
     }
     const found = new Map<string, Entry>()
     collect(module, found)

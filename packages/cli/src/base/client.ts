@@ -81,9 +81,9 @@ export const failureOf = (error: unknown, producer: Producer): unknown => {
   })
 }
 
-const wordsOf = (error: ClientError, cause: ClientError, { baseUrl, source }: Producer): string => {
+const wordsOf = (error: ClientError, cause: ClientError, { baseUrl, source, urlSource }: Producer): string => {
   if (cause._tag === "HookrailConnectionError" && error.outcome !== "unknown") {
-    return `there is no server at ${baseUrl} (from ${source}): start it, or "hookrail dev" for one on this machine`
+    return `there is no server at ${baseUrl} (${urlSource}): start it, or "hookrail dev" for one on this machine`
   }
   if (cause._tag === "AuthenticationError") {
     return `${baseUrl} does not accept the key (from ${source}): check it, or see "hookrail doctor"`

@@ -1,6 +1,6 @@
 /** What `hookrail dev` leaves for the other commands on this machine: its keys, and where it listens while it runs. */
 import { randomBytes } from "node:crypto"
-import { mkdir, readFile, rm } from "node:fs/promises"
+import { mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { replaceFile } from "./envFile.js"
@@ -72,18 +72,35 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
+/** Each has a file of its own: when one ends, another one may still run. */
+const fileOf = (pid: number): string => `dev-${pid}.json`
+
 /** The server of the `hookrail dev` that was started last and runs. */
 export const runningDevServer = async (env: Environment): Promise<DevServer | undefined> => {
-  const server = await read<DevServer>(join(folder(env), "dev.json"), [...keyNames, "url", "adminUrl"])
-  return server !== undefined && typeof server.pid === "number" && isAlive(server.pid) ? server : undefined
+  const files = await readdir(folder(env)).catch(() => [])
+  const alive = files.filter((file) => {
+    const [, pid] = /^dev-(\d+)\.json$/.exec(file) ?? []
+    return pid !== undefined && isAlive(Number(pid))
+  })
+  const servers = await Promise.all(
+    alive.map((file) =>
+      read<DevServer & { readonly startedAt: number }>(join(folder(env), file), [...keyNames, "url", "adminUrl"])
+    )
+  )
+  return servers.filter((server) => server !== undefined).sort((a, b) => b.startedAt - a.startedAt)[0]
 }
 
-/** Announces a server; the result takes it back, unless another one was announced since. */
-export const announceDevServer = async (env: Environment, server: DevServer): Promise<() => Promise<void>> => {
-  await write(env, "dev.json", server)
-  return async () => {
-    const path = join(folder(env), "dev.json")
-    const last = await read<DevServer>(path, keyNames)
-    if (last?.pid === server.pid) await rm(path, { force: true })
-  }
+/** Announces a server; the result takes it back. What a process left behind that was killed is cleared away. */
+export const announceDevServer = async (
+  env: Environment,
+  server: DevServer,
+  startedAt = Date.now()
+): Promise<() => Promise<void>> => {
+  await write(env, fileOf(server.pid), { ...server, startedAt })
+  const gone = (await readdir(folder(env)).catch(() => [])).filter((file) => {
+    const [, pid] = /^dev-(\d+)\.json$/.exec(file) ?? []
+    return pid !== undefined && Number(pid) !== server.pid && !isAlive(Number(pid))
+  })
+  await Promise.all(gone.map((file) => rm(join(folder(env), file), { force: true })))
+  return () => rm(join(folder(env), fileOf(server.pid)), { force: true })
 }

@@ -31,6 +31,7 @@ const bodyLimit = 64 * 1024
 
 export const request = async (url: string, asked: Asked = {}): Promise<Answer> => {
   const { body, headers, method = "GET", signal, timeoutMs = 10_000 } = asked
+  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new NoAnswer("ERR_INVALID_URL", "it is no URL with http", url)
   const target = new URL(url)
   const module = target.protocol === "https:" ? await import("node:https") : await import("node:http")
   const start = performance.now()
@@ -38,6 +39,7 @@ export const request = async (url: string, asked: Asked = {}): Promise<Answer> =
     const fail = (error: NodeJS.ErrnoException): void => {
       clearTimeout(timer)
       sent.destroy()
+      if (signal?.aborted === true) return reject(signal.reason)
       reject(new NoAnswer(error.code ?? "", error.message || String(error.code), url))
     }
     // A connection of its own: nothing is left open.

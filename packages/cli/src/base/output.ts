@@ -65,6 +65,11 @@ export class Output {
     this.streams.stdout.write(`${text}\n`)
   }
 
+  /** Bytes that are no text, as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.streams.stdout.write(bytes)
+  }
+
   /** Something worth knowing that is no data. Scripts, which ask for JSON, do not get it. */
   note(text: string): void {
     if (!this.isJson) this.streams.stderr.write(`${this.paintNote("dim", text)}\n`)

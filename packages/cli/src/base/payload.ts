@@ -31,8 +31,41 @@ export const parseJson = (text: string, what: string): Json => {
   }
 }
 
+/** The JSON of a payload. */
+export const jsonOf = (payload: Json, indent?: number): string => {
+  try {
+    return JSON.stringify(payload, undefined, indent)
+  } catch {
+    throw usage("the payload is nested too deeply")
+  }
+}
+
+/** What is not UTF-8 is no JSON: to replace its bytes would change the payload without a word. */
+const textOf = (bytes: Buffer, what: string): string => {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw usage(`${what} is not UTF-8: convert it first, as by iconv`)
+  }
+}
+
+/** The payload on the command line. */
+export const parsePayload = (text: string): Json => {
+  if (/^@\S/.test(text)) throw usage(`the payload is not JSON: a file is given by --from ${text.slice(1)}`)
+  try {
+    return parseJson(text, "the payload")
+  } catch (error) {
+    const { message } = error as Failure
+    throw usage(
+      `${message}${
+        message.endsWith("JSON") ? ":" : ", and"
+      } it must be like '{"order_id":"o_1"}'; a text needs its double quotes`
+    )
+  }
+}
+
 export const readJson = async (path: string): Promise<Json> =>
-  parseJson((await readInput(path)).toString(), named(path))
+  parseJson(textOf(await readInput(path), named(path)), named(path))
 
 /** The steps of `customer.name`, `items[0].price` and `items.0.price`; a backslash keeps a dot. */
 const stepsOf = (path: string): ReadonlyArray<string | number> => {
@@ -90,16 +123,23 @@ const split = (flag: string, assignment: string): readonly [ReadonlyArray<string
   throw usage(`${flag} must be like order_id=o_9 or customer.name=x, but is ${JSON.stringify(assignment)}`)
 }
 
+const clone = (payload: Json): unknown => {
+  try {
+    return structuredClone(payload)
+  } catch {
+    throw usage("the payload is nested too deeply")
+  }
+}
+
 /** The payload with what `--set` and `--set-string` say. */
 export const withSettings = (
   payload: Json | undefined,
   set: ReadonlyArray<string>,
   setString: ReadonlyArray<string>
 ): Json => {
-  const base: unknown = structuredClone(payload ?? {})
-  if (set.length + setString.length > 0 && !isContainer(base)) {
-    throw usage("--set needs a payload that is an object or a list")
-  }
+  if (set.length + setString.length === 0) return payload ?? {}
+  const base = clone(payload ?? {})
+  if (!isContainer(base)) throw usage("--set needs a payload that is an object or a list")
   for (const assignment of set) {
     const [steps, text] = split("--set", assignment)
     setIn(base as Mutable, steps, valueOf(text))

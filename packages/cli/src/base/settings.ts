@@ -20,12 +20,15 @@ export interface Producer {
   readonly baseUrl: string
   /** Where both are from, for messages. */
   readonly source: string
+  /** Where the URL is from: it may be the default. */
+  readonly urlSource: string
 }
 
 export interface Admin {
   readonly token: string
   readonly url: string
   readonly source: string
+  readonly urlSource: string
 }
 
 interface Profile {
@@ -145,7 +148,8 @@ export class Settings {
     return {
       apiKey: source.values.apiKey,
       baseUrl: (source.values.baseUrl ?? "http://localhost:8080").replace(/\/+$/, ""),
-      source: source.name
+      source: source.name,
+      urlSource: urlSourceOf(source, "baseUrl")
     }
   }
 
@@ -159,7 +163,8 @@ export class Settings {
     return {
       token: source.values.adminToken,
       url: (source.values.adminUrl ?? "http://localhost:8082").replace(/\/+$/, ""),
-      source: source.name
+      source: source.name,
+      urlSource: urlSourceOf(source, "adminUrl")
     }
   }
 
@@ -191,6 +196,9 @@ const fromDev = ({ adminToken, adminUrl, apiKey, secret, url }: DevServer): Prof
   adminToken,
   secret
 })
+
+const urlSourceOf = ({ name, values }: Source, url: "baseUrl" | "adminUrl"): string =>
+  values[url] === undefined ? `the default: ${variables[url]} is not set` : `from ${name}`
 
 const profileOf = async (path: string, name: string): Promise<Source> => {
   const config = await readConfig(path)

@@ -1,5 +1,6 @@
 /** Administration of a server: endpoints, subscriptions, deliveries, dead letters and tokens. */
 import type { HookrailAdmin } from "@hookrail/promise/admin"
+import { Reason, topicPattern } from "hookrail/options/check"
 import { take, timeOf, withAdmin } from "../base/admin.js"
 import type { Context, Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
@@ -64,6 +65,11 @@ export const createEndpoint = simple<{
   readonly description: string | undefined
   readonly topic: ReadonlyArray<string>
 }>(async (admin, { description, topic, url }, { out, signal }) => {
+  // Before the endpoint is made.
+  for (const pattern of topic) {
+    const wrong = topicPattern(pattern)
+    if (wrong instanceof Reason) throw usage(`--topic ${wrong.text}, but is ${JSON.stringify(pattern)}`)
+  }
   const { duplicateIds, id, secret } = await admin.endpoints.create({ url, description }, { signal })
   // Told before anything else can fail: there is no other copy.
   const created = { id, url, secret: secret.reveal(), duplicateIds }
@@ -189,18 +195,19 @@ export const createSubscription = simple<
 export const ensureSubscription = simple<
   Delivering & { readonly topic: string; readonly url: string; readonly ordered: boolean }
 >(async (admin, { maxAttempts, ordered, rate, topic, url }, { out, signal }) => {
-  const { endpoint, endpointWas, secret, subscription, subscriptionWas } = await admin.ensureSubscription(
+  const { duplicateIds, endpoint, endpointWas, secret, subscription, subscriptionWas } = await admin.ensureSubscription(
     { topic, url, maxAttempts, rateLimitRps: rate, ...(ordered ? { ordered } : {}) },
     { signal }
   )
   const shown = secret?.reveal()
-  out.data({ endpoint, endpointWas, subscription, subscriptionWas, secret: shown }, () =>
+  out.data({ endpoint, endpointWas, subscription, subscriptionWas, secret: shown, duplicateIds }, () =>
     [
       `endpoint      ${endpoint.id}  ${endpointWas}`,
       `subscription  ${subscription.id}  ${subscriptionWas}`,
       ...(shown === undefined ? [] : [`secret        ${shown}`])
     ].join("\n"))
   if (shown !== undefined) out.note(onceNote)
+  if (duplicateIds.length > 0) out.warn(`made at the same time as another one, and unused: ${duplicateIds.join(", ")}`)
 })
 
 export const updateSubscription = simple<

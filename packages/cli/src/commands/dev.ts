@@ -5,6 +5,7 @@ import { aborted, type Context, type Run } from "../base/context.js"
 import { announceDevServer, type DevKeys, devKeys } from "../base/devServer.js"
 import { readEnvFile, writeEnvFile } from "../base/envFile.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
+import { type Target, targetsOf } from "../base/forward.js"
 import { oneLine, type Output, paintState } from "../base/output.js"
 
 export interface DevInput {
@@ -15,32 +16,9 @@ export interface DevInput {
   readonly printSecret: boolean
 }
 
-interface Target {
-  readonly topic: string
-  readonly url: string
-}
-
 type Entry<Kind extends "request" | "event" | "attempt"> = Parameters<
   NonNullable<NonNullable<EmulatorOptions["observer"]>[Kind]>
 >[0]
-
-/** `localhost:3000/webhooks` and `3000` are meant for this machine. */
-const urlOf = (text: string): string => {
-  const full = /^:?\d+(\/|$)/.test(text)
-    ? `http://localhost:${text.replace(/^:/, "")}`
-    : /^[a-z]+:\/\//i.test(text)
-    ? text
-    : `http://${text}`
-  if (URL.canParse(full) && /^https?:/.test(full)) return full
-  throw usage(`--forward must be a URL such as http://localhost:3000/webhooks, but is ${JSON.stringify(text)}`)
-}
-
-const targetsOf = ({ forward, topic }: DevInput): ReadonlyArray<Target> =>
-  forward.flatMap((text) => {
-    const [, own, url] = /^([^=:/]+)=(.+)$/.exec(text) ?? []
-    const topics = own === undefined ? topic.length === 0 ? ["*"] : topic : [own]
-    return topics.map((topic) => ({ topic, url: urlOf(url ?? text) }))
-  })
 
 const defaultPort = 8080
 const defaultAdminPort = 8082
@@ -229,7 +207,7 @@ export const dev: Run<DevInput & { readonly envFile: string | undefined }> = asy
     out.data({ secret: keys.secret }, () => keys.secret)
     return
   }
-  const targets = targetsOf(input)
+  const targets = targetsOf(input.forward, input.topic)
   const lines = new Lines(out)
   const emulator = await start(input, keys.pageToken, {
     apiKeys: [keys.apiKey],

@@ -1,7 +1,7 @@
 /** Looks at the server, the keys and a receiver, and says what to do about each thing that is wrong. */
 import { signWebhook } from "@hookrail/emulator"
+import { addressAllowed, strictUrlPolicy, urlAllowed } from "@hookrail/emulator/inner/base/urlPolicy"
 import { lookup } from "node:dns/promises"
-import { addressAllowed, strictUrlPolicy, urlAllowed } from "../../../emulator/src/base/urlPolicy.js"
 import type { Context, Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 import { type Answer, NoAnswer, problemOf, request } from "../base/http.js"
@@ -42,6 +42,7 @@ const adviceOf = ({ code, message, url }: NoAnswer, what: string): string => {
     return "its certificate authority is not known here: set NODE_EXTRA_CA_CERTS to its file"
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "the certificate is for another name: use the one that it names"
+  if (code === "ERR_INVALID_URL") return "give one such as https://hooks.example.com"
   const isTls = url.startsWith("https:")
   if (isTls && /wrong version number|EPROTO|SSL|ECONNRESET/.test(`${message} ${code}`)) {
     return "it does not speak TLS there: try http://, or the other port"
@@ -108,15 +109,22 @@ const proxyFinding = (health: Answer, unknown: Answer | undefined, env: Context[
   }
 }
 
-/** Which generation a server is of, by the routes that it has. Routes are looked up before tokens are. */
+/**
+ * Which generation a server is of, by the routes that it has. Routes are looked up before tokens are. R3 added no route, and
+ * shows in nothing but the refusal of an event.
+ */
 const generations = [
-  ["/v1/whoami", "R2 or newer"],
+  ["/v1/whoami", "R2 or newer; if keys are limited to topics, which is R3, only a refused event tells"],
   ["/v1/admin-tokens", "R1: scoped admin tokens, no whoami"],
   ["/v1/ordered-keys", "P2: ordering keys, no scoped admin tokens"],
   ["/v1/dlq", "P1: administration, no ordering keys"]
 ] as const
 
-const checkServer = async (baseUrl: string, context: Context, report: Report): Promise<boolean> => {
+/** No key holds anything else, and nothing else can be sent. */
+const isSendable = (key: string): boolean => /^[!-~]+$/.test(key)
+
+/** Whether the server is ready; `undefined` if it cannot be asked anything. */
+const checkServer = async (baseUrl: string, context: Context, report: Report): Promise<boolean | undefined> => {
   const { signal } = context
   let health: Answer
   try {
@@ -126,7 +134,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
     const variable = proxyVariable(context.env)
     const proxy = variable === undefined ? "" : `; ${variable} is set, and this check goes without that proxy`
     report("server", "failed", `${baseUrl} does not answer (${reasonOf(error)})`, adviceOf(error, "server") + proxy)
-    return false
+    return undefined
   }
   if (health.status >= 300 && health.status < 400) {
     report(
@@ -135,7 +143,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
       `${baseUrl} redirects to ${oneLine(String(health.headers.location), 100)}`,
       "clients never follow: use the URL that it leads to, without /healthz"
     )
-    return false
+    return undefined
   }
   if (health.status !== 200) {
     report(
@@ -144,7 +152,7 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
       `${baseUrl}/healthz answers ${health.status}`,
       "check the base URL: it has no path, and no /v1"
     )
-    return false
+    return undefined
   }
   report("server", "ok", `${baseUrl} answers in ${Math.round(health.ms)} ms`)
   tlsFinding("server", health, report)
@@ -174,7 +182,7 @@ const noEvent = "00000000000000000000000000"
 
 const checkKey = async (
   baseUrl: string,
-  isReady: boolean,
+  isReady: boolean | undefined,
   { settings, signal }: Context,
   report: Report
 ): Promise<void> => {
@@ -184,6 +192,15 @@ const checkKey = async (
     return undefined
   })
   if (producer === undefined) return
+  if (!isSendable(producer.apiKey)) {
+    return report(
+      "key",
+      "failed",
+      `the key (from ${producer.source}) has a blank, a line break or another character that no key has`,
+      "copy it again, and check its end"
+    )
+  }
+  if (isReady === undefined) return report("key", "skipped", "the server cannot be asked")
   const headers = { authorization: `Bearer ${producer.apiKey}` }
   const answer = await request(`${baseUrl}/v1/events/${noEvent}`, { headers, signal })
   const problem = problemOf(answer)
@@ -240,6 +257,14 @@ const checkAdmin = async ({ settings, signal }: Context, report: Report): Promis
       break
     }
     const admin = await settings.admin()
+    if (!isSendable(admin.token)) {
+      return report(
+        "admin",
+        "failed",
+        `the token (from ${admin.source}) has a blank, a line break or another character that no token has`,
+        "copy it again, and check its end"
+      )
+    }
     const answer = await request(`${url}/v1/whoami`, { headers: { authorization: `Bearer ${admin.token}` }, signal })
     if (answer.status === 200) {
       const { role } = JSON.parse(answer.body) as { readonly role: string }
@@ -291,6 +316,15 @@ const checkPolicy = async (url: string, isLocalServer: boolean, report: Report):
       "a server refuses it (422) without HOOKRAIL_ALLOW_HTTP and HOOKRAIL_ALLOW_CIDRS: use https and a public address"
     )
   }
+}
+
+/** Whether a receiver answers in time (protocol section 4.4). */
+export const timeFinding = ({ ms }: Pick<Answer, "ms">, report: Report): void => {
+  const words = `it took ${(ms / 1000).toFixed(1)} s to answer`
+  if (ms > 10_000) {
+    report("time", "failed", words, "the server gives up after 10 s: answer first, and do long work afterwards")
+  } else if (ms > 3_000) report("time", "warning", words, "the server gives up after 10 s")
+  else report("time", "ok", `it answers in ${Math.round(ms)} ms`)
 }
 
 const payload = { doctor: true }
@@ -359,17 +393,7 @@ const checkReceiver = async (
       "give it the same secret, whsec_ included, and let it verify the raw body; if it answers so to unknown topics, give one that it knows by --topic"
     )
   } else report("signature", "ok", `it verifies, and answers ${genuine.status} to the topic ${oneLine(topic, 80)}`)
-  const seconds = genuine.ms / 1000
-  if (seconds > 10) {
-    report(
-      "time",
-      "failed",
-      `it took ${seconds.toFixed(1)} s to answer`,
-      "the server gives up after 10 s: answer first, and do long work afterwards"
-    )
-  } else if (seconds > 3) {
-    report("time", "warning", `it took ${seconds.toFixed(1)} s to answer`, "the server gives up after 10 s")
-  } else report("time", "ok", `it answers in ${Math.round(genuine.ms)} ms`)
+  timeFinding(genuine, report)
   if (!isAccepted || forged.status === genuine.status) return
   const old = await post(secret, new Date(Date.now() - 3_600_000))
   if (old.status >= 200 && old.status < 300) {

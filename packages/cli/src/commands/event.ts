@@ -5,7 +5,7 @@ import type { Context, Run } from "../base/context.js"
 import { millisOf } from "../base/duration.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 import { oneLine, type Output, paintState } from "../base/output.js"
-import { type Json, parseJson, readJson, withSettings } from "../base/payload.js"
+import { type Json, jsonOf, parsePayload, readJson, withSettings } from "../base/payload.js"
 
 interface Sending {
   readonly topic: string
@@ -36,7 +36,8 @@ export const trigger: Run<TriggerInput> = async (input, context) => {
   const payload = withSettings(base, input.set, input.setString)
   await catalog?.check(input.topic, payload)
   if (input.dryRun) {
-    context.out.data({ topic: input.topic, payload }, () => JSON.stringify(payload, undefined, 2))
+    const text = jsonOf(payload, 2)
+    context.out.data({ topic: input.topic, payload }, () => text)
     return
   }
   return send(input, payload, context)
@@ -48,7 +49,7 @@ export const sendEvent: Run<SendInput> = async (input, context) => {
   if (text !== undefined && from !== undefined) throw usage("give the payload as an argument or by --from, not both")
   const base = text === undefined
     ? from === undefined ? undefined : await readJson(from)
-    : parseJson(text, "the payload")
+    : parsePayload(text)
   if (base === undefined && input.set.length + input.setString.length === 0) {
     throw usage("there is no payload: give it as an argument, by --from <file>, or by --set name=value")
   }

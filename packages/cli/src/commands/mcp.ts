@@ -1,6 +1,7 @@
 /** A Model Context Protocol server on the standard input and output. */
 import type { Context, Run } from "../base/context.js"
 import { usage } from "../base/exit.js"
+import { targetsOf } from "../base/forward.js"
 import { Settings } from "../base/settings.js"
 import { serveMcp } from "../mcp/protocol.js"
 import { toolsFor } from "../mcp/tools.js"
@@ -34,12 +35,13 @@ export const mcp: Run<McpInput> = async ({ allowWrites, emulator, forward }, con
     if (forward.length > 0) throw usage("--forward is for the server of --emulator")
     return serve(context, allowWrites)
   }
+  const targets = targetsOf(forward)
   // A server of its own, which ends with it.
   const { startEmulator } = await import("@hookrail/emulator")
   const [secret] = await context.settings.secrets()
   const running = await startEmulator({
     sweepIntervalMs: 0,
-    subscriptions: forward.map((url) => ({ topic: "*", url, secret }))
+    subscriptions: targets.map((target) => ({ ...target, secret }))
   })
   try {
     const settings = new Settings({

@@ -9,7 +9,7 @@ import {
   retryEvent,
   schemaStatus
 } from "@hookrail/outbox"
-import { openDatabase } from "../../../outbox/src/command/database.js"
+import { openDatabase } from "@hookrail/outbox/inner/command/database"
 import type { Run } from "../base/context.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 
@@ -29,15 +29,11 @@ const names = ({ prefix, schema }: Names): Names => ({ schema, prefix })
 
 /** Errors of the outbox say what to do; of the driver's own only the code is shown, as its words may hold data. */
 const failureOf = (error: unknown): unknown => {
-  const { _tag, cause, message } = Object(error) as {
-    readonly _tag?: unknown
-    readonly message?: unknown
-    readonly cause?: { readonly code?: unknown }
-  }
+  const { _tag, advice, code, operation, message } = Object(error) as Readonly<Record<string, unknown>>
   if (_tag === "OutboxConfigError") return usage(String(message))
   if (_tag === "DatabaseError") {
-    const code = cause?.code === undefined ? "" : ` (${String(cause.code)})`
-    return new Failure(exitCodes.unreachable, `${String(message)}${code}`, { tag: _tag })
+    const text = `${String(operation)} failed in the database${code === undefined ? "" : ` (${String(code)})`}`
+    return new Failure(exitCodes.unreachable, advice === undefined ? text : `${text}: ${String(advice)}`, { tag: _tag })
   }
   return typeof _tag === "string" ? new Failure(exitCodes.failed, String(message), { tag: _tag }) : error
 }

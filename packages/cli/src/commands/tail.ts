@@ -141,6 +141,47 @@ export class Tail {
   }
 }
 
+interface Time {
+  readonly now: () => number
+  /** Ends early, without an error, once the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+}
+
+/** Asks again and again, until the signal is aborted; less often while the server is away. */
+export const follow = async (
+  tail: Pick<Tail, "round" | "tell">,
+  url: string,
+  interval: number,
+  signal: AbortSignal,
+  { now, sleep }: Time
+): Promise<void> => {
+  let failures = 0
+  let before = now()
+  while (!signal.aborted) {
+    const pause = failures === 0
+      ? interval
+      : Math.min(interval * 2 ** Math.min(failures - 1, 10), Math.max(maxBackoffMs, interval))
+    await sleep(pause, signal)
+    if (signal.aborted) break
+    const missed = now() - before - pause
+    if (missed > slept) {
+      tail.tell({ type: "slept" }, `this machine slept for ${Math.round(missed / 1000)} s: catching up`)
+    }
+    try {
+      await tail.round()
+      if (failures > 0) tail.tell({ type: "back" }, `${url} is back`)
+      failures = 0
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isAway(error)) throw error
+      if (failures++ === 0) {
+        tail.tell({ type: "gone" }, `${url} is gone (${String(Object(error).message)}): trying again`)
+      }
+    }
+    before = now()
+  }
+}
+
 export const tail: Run<TailInput> = (input, context) => {
   const { out, signal } = context
   const interval = millisOf("--interval", input.interval)
@@ -150,32 +191,6 @@ export const tail: Run<TailInput> = (input, context) => {
     const tail = new Tail(admin, input, context)
     await tail.round()
     out.note(`watching ${url}, every ${interval / 1000} s. Ctrl-C ends this.`)
-    let failures = 0
-    let before = Date.now()
-    while (!signal.aborted) {
-      const pause = failures === 0
-        ? interval
-        : Math.min(interval * 2 ** Math.min(failures - 1, 10), Math.max(maxBackoffMs, interval))
-      await sleep(pause, signal)
-      if (signal.aborted) break
-      const missed = Date.now() - before - pause
-      if (missed > slept) {
-        tail.tell({ type: "slept" }, `this machine slept for ${Math.round(missed / 1000)} s: catching up`)
-      }
-      before = Date.now()
-      try {
-        await tail.round()
-        before = Date.now()
-        if (failures > 0) tail.tell({ type: "back" }, `${url} is back`)
-        failures = 0
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!isAway(error)) throw error
-        before = Date.now()
-        if (failures++ === 0) {
-          tail.tell({ type: "gone" }, `${url} is gone (${String(Object(error).message)}): trying again`)
-        }
-      }
-    }
+    await follow(tail, url, interval, signal, { now: Date.now, sleep })
   })
 }

@@ -4,7 +4,7 @@ import type { Context, Run } from "../base/context.js"
 import { millisOf } from "../base/duration.js"
 import { exitCodes, Failure, usage } from "../base/exit.js"
 import { oneLine } from "../base/output.js"
-import { type Json, parseJson, readInput, readJson, withSettings } from "../base/payload.js"
+import { type Json, parsePayload, readInput, readJson, withSettings } from "../base/payload.js"
 
 // A captured request ------------------------------------------------------------------------------------------------
 
@@ -59,9 +59,7 @@ const fromObject = (bytes: Buffer): Captured | undefined => {
   const { headers } = value as { readonly headers?: unknown }
   if (typeof headers !== "object" || headers === null) return undefined
   const pairs = Array.isArray(headers)
-    ? headers.map((one: { readonly name?: string; readonly value?: string } | readonly [string, string]) =>
-      Array.isArray(one) ? one : [(one as { name?: string }).name, (one as { value?: string }).value]
-    )
+    ? headers.map((one: unknown) => Array.isArray(one) ? one : [Object(one).name, Object(one).value])
     : Object.entries(headers)
   return {
     headers: Object.fromEntries(pairs.map(([name, value]) => [String(name).toLowerCase(), [value].flat().join(", ")])),
@@ -195,7 +193,7 @@ export interface SignInput {
 const payloadOf = async ({ from, payload, set, setString }: SignInput): Promise<Json> => {
   if (payload !== undefined && from !== undefined) throw usage("give the payload as an argument or by --from, not both")
   const base = payload !== undefined
-    ? parseJson(payload, "the payload")
+    ? parsePayload(payload)
     : from !== undefined
     ? await readJson(from)
     : undefined
@@ -204,7 +202,7 @@ const payloadOf = async ({ from, payload, set, setString }: SignInput): Promise<
 
 export interface Signed {
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: string | Buffer
   readonly deliveryId: string
   readonly eventId: string
 }
@@ -215,8 +213,8 @@ const signed = async (input: SignInput, secret: string): Promise<Signed> => {
   try {
     if (!input.raw) return signWebhook({ secret, topic, payload: await payloadOf(input), deliveryId, eventId })
     // The bytes as they are, right or wrong.
-    const { signature } = await import("../../../emulator/src/delivery/signing.js")
-    const body = (await readInput(input.from ?? "-")).toString()
+    const { signature } = await import("@hookrail/emulator/inner/delivery/signing")
+    const body = await readInput(input.from ?? "-")
     const model = signWebhook({ secret, topic, payload: null, deliveryId, eventId })
     return {
       deliveryId: model.deliveryId,
@@ -224,12 +222,13 @@ const signed = async (input: SignInput, secret: string): Promise<Signed> => {
       body,
       headers: {
         ...model.headers,
-        "content-length": String(Buffer.byteLength(body)),
+        "content-length": String(body.length),
         "hookrail-signature": signature(secret, Math.floor(Date.now() / 1000), model.deliveryId, body)
       }
     }
   } catch (error) {
     if (error instanceof TypeError) throw usage(error.message)
+    if (error instanceof RangeError) throw usage("the payload is nested too deeply")
     throw error
   }
 }
@@ -238,15 +237,24 @@ export const sign: Run<SignInput> = async (input, context) => {
   const { out, signal } = context
   const [secret = ""] = await requireSecrets(context)
   const { body, deliveryId, eventId, headers } = await signed(input, secret)
+  for (const [name, value] of Object.entries(headers)) {
+    if (/[^\t -~\u0080-\u00ff]/.test(value)) throw usage(`the header ${name} cannot hold ${JSON.stringify(value)}`)
+  }
   if (input.to === undefined) {
-    out.data({ headers, body, deliveryId, eventId }, () => {
-      const path = "/webhooks"
-      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-      return [`POST ${path} HTTP/1.1`, "host: localhost", ...lines, "", body].join("\r\n")
-    })
+    const bytes = Buffer.from(body)
+    const text = bytes.toString()
+    const isText = Buffer.from(text).equals(bytes)
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    const head = ["POST /webhooks HTTP/1.1", "host: localhost", ...lines, "", ""].join("\r\n")
+    // As "verify" reads it, and Lambda gives it.
+    const json = isText ? { body: text } : { body: bytes.toString("base64"), isBase64Encoded: true }
+    if (out.isJson || isText) out.data({ headers, ...json, deliveryId, eventId }, () => head + text)
+    else out.bytes(Buffer.concat([Buffer.from(head), bytes]))
     return exitCodes.ok
   }
-  if (!URL.canParse(input.to)) throw usage(`--to must be a URL, but is ${JSON.stringify(input.to)}`)
+  if (!URL.canParse(input.to) || !/^https?:/.test(input.to)) {
+    throw usage(`--to must be a URL, but is ${JSON.stringify(input.to)}`)
+  }
   const { NoAnswer, request } = await import("../base/http.js")
   const answer = await request(input.to, { method: "POST", headers, body, timeoutMs: 15_000, signal })
     .catch((error: unknown) => {

@@ -3,12 +3,11 @@ import { createInterface } from "node:readline"
 
 type Id = string | number
 
-interface Message {
-  readonly jsonrpc?: unknown
-  readonly id?: Id | null
-  readonly method?: string
-  readonly params?: Readonly<Record<string, unknown>>
-}
+/** What came, before anything is known about it. */
+type Message = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Message =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** What a tool answers. */
 export interface ToolResult {
@@ -56,8 +55,8 @@ export const serveMcp = async (
   const running = new Map<Id, AbortController>()
   const pending = new Set<Promise<void>>()
 
-  const answerOf = (message: Message): unknown => {
-    const { method, params = {} } = message
+  const answerOf = (id: Id, method: string, params: unknown = {}): unknown => {
+    if (!isObject(params)) throw new RpcError(invalidParams, "params must be an object")
     switch (method) {
       case "initialize": {
         const asked = String(params.protocolVersion)
@@ -73,10 +72,10 @@ export const serveMcp = async (
       case "tools/list":
         return { tools: tools.list }
       case "tools/call": {
+        if (running.has(id)) throw new RpcError(invalidRequest, `the id ${JSON.stringify(id)} is in use`)
         const controller = new AbortController()
         const called = tools.call(String(params.name), params.arguments ?? {}, controller.signal)
         if (called === undefined) throw new RpcError(invalidParams, `there is no tool ${JSON.stringify(params.name)}`)
-        const id = message.id!
         running.set(id, controller)
         return called
           .finally(() => running.delete(id))
@@ -87,28 +86,37 @@ export const serveMcp = async (
     }
   }
 
-  const handle = async (message: Message): Promise<object | undefined> => {
-    const { id, method } = message
-    if (typeof message !== "object" || message === null || message.jsonrpc !== "2.0") {
-      return {
-        jsonrpc: "2.0",
-        id: null,
-        error: { code: invalidRequest, message: "a message is a JSON-RPC 2.0 object" }
-      }
+  const refusal = (id: Id | null, code: number, message: string): object => ({
+    jsonrpc: "2.0",
+    id,
+    error: { code, message }
+  })
+
+  const handle = async (message: unknown): Promise<object | undefined> => {
+    if (!isObject(message) || message.jsonrpc !== "2.0") {
+      return refusal(null, invalidRequest, "a message is a JSON-RPC 2.0 object")
     }
+    const { id, method, params } = message
+    // An answer to a question of ours, though there are no questions.
+    if (method === undefined && ("result" in message || "error" in message)) return undefined
     if (id === undefined || id === null) {
-      // A notification, which has no answer. Answers to questions of ours are none, either: there are no questions.
-      if (method === "notifications/cancelled") running.get(message.params?.requestId as Id)?.abort(cancelled)
+      // A notification, which has no answer.
+      if (method === "notifications/cancelled" && isObject(params)) {
+        running.get(params.requestId as Id)?.abort(cancelled)
+      }
       return undefined
     }
-    if (method === undefined) return undefined
+    if (typeof id !== "string" && typeof id !== "number") {
+      return refusal(null, invalidRequest, "an id is a string or a number")
+    }
+    if (typeof method !== "string") return refusal(id, invalidRequest, "a request has a method, which is a string")
     try {
-      const result = await answerOf(message)
+      const result = await answerOf(id, method, params)
       // Nobody waits for the answer any more.
       return result === cancelled ? undefined : { jsonrpc: "2.0", id, result }
     } catch (error) {
       const code = error instanceof RpcError ? error.code : internalError
-      return { jsonrpc: "2.0", id, error: { code, message: String(Object(error).message) } }
+      return refusal(id, code, String(Object(error).message))
     }
   }
 
@@ -117,15 +125,13 @@ export const serveMcp = async (
     try {
       value = JSON.parse(line)
     } catch {
-      return write(
-        JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: parseError, message: "a line is one JSON value" } })
-      )
+      return write(JSON.stringify(refusal(null, parseError, "a line is one JSON value")))
     }
-    if (Array.isArray(value)) {
-      const answers = (await Promise.all(value.map((one) => handle(one as Message)))).filter((one) => one !== undefined)
+    if (Array.isArray(value) && value.length > 0) {
+      const answers = (await Promise.all(value.map(handle))).filter((one) => one !== undefined)
       return answers.length === 0 ? undefined : write(JSON.stringify(answers))
     }
-    const answer = await handle(value as Message)
+    const answer = await handle(value)
     if (answer !== undefined) write(JSON.stringify(answer))
   }
 

@@ -1,4 +1,5 @@
 /** The commands as tools for coding agents. What changes something is there only if it is allowed. */
+import { deliveryStates } from "hookrail/wire/deliveryState"
 import type { Context } from "../base/context.js"
 import { exitCodes, Failure, Stopped } from "../base/exit.js"
 import { Output } from "../base/output.js"
@@ -84,7 +85,7 @@ const allTools: ReadonlyArray<Tool> = [
       state: {
         type: "string",
         description: "Only those in this state",
-        enum: ["pending", "in_flight", "retry_scheduled", "succeeded", "dead_lettered", "cancelled", "skipped"]
+        enum: deliveryStates
       },
       endpointId: text("Only those of this endpoint"),
       topic: text("Only those of exactly this topic"),

@@ -96,6 +96,15 @@ const post = (parts: Parts, key: string, body: Buffer, input: SendInput): Promis
     outgoing.end(body)
   })
 
+/** Its exact text may have any depth. */
+const textOf = (payload: unknown): string => {
+  try {
+    return JSON.stringify(payload)
+  } catch {
+    return refuse(400, "invalid input", "payload is nested too deeply: give it as payloadText")
+  }
+}
+
 /** The key to send with: the first producer key while it is good for everything, else one of the page's own. */
 export class PageKey {
   private own: string | undefined
@@ -123,7 +132,7 @@ const bodyOf = (given: SendInput, fallback: { readonly topic?: string; readonly 
   }
   const topic = given.topic ?? fallback.topic ??
     refuse(400, "invalid input", "topic must be a non-empty string, got undefined")
-  const text = payloadText ?? (payload === undefined ? undefined : JSON.stringify(payload)) ?? fallback.payload ??
+  const text = payloadText ?? (payload === undefined ? undefined : textOf(payload)) ?? fallback.payload ??
     refuse(400, "invalid input", "payload or payloadText is required")
   return Buffer.from(`{"topic":${JSON.stringify(topic)},"payload":${text}}`, "utf8")
 }

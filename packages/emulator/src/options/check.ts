@@ -108,6 +108,14 @@ export const filled: Check = (value, at) => {
   if (typeof value !== "string" || value === "") refuse(at, "a non-empty string", show(value))
 }
 
+/** A topic pattern. A star elsewhere is taken literally, which is never intended. */
+export const topicPattern: Check = (value, at) => {
+  const star = typeof value === "string" ? value.indexOf("*") : 0
+  const fits = value === "*" || (typeof value === "string" && value !== "" &&
+    (star < 0 || (star > 1 && star === value.length - 1 && value[star - 1] === ".")))
+  if (!fits) refuse(at, "a topic, a prefix followed by \".*\" (as in \"orders.*\"), or \"*\"", show(value))
+}
+
 /** A non-empty string whose value is never shown. */
 export const secret: Check = (value, at) => {
   if (typeof value !== "string" || value === "") refuse(at, "a non-empty string", showKind(value))
@@ -144,9 +152,11 @@ export const orFalse = (check: Check): Check => (value, at) => {
   check(value, at)
 }
 
-/** An object with these fields and no others. `takes` names its kind in messages. */
-export const object = <A>(fields: Fields<A>, takes?: string): Check => (value, at) => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse(at, "an object", show(value))
+/** An object with these fields and no others. `takes` names its kind in messages, `example` shows one. */
+export const object = <A>(fields: Fields<A>, takes?: string, example?: string): Check => (value, at) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refuse(at, example === undefined ? "an object" : `an object, such as ${example},`, show(value))
+  }
   const known = Object.keys(fields)
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue

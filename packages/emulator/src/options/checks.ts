@@ -21,6 +21,7 @@ import {
   show,
   text,
   timer,
+  topicPattern,
   whole
 } from "./check.js"
 import type {
@@ -52,23 +53,35 @@ const backoff: Check = (value, at) => {
 const rateLimit = orFalse(object<RateLimit>({ rps: positive, burst: number(1, Infinity) }))
 
 /** What `addApiKey` takes. */
-export const apiKey = object<Partial<ApiKeyOptions>>({ key: optional(secret), scopes: optional(list(text)) })
+export const apiKey = object<Partial<ApiKeyOptions>>(
+  { key: optional(secret), scopes: optional(list(topicPattern)) },
+  undefined,
+  "{ scopes: [\"orders.*\"] }"
+)
 
-const namedKey = object<ApiKeyOptions>({ key: secret, scopes: optional(list(text)) })
+const namedKey = object<ApiKeyOptions>({ key: secret, scopes: optional(list(topicPattern)) })
 
 /** What `addEndpoint` takes; whether its URL is allowed is a matter of the policy. */
-export const endpoint = object<EndpointOptions>({ url: filled, description: optional(text), secret: optional(secret) })
+export const endpoint = object<EndpointOptions>(
+  { url: filled, description: optional(text), secret: optional(secret) },
+  undefined,
+  "{ url: \"http://127.0.0.1:3000/\" }"
+)
 
-const subscriptionFields = object<SubscribeOptions>({
-  topic: filled,
-  url: optional(filled),
-  endpointId: optional(filled),
-  secret: optional(secret),
-  maxAttempts: optional(whole(1, 100)),
-  ordered: optional(flag),
-  backoff: optional(backoff),
-  rateLimitRps: optional(number(0.01, 1_000_000))
-})
+const subscriptionFields = object<SubscribeOptions>(
+  {
+    topic: topicPattern,
+    url: optional(filled),
+    endpointId: optional(filled),
+    secret: optional(secret),
+    maxAttempts: optional(whole(1, 100)),
+    ordered: optional(flag),
+    backoff: optional(backoff),
+    rateLimitRps: optional(number(0.01, 1_000_000))
+  },
+  undefined,
+  "{ topic: \"orders.*\", url: \"http://127.0.0.1:3000/\" }"
+)
 
 /** What `subscribe` takes. The bounds are those of the admin API (protocol section 5.4). */
 export const subscription: Check = (value, at) => {
@@ -142,18 +155,23 @@ const deliveryFaults: { readonly [Kind in DeliveryFaultAction["kind"]]: FieldsOf
 
 const selection: Fields<FaultSelection & { readonly on: string }> = {
   on: optional(oneOf("ingest", "status", "ready", "health", "metrics", "admin", "delivery")),
-  topic: optional(filled),
+  topic: optional(topicPattern),
   nth: optional(whole(1)),
   times: optional(whole(0)),
   probability: optional(number(0, 1))
 }
 
+const anyFault = object({}, undefined, "{ kind: \"status\", status: 503, times: 1 }")
+
 /** What `fault` takes. */
 export const faultRule: Check = (value, at) => {
-  if (typeof value !== "object" || value === null) return object({})(value, at)
-  const { kind, on } = value as { readonly kind?: unknown; readonly on?: unknown }
+  if (typeof value !== "object" || value === null) return anyFault(value, at)
+  const { kind, on, topic } = value as { readonly kind?: unknown; readonly on?: unknown; readonly topic?: unknown }
   const dot = at === "" ? "" : `${at}.`
   selection.on(on, `${dot}on`)
+  if (topic !== undefined && (on === "ready" || on === "health" || on === "metrics" || on === "admin")) {
+    throw new Invalid(`${dot}topic`, `${dot}topic never matches: on: "${on}" knows no topic`)
+  }
   const [here, elsewhere] = on === "delivery" ? [deliveryFaults, answerFaults] : [answerFaults, deliveryFaults]
   if (typeof kind === "string" && !Object.hasOwn(here, kind) && Object.hasOwn(elsewhere, kind)) {
     const hint = on === "delivery"

@@ -49,8 +49,8 @@ export interface PageOptions {
   /** What the page and its calls are opened with, at least 16 of `A-Z a-z 0-9 _ -`. Default a random one in each run. */
   readonly token?: string | undefined
   /**
-   * Most bytes of requests and responses kept for the page, beside the events themselves; the oldest are dropped first.
-   * Default 64 MiB.
+   * Most bytes of requests and responses kept for the page: their headers and bodies, and 1 KiB for each of them. The oldest are
+   * dropped first. The events themselves, with their deliveries and payloads, are kept besides: see `eventLimit`. Default 64 MiB.
    */
   readonly historyBytes?: number | undefined
 }
@@ -117,6 +117,9 @@ export interface EmulatorOptions {
   readonly observer?: Observer | undefined
   /** Most entries of each kind in the ledger; older ones are dropped. Default 100000. */
   readonly ledgerLimit?: number | undefined
-  /** Most events kept; the oldest finished ones are dropped first. Default 100000. */
+  /**
+   * Most events kept, with their deliveries, whatever their payloads take. The oldest ones are dropped, but none that is not
+   * finished, or that blocks an ordering key, nor any after it. Default 100000.
+   */
   readonly eventLimit?: number | undefined
 }

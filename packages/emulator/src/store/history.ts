@@ -42,8 +42,17 @@ export interface KeptAttempt {
 type Event = { readonly deliveries: ReadonlyArray<object> }
 type Delivery = object
 
-/** What an entry takes besides its bodies, roughly. */
+/** What an entry takes besides its texts and bodies, roughly. */
 const overhead = 1024
+
+const lengthOf = (texts: Iterable<string>): number => {
+  let length = 0
+  for (const text of texts) length += text.length
+  return length
+}
+
+const headerBytes = (headers: Readonly<Record<string, string>> = {}): number =>
+  lengthOf(Object.keys(headers)) + lengthOf(Object.values(headers))
 
 interface Entry {
   readonly bytes: number
@@ -66,7 +75,9 @@ export class History {
   /** Keeps the request of an event. */
   sent(event: Event, request: SentRequest): void {
     this.requests.set(event, request)
-    this.add({ bytes: request.body.length + overhead, drop: () => this.requests.delete(event) })
+    const { body, headers, idempotencyKey = "" } = request
+    const bytes = body.length + headerBytes(headers) + idempotencyKey.length + overhead
+    this.add({ bytes, drop: () => this.requests.delete(event) })
   }
 
   /** Keeps an attempt. */
@@ -75,8 +86,10 @@ export class History {
     if (own === undefined) this.attempts.set(delivery, own = new Map())
     own.set(attempt.claimVersion, attempt)
     const kept = own
+    const { headers, response, url } = attempt
     this.add({
-      bytes: (attempt.response?.body.length ?? 0) + overhead,
+      bytes: (response === undefined ? 0 : response.body.length + lengthOf(response.rawHeaders)) +
+        headerBytes(headers) + url.length + overhead,
       drop: () => {
         kept.delete(attempt.claimVersion)
         if (kept.size === 0) this.attempts.delete(delivery)

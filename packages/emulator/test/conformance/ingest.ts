@@ -466,8 +466,10 @@ const cases: ReadonlyArray<Case> = [
     section: "1.5",
     needs: ["producer", "admin", "receiver"],
     title: "a star that is not a final segment is a letter",
-    run: async ({ accept, receiver, subscribe }) => {
-      await subscribe({ topic: "a*", url: receiver.url })
+    run: async ({ accept, admin, receiver }) => {
+      // Over the wire: in code the emulator refuses such a pattern.
+      const endpoint = (await admin("POST", "/v1/endpoints", { url: receiver.url })).json() as { readonly id: string }
+      await admin("POST", "/v1/subscriptions", { topic_pattern: "a*", endpoint_id: endpoint.id })
       assert.isNull((await accept({ topic: "ab", payload: {} })).delivery_ids)
       assert.lengthOf((await accept({ topic: "a*", payload: {} })).delivery_ids ?? [], 1)
     }

@@ -1,4 +1,5 @@
 import { Effect, Layer, Logger, Metric, References, Tracer } from "effect"
+import { inspect } from "node:util"
 
 /** Keeps the spans that a program makes. */
 export const traced = () => {
@@ -76,5 +77,20 @@ export const debugLines = () => {
   return {
     lines,
     layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Debug"))
+  }
+}
+
+const shown = (value: unknown): string => inspect(value, { depth: 20, showHidden: true, maxStringLength: null })
+
+/** Keeps what tracers and loggers are given of a program, and all metrics. */
+export const everything = () => {
+  const { layer: tracer, spans } = traced()
+  const lines: Array<string> = []
+  const logger = Logger.map(Logger.formatStructured, (entry) => void lines.push(shown(entry)))
+  return {
+    spans,
+    lines,
+    seen: Effect.map(Metric.snapshot, (metrics) => [shown(spans), ...lines, shown(metrics)].join("\n")),
+    layer: Layer.mergeAll(tracer, Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "All"))
   }
 }

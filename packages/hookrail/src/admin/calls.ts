@@ -64,6 +64,16 @@ export const refusal = ({ argument, operation, reason, target }: Refused): Inval
 /** States of a delivery that was replayed. */
 const replayedStates: ReadonlySet<string> = new Set(["pending", "in_flight", "retry_scheduled", "succeeded"])
 
+/** Hides a secret where it is read: spans get the results of calls. */
+const sealed = <A, B>(spec: Spec<A> | Refused, seal: (result: A) => B): Spec<B> | Refused =>
+  spec instanceof Refused ? spec : {
+    ...spec,
+    read: (body) => {
+      const result = spec.read(body)
+      return result === undefined ? undefined : seal(result)
+    }
+  }
+
 type Made<A> = A & { readonly duplicateIds: ReadonlyArray<string> }
 
 export class AdminClient {
@@ -71,6 +81,7 @@ export class AdminClient {
   private readonly shared: Shared
   private readonly authorization: string
   private role: string | undefined
+  private readonly turns = new Map<string, { readonly semaphore: Effect.Semaphore; users: number }>()
 
   readonly config: HookrailConfig
   readonly transport: Transport
@@ -159,6 +170,23 @@ export class AdminClient {
 
   private refused({ operation, target }: Spec<unknown>, argument: Refused["argument"], reason: string): Refused {
     return new Refused(operation, target, argument, reason)
+  }
+
+  /** Runs it when nothing else runs under this name. */
+  inTurn<A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const turn = this.turns.get(name) ?? { semaphore: Effect.unsafeMakeSemaphore(1), users: 0 }
+        this.turns.set(name, turn)
+        turn.users++
+        return turn
+      }),
+      ({ semaphore }) => semaphore.withPermits(1)(effect),
+      (turn) =>
+        Effect.sync(() => {
+          if (--turn.users === 0) this.turns.delete(name)
+        })
+    )
   }
 
   // -------------------------------------------------------------------------------------------------------------
@@ -252,9 +280,9 @@ export class AdminClient {
     Model.CreatedEndpoint<Redacted.Redacted<string>>,
     AdminError
   > {
-    const spec = routes.createEndpoint(input)
+    const spec = sealed(routes.createEndpoint(input), (made) => ({ ...made, secret: Redacted.make(made.secret) }))
     const { description = "", url } = input ?? {}
-    const made = this.create(
+    return this.create(
       this.checkLost(spec, options) ?? spec,
       options,
       {
@@ -268,14 +296,13 @@ export class AdminClient {
         if (options.onLostSecret !== "replace" || row === undefined || rows.length > 1) {
           return Effect.succeed(Effect.fail(error))
         }
-        return Effect.succeed(Effect.matchEffect(this.run(routes.rotateSecret(row.id), this.plain(options)), {
+        return Effect.succeed(Effect.matchEffect(this.rotateSecret(row.id, this.plain(options)), {
           onFailure: () => Effect.fail(error),
           onSuccess: (secret) => Effect.succeed({ id: row.id, url: row.url, secret })
         }))
       },
       ["onLostSecret"]
     )
-    return Effect.map(made, (made) => ({ ...made, secret: Redacted.make(made.secret) }))
   }
 
   createSubscription(
@@ -301,9 +328,9 @@ export class AdminClient {
     Model.CreatedToken<Redacted.Redacted<string>>,
     AdminError
   > {
-    const spec = routes.createToken(input)
+    const spec = sealed(routes.createToken(input), (made) => ({ ...made, token: Redacted.make(made.token) }))
     const { label, role } = input ?? {}
-    const made = this.create(
+    return this.create(
       this.checkLost(spec, options) ?? spec,
       options,
       {
@@ -323,7 +350,6 @@ export class AdminClient {
       },
       ["onLostSecret"]
     )
-    return Effect.map(made, (made) => ({ ...made, token: Redacted.make(made.token) }))
   }
 
   /** The options of a call within another one. */
@@ -334,6 +360,10 @@ export class AdminClient {
   // -------------------------------------------------------------------------------------------------------------
   // writes that are safe to repeat
   // -------------------------------------------------------------------------------------------------------------
+
+  rotateSecret(endpointId: string, options?: CallOptions): Effect.Effect<Redacted.Redacted<string>, AdminError> {
+    return this.run(sealed(routes.rotateSecret(endpointId), (secret) => Redacted.make(secret)), options)
+  }
 
   /** If there is nothing to delete after an attempt without an answer, that one has deleted it. */
   remove(spec: Spec<null> | Refused, options?: CallOptions): Effect.Effect<void, AdminError> {

@@ -2,7 +2,6 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { AdminError, AdminReadError } from "../HookrailError.js"
 import { AdminClient, type Dependencies, listed, refusal } from "./calls.js"
@@ -50,8 +49,7 @@ export const make = (dependencies: Dependencies): Service => {
       },
       update: (id, changes, options) => Effect.asVoid(client.run(routes.updateEndpoint(id, changes), options)),
       delete: (id, options) => client.remove(routes.deleteEndpoint(id), options),
-      rotateSecret: (id, options) =>
-        Effect.map(client.run(routes.rotateSecret(id), options), (secret) => Redacted.make(secret))
+      rotateSecret: (id, options) => client.rotateSecret(id, options)
     },
     subscriptions: {
       create: (input, options) => Effect.suspend(() => client.createSubscription(input, options)),
@@ -94,7 +92,10 @@ export const make = (dependencies: Dependencies): Service => {
         if (replaying instanceof Refused) return Stream.fail(refusal(replaying))
         const { calls, concurrency, filter: wanted, isWanted, replay } = replaying
         return list(client, routes.pageOfDeadLetters, wanted, calls).pipe(
-          Stream.filter(isWanted),
+          Stream.filterEffect((deadLetter) => {
+            const wanted = isWanted(deadLetter)
+            return typeof wanted === "boolean" ? Effect.succeed(wanted) : Effect.fail(refusal(wanted))
+          }),
           Stream.mapEffect(replay, { concurrency })
         )
       }),

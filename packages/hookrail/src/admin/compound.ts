@@ -66,10 +66,12 @@ export const ensureSubscription = (
   Effect.suspend(() => {
     const { description, ordered, topic, url, ...settings } = input ?? {} as Model.EnsureInput
     const { onLostSecret, ...reading } = options
-    const name = Object.keys(input ?? {}).find((name) => !ensureNames.includes(name))
+    const wrong = typeof input === "object" && input !== null
+      ? routes.unknownMember(input, ensureNames)
+      : "it must be an object"
     const context = { operation: "ensureSubscription", target: shownUrl(url) } as const
-    const refused = name !== undefined
-      ? new Refused(context.operation, context.target, "input", `there is no ${name.slice(0, 64)}`)
+    const refused = wrong !== undefined
+      ? new Refused(context.operation, context.target, "input", wrong)
       : within(context, routes.createEndpoint({ url, description })) ??
         within(context, routes.createSubscription({ topic, endpointId: "any", ordered, ...settings }))
     if (refused !== undefined) return Effect.fail(refusal(refused))
@@ -89,7 +91,7 @@ export const ensureSubscription = (
 
     /** The subscription of an endpoint that exists, if it has one. */
     const settled = (
-      endpoint: Model.Endpoint,
+      endpoint: EnsuredSecret["endpoint"],
       row: Model.Subscription
     ): Effect.Effect<EnsuredSecret, AdminError> => {
       if (ordered !== undefined && ordered !== row.ordered) {
@@ -99,10 +101,11 @@ export const ensureSubscription = (
       }
       const changes = changesOf(row, settings)
       const result = (subscriptionWas: "found" | "updated"): EnsuredSecret => ({
-        endpoint: { id: endpoint.id, url: endpoint.url },
+        endpoint,
         subscription: { id: row.id, topic: row.topic },
         endpointWas: "found",
-        subscriptionWas
+        subscriptionWas,
+        duplicateIds: []
       })
       return changes === undefined
         ? Effect.succeed(result("found"))
@@ -112,7 +115,8 @@ export const ensureSubscription = (
     const subscribe = (endpointId: string) =>
       client.createSubscription({ topic, endpointId, ordered, ...settings }, reading)
 
-    return Effect.gen(function*() {
+    /** An endpoint with this URL that is there: with its subscription to the topic, if one has it, else the oldest. */
+    const look: Effect.Effect<Found, AdminError> = Effect.gen(function*() {
       const endpoints = yield* rowsOf<Model.EndpointFilter, Model.Endpoint>(
         client,
         routes.pageOfEndpoints,
@@ -122,30 +126,54 @@ export const ensureSubscription = (
       )
       for (const endpoint of endpoints) {
         const [row] = yield* subscribed(endpoint.id)
-        if (row !== undefined) return yield* settled(endpoint, row)
+        if (row !== undefined) return { endpoint, row }
       }
       // The oldest, so that every run takes the same.
-      const endpoint = endpoints.at(-1)
-      if (endpoint !== undefined) {
-        const { id } = yield* subscribe(endpoint.id)
-        return {
-          endpoint: { id: endpoint.id, url: endpoint.url },
-          subscription: { id, topic },
-          endpointWas: "found",
-          subscriptionWas: "created"
-        } as const
-      }
-      const made = yield* client.createEndpoint({ url, description }, { ...reading, onLostSecret })
-      const { id } = yield* orTakeBack(client, made.id, context, subscribe(made.id))
-      return {
-        endpoint: { id: made.id, url: made.url },
-        subscription: { id, topic },
-        secret: made.secret,
-        endpointWas: "created",
-        subscriptionWas: "created"
-      } as const
+      return { endpoint: endpoints.at(-1) }
     })
+
+    const settle = ({ id, url }: Model.Endpoint, row: Model.Subscription | undefined) =>
+      row !== undefined
+        ? settled({ id, url }, row)
+        : Effect.map(subscribe(id), (made): EnsuredSecret => ({
+          endpoint: { id, url },
+          subscription: { id: made.id, topic },
+          endpointWas: "found",
+          subscriptionWas: "created",
+          duplicateIds: []
+        }))
+
+    const ensure = Effect.flatMap(look, ({ endpoint, row }): Effect.Effect<EnsuredSecret, AdminError> =>
+      endpoint !== undefined ? settle(endpoint, row) : Effect.flatMap(
+        client.createEndpoint({ url, description }, { ...reading, onLostSecret }),
+        (made) =>
+          orTakeBack(
+            client,
+            made.id,
+            context,
+            // Another program may have made one at the same time. All of them look after they have made theirs, and settle on
+            // the same. What was made too many stays: it gets no events, and to delete it would cancel the deliveries of
+            // whoever has found it meanwhile.
+            Effect.flatMap(look, ({ endpoint: first, row }) =>
+              first !== undefined && first.id !== made.id
+                ? Effect.map(settle(first, row), (ensured) => ({ ...ensured, duplicateIds: [made.id] }))
+                : Effect.map(subscribe(made.id), ({ id }): EnsuredSecret => ({
+                  endpoint: { id: made.id, url: made.url },
+                  subscription: { id, topic },
+                  secret: made.secret,
+                  endpointWas: "created",
+                  subscriptionWas: "created",
+                  duplicateIds: []
+                })))
+          )
+      ))
+    return client.inTurn(new URL(url).href, ensure)
   })
+
+interface Found {
+  readonly endpoint: Model.Endpoint | undefined
+  readonly row?: Model.Subscription
+}
 
 const within = (
   { operation, target }: AdminContext,
@@ -192,7 +220,8 @@ export interface Replaying {
   readonly concurrency: number
   readonly filter: Model.DeadLetterFilter
   readonly calls: CallOptions
-  readonly isWanted: (deadLetter: Model.DeadLetter) => boolean
+  /** By the condition of the caller; an untyped one may return something else, such as a promise, which is never false. */
+  readonly isWanted: (deadLetter: Model.DeadLetter) => boolean | Refused
   /** Replays one, when its turn comes. */
   readonly replay: (
     deadLetter: Model.DeadLetter
@@ -237,7 +266,12 @@ export const replaying = (
     concurrency,
     filter,
     calls,
-    isWanted: where,
+    isWanted: (deadLetter) => {
+      const isWanted: unknown = where(deadLetter)
+      return typeof isWanted === "boolean"
+        ? isWanted
+        : new Refused("replayAll", undefined, "where", "it must return true or false at once")
+    },
     replay: (deadLetter) =>
       dryRun
         ? Effect.succeed({ _tag: "WouldReplay", deadLetter })

@@ -438,6 +438,11 @@ export interface Ensured<out Secret> {
   readonly secret?: Secret | undefined
   readonly endpointWas: "found" | "created"
   readonly subscriptionWas: "found" | "updated" | "created"
+  /**
+   * Usually empty. The endpoint that this call made, if another program made one for the same URL at the same time and this
+   * call settled on that one. It has no subscription, so it gets no events. Delete it once all of these programs are done.
+   */
+  readonly duplicateIds: ReadonlyArray<string>
 }
 
 /**

@@ -99,8 +99,10 @@ export const checkReceiver = (
 ): Effect.Effect<Model.ReceiverCheck, AdminError> =>
   Effect.suspend(() => {
     const context = { operation: "checkReceiver", target: shownUrl(text) } as const
-    const [unknown] = Object.keys(rest)
-    if (unknown !== undefined) return refusedArgument(context, "options", `there is no ${unknown.slice(0, 64)}`)
+    if (Object.keys(rest).length > 0) {
+      const wrong = routes.unknownMember(rest, ["url", "secrets", "topic", "payload"])
+      return refusedArgument(context, "options", wrong ?? "")
+    }
     const url = urlOf(text)
     if (url === undefined) return refusedArgument(context, "url", "it must be a URL with http or https")
     if (!areSecrets(secrets)) {
@@ -150,8 +152,7 @@ export const rotateWithReceiver = <E, R>(
       ({ url }) =>
         Effect.flatMap(check(url, [current]), (before) => {
           if (!isReady(before)) return failed(before, false)
-          return Effect.flatMap(client.run(routes.rotateSecret(endpointId), calls), (text) => {
-            const secret = Redacted.make(text)
+          return Effect.flatMap(client.rotateSecret(endpointId, calls), (secret) => {
             const until = (deadline: number): Effect.Effect<Secret, AdminError | ReceiverCheckError> =>
               Effect.flatMap(check(url, [secret, current]), (after) =>
                 isReady(after) ? Effect.succeed(secret) : Effect.flatMap(monotonic, (now) =>

@@ -37,7 +37,7 @@ import { isConclusive, outcomeOf, problemOf, worse } from "./classify.js"
 import { type AttemptError, type CallContext, errorOfResponse, errorOfTransport, unexpectedBody } from "./errors.js"
 import type { CallMetrics } from "./metrics.js"
 import type { Operation } from "./operation.js"
-import type { Pause, Scheduled } from "./pauses.js"
+import { noSchedule, type Pause, type Scheduled, unscheduled } from "./pauses.js"
 
 /** Why an attempt failed, as gate, transport or classification report it. */
 type AttemptFailure = AttemptError | UnmatchedEventError | TransportError | GateTimeoutError
@@ -228,11 +228,19 @@ export class Calls {
     if (options.retry === undefined) {
       return this.observed(new Call(this, operation, request, config.retry, start, clock, options.headers), observer)
     }
-    return Effect.matchEffect(resolveRetry(options.retry), {
-      onFailure: ({ option, reason }) => invalidOption(operation, "retry", `${option} ${reason}`),
-      onSuccess: (retry) =>
-        this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
-    })
+    const withRetry = (retry: HookrailConfig["retry"]): Effect.Effect<A, CallError> =>
+      this.scheduled === unscheduled && !RetryPolicy.isRetryPolicy(retry)
+        ? invalidOption(operation, "retry", noSchedule)
+        : this.observed(new Call(this, operation, request, retry, start, clock, options.headers), observer)
+    const resolved = resolveRetry(options.retry)
+    // A call can be started without a fiber, an effect that leads to one cannot.
+    return isSuccess(resolved)
+      ? withRetry(resolved.value)
+      : Effect.matchEffect(resolved, {
+        onFailure: ({ option, reason }) =>
+          invalidOption(operation, "retry", option === "retry" ? reason : `${option.replace("retry.", "")}: ${reason}`),
+        onSuccess: withRetry
+      })
   }
 
   private observed<A>(call: Call<A>, observer: CallObserver | undefined): Call<A> {
@@ -288,7 +296,7 @@ export class Calls {
         onLeft: (failure) => {
           const error = this.errorOf(call, failure)
           return error._tag === "GateTimeoutError"
-            ? Effect.flip(gaveUp(call, neverSent(call, error)))
+            ? gaveUp(call, neverSent(call, error))
             : this.retried(call, error)
         },
         onRight: Effect.failCause
@@ -353,10 +361,10 @@ export class Calls {
     this.attempted(call, outcomeOf(status))
     const context = isConclusive(status, problem) ? call.context("refused") : call.context()
     const own = problem === undefined ? undefined : operation.answered?.(status, problem, before, call.context())
-    const answered = own ?? Effect.flip(Effect.map(
+    const answered = own ?? Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => errorOfResponse(response, problem, context, secrets, now)
-    ))
+      (now) => Effect.fail(errorOfResponse(response, problem, context, secrets, now))
+    )
     if (!this.config.probeOutages || !operation.isMasked(status)) return answered
     return Effect.flatMap(this.databaseIsDown(call), (down) =>
       down
@@ -387,12 +395,12 @@ export class Calls {
     return Effect.flatMap(pauses, (pause) => {
       const next = (error: RetryableError): Effect.Effect<A, CallError> =>
         Effect.matchEffect(pause(error), {
-          onFailure: () => Effect.flip(gaveUp(call, error)),
+          onFailure: () => gaveUp(call, error),
           onSuccess: () =>
             Effect.catchAll(this.again(call), (failure) => {
               if (failure === "hidden") return next(error)
               const latest = this.errorOf(call, failure)
-              if (latest._tag === "GateTimeoutError") return Effect.flip(gaveUp(call, error))
+              if (latest._tag === "GateTimeoutError") return gaveUp(call, error)
               return Effect.zipRight(
                 this.failed(call, latest),
                 isRetryable(latest) ? next(latest) : Effect.fail(latest)
@@ -413,11 +421,13 @@ const neverSent = (call: Call<unknown>, { status }: GateTimeoutError): Retryable
     ? new RateLimitError({ ...call.context(), status })
     : new ServerError({ ...call.context(), status })
 
-const gaveUp = (call: Call<unknown>, cause: RetryableError): Effect.Effect<RetryError> =>
-  Effect.map(monotonic, (now) =>
-    new RetryError({
-      ...call.context(),
-      cause,
-      attempts: call.attempts,
-      elapsed: Duration.millis(now - call.start)
-    }))
+const gaveUp = (call: Call<unknown>, cause: RetryableError): Effect.Effect<never, RetryError> =>
+  Effect.flatMap(monotonic, (now) =>
+    Effect.fail(
+      new RetryError({
+        ...call.context(),
+        cause,
+        attempts: call.attempts,
+        elapsed: Duration.millis(now - call.start)
+      })
+    ))

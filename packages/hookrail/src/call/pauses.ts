@@ -9,8 +9,12 @@ export type Pause<In> = (input: In) => Effect.Effect<unknown, unknown>
 /** Makes the pauses of a schedule, for retries. */
 export type Scheduled = (schedule: Schedule.Schedule<unknown, RetryableError>) => Effect.Effect<Pause<RetryableError>>
 
-/** For clients whose options are no schedules. One that an untyped caller passes all the same retries nothing. */
+/** For clients whose options are no schedules: one that an untyped caller passes all the same is refused before. */
 export const unscheduled: Scheduled = () => Effect.succeed(() => Effect.fail(undefined))
+
+/** Why such a client refuses a schedule. */
+export const noSchedule =
+  "must be settings such as { maxRetries: 5 }, or false: only the package hookrail takes a Schedule of Effect"
 
 export const scheduled = <In>(schedule: Schedule.Schedule<unknown, In>): Effect.Effect<Pause<In>> =>
   Effect.map(Schedule.driver(schedule), (driver) => (input: In) => driver.next(input))

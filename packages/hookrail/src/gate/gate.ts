@@ -55,7 +55,10 @@ const waitAndRun = <A, E, R>(
   clock: Clock
 ): Effect.Effect<A, E | GateTimeoutError, R> =>
   Effect.flatMap(
-    Effect.onError(restore(lane.turnOf(waiter, clock)), () => Effect.sync(() => lane.quit(waiter))),
+    Effect.catchAllCause(restore(lane.turnOf(waiter, clock)), (cause) => {
+      lane.quit(waiter)
+      return Effect.failCause(cause)
+    }),
     (era) => runInPlace(lane, restore(request), overloadOf, era, clock)
   )
 

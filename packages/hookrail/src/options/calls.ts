@@ -82,6 +82,12 @@ export const sendEventsFault = (options: object): ArgumentFault | undefined => {
     : { argument: "options", reason: `${option}: ${reason}` }
 }
 
+/** What is wrong with the events of a stream that is none: the facade takes lists. */
+export const streamFault = (events: unknown): ArgumentFault | undefined =>
+  typeof (Object(events) as { readonly pipe?: unknown }).pipe === "function"
+    ? undefined
+    : { argument: "options", reason: "events: must be a Stream: Stream.fromIterable makes one of a list" }
+
 const sendEventsChecks = {
   concurrency: withDefault(wholeNumber(), 16),
   onError: withDefault(oneOf("fail", "collect"), "fail"),

@@ -61,7 +61,8 @@ export const decompress = (contentEncoding: string, bytes: Uint8Array): Decompre
     }
     return { bytes: result, truncated: false }
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
+    // In Jest, the errors of Node are no instances of `Error`.
+    return (Object(error) as { readonly code?: unknown }).code === "ERR_BUFFER_TOO_LARGE"
       ? { bytes: new Uint8Array(0), truncated: true }
       : undefined
   }

@@ -41,6 +41,10 @@ interface Coded {
 
 const stringOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
 
+/** Also of another realm: in Jest, the errors of Node are no instances of the `Error` that modules see. */
+const isError = (value: unknown): value is Error =>
+  value instanceof Error || Object.prototype.toString.call(value) === "[object Error]"
+
 const codedOf = (error: Error): Coded => {
   const fields = error as { readonly code?: unknown; readonly syscall?: unknown }
   const code = stringOf(fields.code)
@@ -51,7 +55,7 @@ const codedOf = (error: Error): Coded => {
 /** The innermost error with a code, else the outermost error: `fetch` and its wrappers hide the reason in `cause`. */
 const rootOf = (error: unknown): Coded | undefined => {
   let found: Coded | undefined
-  for (let depth = 0; error instanceof Error && depth < 8; depth++) {
+  for (let depth = 0; isError(error) && depth < 8; depth++) {
     const coded = codedOf(error)
     if (found === undefined || coded.code !== undefined || coded.parser) found = coded
     error = error.cause

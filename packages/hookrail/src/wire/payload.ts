@@ -307,7 +307,8 @@ const encoded = (topic: TopicText, text: string, orderingKey: string | undefined
 
 /** The ordering key that the server finds in a payload: a non-empty text at its top level (protocol section 1.7). */
 const orderingKeyIn = (text: string): string | undefined => {
-  if (!text.includes("\"ordering_key\"")) return undefined
+  // Without the quote before it: JSON is full of quotes, and a search that begins with one stops at each of them.
+  if (!text.includes("ordering_key\"")) return undefined
   const payload: unknown = JSON.parse(text)
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined
   const key = (payload as { readonly ordering_key?: unknown }).ordering_key

@@ -26,6 +26,8 @@ const Pool = poolModule as typeof UndiciPool
 
 export interface Settings {
   readonly connections: number
+  /** Whether reads get connections of their own while sends have all. */
+  readonly readsApart: boolean
   readonly connectTimeout: number
   readonly keepAliveTimeout: number
   readonly contexts: SecureContexts
@@ -108,11 +110,23 @@ export class Pools {
   start(request: TransportRequest, listener: Listener<TransportResponse, TransportError>): Abortable {
     const exchange = new UndiciExchange(request, this.settings.connectTimeout, this.deadlines, this.answers, listener)
     try {
-      exchange.sendOver(this.pools.get(request.origin) ?? this.open(request.origin), request)
+      exchange.sendOver(this.poolFor(request), request)
     } catch (error) {
       exchange.onError(error as Error)
     }
     return exchange
+  }
+
+  /**
+   * Reads do not wait for sends: while those have all connections, they use a pool of their own. A higher limit for both would not
+   * do: undici opens connections up to it even if enough are about to become free.
+   */
+  private poolFor({ method, origin }: TransportRequest): UndiciPool {
+    const pool = this.pools.get(origin) ?? this.open(origin)
+    const { connections, readsApart } = this.settings
+    if (!readsApart || method !== "GET" || pool.stats.size < connections) return pool
+    const reads = `${origin} reads`
+    return this.pools.get(reads) ?? this.open(origin, reads)
   }
 
   async close(): Promise<void> {
@@ -127,7 +141,7 @@ export class Pools {
     await Promise.all([...pools, ...sockets])
   }
 
-  private open(origin: string): UndiciPool {
+  private open(origin: string, name = origin): UndiciPool {
     if (this.closed) throw new Error("the transport is closed")
     const { connections, contexts, keepAliveTimeout, proxyOf } = this.settings
     const proxy = proxyOf(new URL(origin))
@@ -144,7 +158,7 @@ export class Pools {
       bodyTimeout: 0,
       allowH2: false
     })
-    this.pools.set(origin, pool)
+    this.pools.set(name, pool)
     return pool
   }
 

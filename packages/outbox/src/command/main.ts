@@ -1,11 +1,11 @@
 /** The command `hookrail-relay`: a relay as a process of its own, and what an operator needs. Nothing it prints holds a payload. */
-import { channelOf } from "../enqueue/statement.js"
 import { DatabaseError, OutboxConfigError } from "../errors.js"
 import { blockedKeys, discardEvent, listEvents, outboxStats, retryEvent } from "../operate/events.js"
 import { migrate, migrationSql, schemaStatus } from "../operate/migrate.js"
 import type { RelayClient, RelayLog } from "../relay/model.js"
 import { startRelay } from "../relay/relay.js"
 import { namesOf, type NamesOptions } from "../sql/names.js"
+import { channelOf } from "../sql/storing.js"
 import { type Database, installed, openDatabase } from "./database.js"
 import { serveHealth } from "./health.js"
 import { type Arguments, argumentsOf, usage } from "./usage.js"

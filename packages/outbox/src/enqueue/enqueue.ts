@@ -1,10 +1,13 @@
 /** Stores events through an executor. */
-import { KeyConflictError, TransactionRequiredError } from "../errors.js"
+import { checkExecutor, refuse } from "../check.js"
+import { InvalidEventError, KeyConflictError, TransactionRequiredError } from "../errors.js"
 import { failureOf, isKeyConflict } from "../executor/failure.js"
 import type { Executor, SyncExecutor } from "../executor/model.js"
 import { namesOf } from "../sql/names.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-import { type EnqueueOptions, insertOf } from "./statement.js"
+import { checked, checkedSync, type Given, isPending } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
+import { checkOptions, insertOf } from "./statement.js"
 
 /**
  * What is known about an event that was enqueued.
@@ -20,6 +23,7 @@ const hint = "Begin one, pass on the handle that its callback gets, and make the
 
 /** Throws a `TransactionRequiredError` if the handle is known to be in no transaction. */
 export const requireTransaction = (executor: Executor, operation: string): void => {
+  checkExecutor(executor)
   if (executor.inTransaction() === false) throw new TransactionRequiredError({ operation, hint })
 }
 
@@ -29,7 +33,7 @@ const failed = (event: FrozenEvent, options: EnqueueOptions, cause: unknown): Er
     : failureOf("Enqueueing an event", cause, namesOf(options))
 
 const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOptions): Promise<Enqueued> => {
-  const { params, sql } = insertOf(event, { ...options, dialect: executor.dialect })
+  const { params, sql } = insertOf(event, executor.dialect, options, executor.prepares !== true)
   try {
     await executor.execute(sql, params)
   } catch (cause) {
@@ -59,13 +63,23 @@ const store = async (executor: Executor, event: FrozenEvent, options: EnqueueOpt
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueue = async (
+export const enqueue = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<Enqueued> => {
   requireTransaction(executor, "enqueue")
-  return await store(executor, freeze(event, options.propagateTrace), options)
+  checkOptions(options)
+  const frozen = fixed(event, options)
+  return await store(executor, frozen instanceof Promise ? await frozen : frozen, options)
+}
+
+/** The event with its bytes: at once, unless its schema is asynchronous. */
+const fixed = (event: Given, options: TypedEnqueueOptions<object>): FrozenEvent | Promise<FrozenEvent> => {
+  const it = checked(event, options.events)
+  return isPending(it, event)
+    ? it.then((event) => freeze(event, options.propagateTrace))
+    : freeze(it, options.propagateTrace)
 }
 
 /**
@@ -75,19 +89,38 @@ export const enqueue = async (
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueMany = async (
+export const enqueueMany = async <Sent extends object = AnyEvents>(
   executor: Executor,
-  events: Iterable<OutboxEvent | EncodedEvent>,
-  options: EnqueueOptions = {}
+  events: Iterable<OutboxEvent<NoInfer<Sent>> | EncodedEvent>,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Promise<ReadonlyArray<Enqueued>> => {
   requireTransaction(executor, "enqueueMany")
-  const frozen = Array.from(events, (event) => freeze(event, options.propagateTrace))
+  checkOptions(options)
+  requireList(events)
+  const frozen = await Promise.all(Array.from(events, async (event) => fixed(event, options)))
   for (const event of inLockOrder(frozen)) await store(executor, event, options)
   return frozen.map(({ idempotencyKey }) => ({ idempotencyKey }))
 }
 
+/** One event, or a list that is still to come, would otherwise be taken for an empty list. */
+const requireList = (events: unknown): void => {
+  if (typeof events === "object" && events !== null && Symbol.iterator in events) return
+  throw new InvalidEventError({
+    topic: "",
+    idempotencyKey: undefined,
+    where: "events",
+    reason: "it must be a list; for one event there is enqueue"
+  })
+}
+
 const inLockOrder = (events: ReadonlyArray<FrozenEvent>): ReadonlyArray<FrozenEvent> =>
   [...events].sort(({ orderingKey: a = "" }, { orderingKey: b = "" }) => a < b ? -1 : a > b ? 1 : 0)
+
+/** Throws unless the driver has no promises. */
+export const requireSync = (executor: SyncExecutor, instead: string): void => {
+  if (typeof executor.executeSync === "function") return
+  refuse("executor", `must be one of fromSqlite: other drivers wait, so use ${instead}`)
+}
 
 /**
  * Stores an event at once, for drivers whose transactions must not wait: better-sqlite3, node:sqlite, libsql.
@@ -105,14 +138,16 @@ const inLockOrder = (events: ReadonlyArray<FrozenEvent>): ReadonlyArray<FrozenEv
  * @since 0.1.0
  * @category enqueueing
  */
-export const enqueueSync = (
+export const enqueueSync = <Sent extends object = AnyEvents>(
   executor: SyncExecutor,
-  event: OutboxEvent | EncodedEvent,
-  options: EnqueueOptions = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: TypedEnqueueOptions<Sent> = {}
 ): Enqueued => {
   requireTransaction(executor, "enqueueSync")
-  const frozen = freeze(event, options.propagateTrace)
-  const { params, sql } = insertOf(frozen, { ...options, dialect: executor.dialect })
+  requireSync(executor, "enqueue")
+  checkOptions(options)
+  const frozen = freeze(checkedSync(event, options.events), options.propagateTrace)
+  const { params, sql } = insertOf(frozen, executor.dialect, options)
   try {
     executor.executeSync(sql, params)
   } catch (cause) {

@@ -1,4 +1,5 @@
 /** Fixes the bytes and the idempotency key of an event: exactly those that a client would send. */
+import { eventFault } from "hookrail/options/calls"
 import { checkIdempotencyKey, checkOrderingKey, checkPayloadOrderingKey, checkTopic } from "hookrail/wire/arguments"
 import { uuid } from "hookrail/wire/bytes"
 import { encode, type TopicText, topicText } from "hookrail/wire/payload"
@@ -6,14 +7,18 @@ import { isTraceparent } from "hookrail/wire/traceparent"
 import { InvalidEventError } from "../errors.js"
 
 /**
- * An event to enqueue.
+ * The payloads where there is no catalogue: any topic, any payload.
  *
  * @since 0.1.0
- * @category models
+ * @category catalogues
  */
-export interface OutboxEvent {
-  readonly topic: string
-  readonly payload: {} | null
+export interface AnyEvents {
+  readonly [topic: string]: {} | null
+}
+
+interface OneOf<Sent extends object, T extends keyof Sent> {
+  readonly topic: T
+  readonly payload: Sent[T]
   /**
    * Identifies the event: the server stores one per key. At most 2,048 visible ASCII characters. Default: a new UUID (version 7).
    * With a key of your own, such as `order-4711-created`, an event that is enqueued again while it waits is stored once.
@@ -30,6 +35,19 @@ export interface OutboxEvent {
    */
   readonly traceparent?: string | undefined
 }
+
+/**
+ * An event to enqueue. Of a catalogue: one of its events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OutboxEvent<Sent extends object = AnyEvents> = {
+  readonly [T in keyof Sent & string]: OneOf<Sent, T>
+}[keyof Sent & string]
+
+/** An event, whichever catalogue it is of. */
+export type Event = OneOf<AnyEvents, string>
 
 /**
  * An event whose bytes and key are fixed, such as `Event.encode` of `hookrail` makes.
@@ -60,16 +78,24 @@ export interface FrozenEvent {
   readonly traceparent: string | undefined
 }
 
+/** The time of the last key that was made, and how keys of that time begin. */
+let lastTime = -1
+let beginning = ""
+
 /** A UUID, version 7: the time, then random bits of the platform's cryptographic source. Such keys are neighbours in an index. */
 export const uuidv7 = (now: number = Date.now()): string => {
-  const time = now.toString(16).padStart(12, "0")
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${uuid().slice(15)}`
+  if (now !== lastTime) {
+    const time = now.toString(16).padStart(12, "0")
+    beginning = `${time.slice(0, 8)}-${time.slice(8, 12)}-7`
+    lastTime = now
+  }
+  return beginning + uuid().slice(15)
 }
 
-const refuse = (event: OutboxEvent | EncodedEvent, where: string, reason: string): never => {
+const refuse = (event: Event | EncodedEvent, where: string, reason: string): never => {
   const { idempotencyKey, topic } = event
   throw new InvalidEventError({
-    topic: String(topic),
+    topic: typeof topic === "string" ? topic : "",
     idempotencyKey: typeof idempotencyKey === "string" ? idempotencyKey : undefined,
     where,
     reason
@@ -81,7 +107,7 @@ const topics = new Map<string, TopicText>()
 const maxTopics = 1_000
 
 /** Throws an `InvalidEventError` for an event that no server would accept. */
-export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false): FrozenEvent => {
+export const freeze = (event: Event | EncodedEvent, propagateTrace = false): FrozenEvent => {
   if (typeof event !== "object" || event === null) {
     throw new InvalidEventError({
       topic: "",
@@ -90,11 +116,15 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
       reason: "it must be an object"
     })
   }
+  const fault = eventFault(event)
+  if (fault !== undefined) refuse(event, "event", fault)
   const { idempotencyKey = uuidv7(), orderingKey, topic, traceparent } = event
-  if (!topics.has(topic)) {
+  let text = topics.get(topic)
+  if (text === undefined) {
     const wrongTopic = checkTopic(topic)
     if (wrongTopic !== undefined) refuse(event, "topic", wrongTopic)
-    if (topics.size < maxTopics) topics.set(topic, topicText(topic))
+    text = topicText(topic)
+    if (topics.size < maxTopics) topics.set(topic, text)
   }
   if (event.idempotencyKey !== undefined) {
     const wrongKey = checkIdempotencyKey(idempotencyKey)
@@ -103,7 +133,7 @@ export const freeze = (event: OutboxEvent | EncodedEvent, propagateTrace = false
   if (traceparent !== undefined && !isTraceparent(traceparent)) {
     refuse(event, "traceparent", "it is not a W3C traceparent")
   }
-  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, propagateTrace)
+  const { body, inBody } = "body" in event ? ofEncoded(event) : ofPayload(event, text, propagateTrace)
   if (inBody !== undefined) {
     const wrong = checkPayloadOrderingKey(inBody)
     if (wrong !== undefined) refuse(event, "$.ordering_key", wrong)
@@ -129,10 +159,10 @@ interface Body {
   readonly inBody: string | undefined
 }
 
-const ofPayload = (event: OutboxEvent, propagateTrace: boolean): Body => {
+const ofPayload = (event: Event, topic: TopicText, propagateTrace: boolean): Body => {
   // Under a key of its own, an event that is enqueued again must have the same bytes, in whichever trace.
   const trace = propagateTrace && event.idempotencyKey === undefined ? event.traceparent : undefined
-  const encoded = encode(topics.get(event.topic) ?? topicText(event.topic), event.payload, trace)
+  const encoded = encode(topic, event.payload, trace)
   if (encoded._tag === "Encoded") return { body: encoded.body, inBody: encoded.orderingKey }
   return encoded._tag === "Refused"
     ? refuse(event, encoded.path, encoded.reason)

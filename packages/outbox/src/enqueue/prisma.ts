@@ -1,4 +1,5 @@
-import type { EncodedEvent, OutboxEvent } from "./freeze.js"
+import { checkHandle } from "../check.js"
+import type { AnyEvents, EncodedEvent, OutboxEvent } from "./freeze.js"
 import { outboxStatement, type StatementOptions } from "./statement.js"
 
 /** A `PrismaClient`. */
@@ -27,11 +28,12 @@ export interface PrismaBatch<A> {
  * @since 0.1.0
  * @category enqueueing
  */
-export const prismaEnqueue = <A>(
+export const prismaEnqueue = <A, Sent extends object = AnyEvents>(
   prisma: PrismaBatch<A>,
-  event: OutboxEvent | EncodedEvent,
-  options: Partial<StatementOptions> = {}
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: Partial<StatementOptions<Sent>> = {}
 ): A => {
-  const { params, sql } = outboxStatement(event, { ...options, dialect: options.dialect ?? "postgres" })
+  checkHandle("prismaEnqueue", prisma, "$executeRawUnsafe", "a PrismaClient")
+  const { params, sql } = outboxStatement<Sent>(event, { ...options, dialect: options.dialect ?? "postgres" })
   return prisma.$executeRawUnsafe(sql, ...params as Array<never>)
 }

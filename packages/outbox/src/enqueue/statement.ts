@@ -1,35 +1,12 @@
 /** The statement that stores an event. */
+import { checkDialect, checkNames, refuse } from "../check.js"
 import { OutboxConfigError } from "../errors.js"
-import { type Dialect, type Statement, statement } from "../sql/dialect.js"
-import { type Names, namesOf, type NamesOptions } from "../sql/names.js"
-import { type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
-
-/**
- * How events are stored.
- *
- * @since 0.1.0
- * @category models
- */
-export interface EnqueueOptions extends NamesOptions {
-  /** The name of the server that gets the event: a relay sends the events of its own destination. Default: `default`. */
-  readonly destination?: string | undefined
-  /**
-   * Postgres: events of one ordering key are in the order of their commits (`"commit"`, the default), because the statement locks
-   * the key until the transaction ends. `"statement"`: no lock; two transactions that enqueue the same key at the same time may
-   * be sent in either order. In SQLite, transactions that write run one after the other anyway.
-   */
-  readonly order?: "commit" | "statement" | undefined
-  /**
-   * Postgres: whether to notify relays that listen, at the commit. It costs throughput, since such commits wait for each other.
-   * Default false: relays look often enough.
-   */
-  readonly notify?: boolean | undefined
-  /**
-   * Whether the `traceparent` of an event also reaches the handler: in its payload, as the member `hookrail_traceparent`, which
-   * `Webhooks` and `createWebhookHandler` take out. Not for events with an idempotency key of their own. Default false.
-   */
-  readonly propagateTrace?: boolean | undefined
-}
+import type { Dialect, Statement } from "../sql/dialect.js"
+import { type Names, namesOf, namesOptions } from "../sql/names.js"
+import { channelOf, columns, lockOf, onConflict } from "../sql/storing.js"
+import { checkedSync } from "./catalogue.js"
+import { type AnyEvents, type EncodedEvent, freeze, type FrozenEvent, type OutboxEvent } from "./freeze.js"
+import type { EnqueueOptions, TypedEnqueueOptions } from "./options.js"
 
 /**
  * Options of the statement.
@@ -37,40 +14,71 @@ export interface EnqueueOptions extends NamesOptions {
  * @since 0.1.0
  * @category models
  */
-export interface StatementOptions extends EnqueueOptions {
+export interface StatementOptions<Sent extends object = AnyEvents> extends TypedEnqueueOptions<Sent> {
   readonly dialect: Dialect
 }
 
-/** The channel of notifications: the name of the table, as relays listen to it. */
-export const channelOf = (names: Names): string => names.outbox.replace(".", "_")
+/** The names of the options of events. */
+const enqueueOptions: ReadonlyArray<string> = [
+  "destination",
+  "order",
+  "notify",
+  "propagateTrace",
+  "events",
+  ...namesOptions
+]
 
-const texts = new Map<string, string>()
-
-const build = (dialect: Dialect, names: Names, lock: boolean, notify: boolean, isOwnKey: boolean): string => {
-  const table = names.outbox
-  const columns = "id, destination, ordering_key, key_in_body, topic, body, traceparent"
-  // SQLite knows no schema here, Postgres needs the table.
-  const own = dialect === "postgres" ? `${table}.` : ""
-  const same = `${own}body = excluded.body and ` +
-    `${own}ordering_key ${dialect === "postgres" ? "is not distinct from" : "is"} excluded.ordering_key`
-  // An event that waits already is left as it is. A different one fails at a constraint whose name says why: for everybody,
-  // also without looking at the result. A key that was made here needs none of this.
-  const conflict = isOwnKey
-    ? ` on conflict (id, destination) do update set attempts = case when ${same} then ${own}attempts else -1 end`
-    : ""
-  if (dialect === "sqlite") {
-    return `insert into ${table} (${columns}) values ($1, $2, $3, $4, $5, $6, $7)${conflict}`
+/** What is the event's own is not taken for an option. */
+export const checkOptions = (options: object, names: ReadonlyArray<string> = enqueueOptions): void => {
+  for (const name of ["idempotencyKey", "orderingKey", "traceparent", "topic", "payload"]) {
+    if (name in Object(options)) refuse(name, "is a member of the event")
   }
-  // Each value has a type, so that no driver has to guess one.
-  const values = "$1::text, $2::text, $3::text, $4::boolean, $5::text, $6::bytea, $7::text"
+  checkNames(options, names)
+}
+
+const statementOptions: ReadonlyArray<string> = ["dialect", ...enqueueOptions]
+
+/** How an event is stored. There is one text for each, so that drivers and databases can prepare it once. */
+interface Kind {
+  readonly dialect: Dialect
+  /** By a call of the procedure, which has all of the rest inside. */
+  readonly call: boolean
+  readonly lock: boolean
+  readonly notify: boolean
+  readonly isOwnKey: boolean
+}
+
+const build = (names: Names, { call, dialect, isOwnKey, lock, notify }: Kind): string => {
+  if (dialect === "sqlite") {
+    return `insert into ${names.outbox} (${columns}) values (?, ?, ?, ?, ?, ?, ?)${
+      isOwnKey ? onConflict("sqlite", names) : ""
+    }`
+  }
+  const params = "$1, $2, $3, $4, $5, $6, $7"
+  if (call) return `call ${names.enqueue}(${params}, ${isOwnKey}, ${lock}, ${notify})`
+  const insert = `insert into ${names.outbox} (${columns})`
   const before = [
-    ...(lock ? ["pg_advisory_xact_lock(hashtextextended($3::text, hashtext($2::text))) as key_lock"] : []),
-    ...(notify ? [`pg_notify('${channelOf(names)}', $2::text) as notified`] : [])
+    ...(lock ? [lockOf("$2::text", "$3::text")] : []),
+    ...(notify ? [`pg_notify('${channelOf(names)}', $2::text)`] : [])
   ]
-  // What is in FROM runs first, and gives one row: the event gets its number when its key is locked.
-  return before.length === 0
-    ? `insert into ${table} (${columns}) values (${values})${conflict}`
-    : `insert into ${table} (${columns}) select ${values} from ${before.join(", ")}${conflict}`
+  // In VALUES each value has the type of its column. The condition runs first: the event gets its number when its key is locked.
+  const row = before.length === 0
+    ? `values (${params})`
+    : "select $1::text, $2::text, $3::text, $4::boolean, $5::text, $6::bytea, $7::text " +
+      `where ${before.map((call) => `${call} is not null`).join(" and ")}`
+  return `${insert} ${row}${isOwnKey ? onConflict("postgres", names) : ""}`
+}
+
+/** The texts of each schema and prefix, by what tells kinds apart. */
+const texts = new Map<Names, Array<string | undefined>>()
+
+const textOf = (names: Names, kind: Kind): string => {
+  let made = texts.get(names)
+  if (made === undefined) texts.set(names, made = [])
+  const index = (kind.dialect === "sqlite" ? 16 : 0) + (kind.call ? 8 : 0) + (kind.lock ? 4 : 0) +
+    (kind.notify ? 2 : 0) +
+    (kind.isOwnKey ? 1 : 0)
+  return made[index] ??= build(names, kind)
 }
 
 const destinationName = /^[\x21-\x7e]{1,200}$/
@@ -85,28 +93,27 @@ export const checkDestination = (destination: unknown): string => {
 }
 
 /** The statement for an event whose bytes are fixed. */
-export const insertOf = (event: FrozenEvent, options: StatementOptions): Statement => {
-  const { destination, dialect, notify = false, order = "commit" } = options
+export const insertOf = (event: FrozenEvent, dialect: Dialect, options: EnqueueOptions, call = false): Statement => {
+  const { destination, notify, order = "commit" } = options
   if (order !== "commit" && order !== "statement") {
     throw new OutboxConfigError({ option: "order", reason: "must be \"commit\" or \"statement\"" })
   }
-  if (dialect !== "postgres" && dialect !== "sqlite") {
-    throw new OutboxConfigError({ option: "dialect", reason: "must be \"postgres\" or \"sqlite\"" })
+  checkDialect(dialect)
+  const { isOwnKey, keyInBody, orderingKey } = event
+  const isPostgres = dialect === "postgres"
+  const lock = order === "commit" && orderingKey !== undefined
+  return {
+    sql: textOf(namesOf(options), { dialect, call: call && isPostgres, lock, notify: notify === true, isOwnKey }),
+    params: [
+      event.idempotencyKey,
+      checkDestination(destination),
+      orderingKey ?? null,
+      isPostgres ? keyInBody : keyInBody ? 1 : 0,
+      event.topic,
+      event.body,
+      event.traceparent ?? null
+    ]
   }
-  const names = namesOf(options)
-  const lock = order === "commit" && event.orderingKey !== undefined
-  const id = `${dialect} ${names.outbox} ${lock} ${notify} ${event.isOwnKey}`
-  let sql = texts.get(id)
-  if (sql === undefined) texts.set(id, sql = build(dialect, names, lock, notify, event.isOwnKey))
-  return statement(dialect, sql, [
-    event.idempotencyKey,
-    checkDestination(destination),
-    event.orderingKey ?? null,
-    dialect === "postgres" ? event.keyInBody : event.keyInBody ? 1 : 0,
-    event.topic,
-    event.body,
-    event.traceparent ?? null
-  ])
 }
 
 /**
@@ -130,5 +137,11 @@ export const insertOf = (event: FrozenEvent, options: StatementOptions): Stateme
  * @since 0.1.0
  * @category enqueueing
  */
-export const outboxStatement = (event: OutboxEvent | EncodedEvent, options: StatementOptions): Statement =>
-  insertOf(freeze(event, options.propagateTrace), options)
+export const outboxStatement = <Sent extends object = AnyEvents>(
+  event: OutboxEvent<NoInfer<Sent>> | EncodedEvent,
+  options: StatementOptions<Sent>
+): Statement => {
+  if (options === undefined) checkDialect(options)
+  checkOptions(options, statementOptions)
+  return insertOf(freeze(checkedSync(event, options.events), options.propagateTrace), options.dialect, options)
+}

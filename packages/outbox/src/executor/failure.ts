@@ -1,5 +1,5 @@
 /** Turns the error of a driver into one that says what to do. */
-import { DatabaseError, SchemaError } from "../errors.js"
+import { DatabaseError, OutboxConfigError, SchemaError } from "../errors.js"
 import type { Names } from "../sql/names.js"
 import { currentVersion, keyConflict } from "../sql/schema.js"
 
@@ -41,7 +41,9 @@ const advice: Readonly<Record<string, string>> = {
   "28P01": "The password was refused.",
   "28000": "The user may not connect.",
   "3D000": "There is no such database.",
-  "42501": "The user lacks a privilege on the tables: it needs SELECT, INSERT, UPDATE and DELETE.",
+  "42501":
+    "The user lacks a privilege: on the tables it needs SELECT, INSERT, UPDATE and DELETE, on the procedure EXECUTE.",
+  "25P02": "An earlier statement of this transaction failed, and its error was caught: let it end the transaction.",
   "25006": "The database is read-only, such as a standby: connect to the primary.",
   "53300": "The database has no more connections.",
   ECONNREFUSED: "Nothing listens at this address.",
@@ -56,6 +58,9 @@ const advice: Readonly<Record<string, string>> = {
   SQLITE_CORRUPT: "The file is damaged.",
   SQLITE_FULL: "The disk is full."
 }
+
+/** Some drivers give no code. */
+const isClosed = /pool after calling end|client was closed|database connection is not open|database is not open/i
 
 const adviceOn = (code: string | undefined): string | undefined =>
   code === undefined ? undefined : advice[code] ?? advice[/^SQLITE_[A-Z]+/.exec(code)?.[0] ?? ""]
@@ -98,12 +103,19 @@ const codeOf = (chain: ReadonlyArray<Failure>): string | undefined => {
 export const isKeyConflict = (error: unknown): boolean => texts(chainOf(error)).includes(keyConflict)
 
 /** A missing table or column is a `SchemaError`, everything else a `DatabaseError`. */
-export const failureOf = (operation: string, error: unknown, names: Names): SchemaError | DatabaseError => {
-  if (error instanceof SchemaError || error instanceof DatabaseError) return error
+export const failureOf = (
+  operation: string,
+  error: unknown,
+  names: Names
+): SchemaError | DatabaseError | OutboxConfigError => {
+  if (error instanceof SchemaError || error instanceof DatabaseError || error instanceof OutboxConfigError) return error
   const chain = chainOf(error)
   const code = codeOf(chain)
   const text = texts(chain)
   const schema = { table: names.outbox, needed: currentVersion, cause: error }
+  if (code === "42883" && text.includes(names.enqueue)) {
+    return new SchemaError({ problem: "missing", ...schema, procedure: names.enqueue })
+  }
   if (code === "42P01" || code === "3F000" || /no such table|unknown database/.test(text)) {
     return new SchemaError({ problem: "missing", ...schema })
   }
@@ -113,5 +125,6 @@ export const failureOf = (operation: string, error: unknown, names: Names): Sche
   ) {
     return new SchemaError({ problem: "older", ...schema })
   }
-  return new DatabaseError({ operation, code, advice: adviceOn(code), cause: error })
+  const advice = adviceOn(code) ?? (isClosed.test(text) ? "The connection, or its pool, was closed." : undefined)
+  return new DatabaseError({ operation, code, advice, cause: error })
 }

@@ -16,6 +16,11 @@ export interface Executor {
    * that says `false`.
    */
   readonly inTransaction: () => boolean | undefined
+  /**
+   * Whether statements that ran before are prepared, so that the database need not parse them again. In Postgres `enqueue` then
+   * runs an INSERT; otherwise it calls a procedure, which keeps its INSERT prepared. Default false.
+   */
+  readonly prepares?: boolean | undefined
   /** Runs a statement; resolves with its rows, an empty array if it returns none. */
   readonly execute: (sql: string, params: ReadonlyArray<Value>) => Promise<ReadonlyArray<Row>>
 }

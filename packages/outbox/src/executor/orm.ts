@@ -1,4 +1,5 @@
 /** Executors of query builders and object mappers. They know nothing of these packages but the shape of a few methods. */
+import { checkDialect, checkHandle, refuse } from "../check.js"
 import { type Dialect, positional, type Row, type Value } from "../sql/dialect.js"
 import type { Executor } from "./model.js"
 
@@ -14,16 +15,20 @@ export interface KyselyHandle {
  * @since 0.1.0
  * @category executors
  */
-export const fromKysely = (handle: KyselyHandle, dialect: Dialect = "postgres"): Executor => ({
-  dialect,
-  inTransaction: () => handle.isTransaction,
-  execute: async (sql, parameters) => {
-    // What `CompiledQuery.raw` makes.
-    const query = { kind: "RawNode", sqlFragments: [sql], parameters: [] }
-    const compiled = { sql, parameters, query, queryId: { queryId: "hookrail" } }
-    return (await handle.executeQuery(compiled as never)).rows as Array<Row>
+export const fromKysely = (handle: KyselyHandle, dialect: Dialect = "postgres"): Executor => {
+  checkHandle("fromKysely", handle, "executeQuery", "a Kysely, or its transaction")
+  checkDialect(dialect)
+  return {
+    dialect,
+    inTransaction: () => handle.isTransaction,
+    execute: async (sql, parameters) => {
+      // What `CompiledQuery.raw` makes.
+      const query = { kind: "RawNode", sqlFragments: [sql], parameters: [] }
+      const compiled = { sql, parameters, query, queryId: { queryId: "hookrail" } }
+      return (await handle.executeQuery(compiled as never)).rows as Array<Row>
+    }
   }
-})
+}
 
 /** A `Knex` or its transaction. */
 export interface KnexHandle {
@@ -36,17 +41,21 @@ export interface KnexHandle {
  * @since 0.1.0
  * @category executors
  */
-export const fromKnex = (handle: KnexHandle, dialect: Dialect = "postgres"): Executor => ({
-  dialect,
-  // A `Knex` is no transaction; older versions do not tell.
-  inTransaction: () => (handle as { readonly isTransaction?: boolean }).isTransaction === true,
-  execute: async (sql, params) => {
-    // Knex counts placeholders itself.
-    const { order, sql: text } = dialect === "postgres" ? positional(sql) : { order: undefined, sql }
-    const values = order === undefined ? params : order.map((index) => params[index]!)
-    return rowsOf(await handle.raw(text, values as never))
+export const fromKnex = (handle: KnexHandle, dialect: Dialect = "postgres"): Executor => {
+  checkHandle("fromKnex", handle, "raw", "a Knex, or its transaction")
+  checkDialect(dialect)
+  return {
+    dialect,
+    // A `Knex` is no transaction; older versions do not tell.
+    inTransaction: () => (handle as { readonly isTransaction?: boolean }).isTransaction === true,
+    execute: async (sql, params) => {
+      // Knex counts placeholders itself.
+      const { order, sql: text } = dialect === "postgres" ? positional(sql) : { order: undefined, sql }
+      const values = order === undefined ? params : order.map((index) => params[index]!)
+      return rowsOf(await handle.raw(text, values as never))
+    }
   }
-})
+}
 
 /** An `EntityManager` of TypeORM. */
 export interface TypeOrmManager {
@@ -61,17 +70,21 @@ export interface TypeOrmManager {
  * @since 0.1.0
  * @category executors
  */
-export const fromTypeOrm = (manager: TypeOrmManager, dialect: Dialect = "postgres"): Executor => ({
-  dialect,
-  inTransaction: () => manager.queryRunner?.isTransactionActive ?? false,
-  execute: async (sql, params) => {
-    const result = await manager.query(sql, params as Array<Value>)
-    // For UPDATE and DELETE: the rows, and how many.
-    const isPair = Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) &&
-      typeof result[1] === "number"
-    return rowsOf(isPair ? result[0] : result)
+export const fromTypeOrm = (manager: TypeOrmManager, dialect: Dialect = "postgres"): Executor => {
+  checkHandle("fromTypeOrm", manager, "query", "an EntityManager of TypeORM")
+  checkDialect(dialect)
+  return {
+    dialect,
+    inTransaction: () => manager.queryRunner?.isTransactionActive ?? false,
+    execute: async (sql, params) => {
+      const result = await manager.query(sql, params as Array<Value>)
+      // For UPDATE and DELETE: the rows, and how many.
+      const isPair = Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) &&
+        typeof result[1] === "number"
+      return rowsOf(isPair ? result[0] : result)
+    }
   }
-})
+}
 
 /** The `sql` of drizzle-orm. */
 export interface DrizzleSql {
@@ -101,6 +114,10 @@ export type DrizzleHandle =
  * @category executors
  */
 export const fromDrizzle = (handle: DrizzleHandle, sql: DrizzleSql): Executor => {
+  // Of Postgres it has `execute`, of SQLite `all` and `run`.
+  const isPostgres = typeof (Object(handle) as { readonly execute?: unknown }).execute === "function"
+  checkHandle("fromDrizzle", handle, isPostgres ? "execute" : "all", "a database of Drizzle, or its transaction")
+  if (typeof sql !== "function") refuse("second argument of fromDrizzle", "must be the sql of drizzle-orm")
   const query = (text: string, order: ReadonlyArray<number>, params: ReadonlyArray<Value>) => {
     const strings = text.split("?")
     return sql(
@@ -143,12 +160,16 @@ export interface PrismaHandle {
  * @since 0.1.0
  * @category executors
  */
-export const fromPrisma = (handle: PrismaHandle, dialect: Dialect = "postgres"): Executor => ({
-  dialect,
-  // A transaction has no `$connect`, in any version; newer ones have a `$transaction` of their own.
-  inTransaction: () => typeof (handle as { readonly $connect?: unknown }).$connect !== "function",
-  execute: async (sql, params) => rowsOf(await handle.$queryRawUnsafe(sql, ...params as Array<never>))
-})
+export const fromPrisma = (handle: PrismaHandle, dialect: Dialect = "postgres"): Executor => {
+  checkHandle("fromPrisma", handle, "$queryRawUnsafe", "a PrismaClient, or its transaction")
+  checkDialect(dialect)
+  return {
+    dialect,
+    // A transaction has no `$connect`, in any version; newer ones have a `$transaction` of their own.
+    inTransaction: () => typeof (handle as { readonly $connect?: unknown }).$connect !== "function",
+    execute: async (sql, params) => rowsOf(await handle.$queryRawUnsafe(sql, ...params as Array<never>))
+  }
+}
 
 /** Rows by themselves, or within a result of the driver below. */
 const rowsOf = (result: unknown): ReadonlyArray<Row> => {

@@ -1,4 +1,5 @@
 /** Executors of the drivers of Postgres: pg, postgres.js, PGlite. */
+import { checkHandle, refuse } from "../check.js"
 import type { Row, Value } from "../sql/dialect.js"
 import type { Executor } from "./model.js"
 
@@ -16,8 +17,9 @@ export interface PgClient {
  */
 export interface PgOptions {
   /**
-   * Whether statements are prepared, once per connection, under names that begin with `hookrail_`. It saves the database the
-   * parsing; poolers that share connections between transactions must support it. Default false.
+   * Whether statements are prepared, once per connection; in pg under names that begin with `hookrail_`. It saves the database
+   * the parsing. A pooler that shares connections between transactions must support it: PgBouncer from 1.21, with
+   * `max_prepared_statements`. Default: false for pg; true for postgres.js, unless its own option `prepare` is false.
    */
   readonly prepare?: boolean | undefined
 }
@@ -36,22 +38,35 @@ const statementName = (sql: string): string => {
  * @since 0.1.0
  * @category executors
  */
-export const fromPg = (client: PgClient, { prepare = false }: PgOptions = {}): Executor => ({
-  dialect: "postgres",
-  inTransaction: () => {
-    // A pool runs each statement on some connection.
-    if ("totalCount" in client && "idleCount" in client) return false
-    const { getTransactionStatus } = client as { readonly getTransactionStatus?: () => unknown }
-    const status = typeof getTransactionStatus === "function" ? getTransactionStatus.call(client) : undefined
-    return status === "T" || status === "E" ? true : status === "I" ? false : undefined
-  },
-  execute: async (sql, params) => {
-    const { rows } = await (prepare
-      ? client.query({ name: statementName(sql), text: sql, values: params as Array<Value> })
-      : client.query(sql, params as Array<Value>))
-    return rows as Array<Row>
+export const fromPg = (client: PgClient, { prepare = false }: PgOptions = {}): Executor => {
+  checkHandle("fromPg", client, "query", "a client or a pool of pg")
+  return {
+    dialect: "postgres",
+    prepares: prepare,
+    inTransaction: () => {
+      // A pool runs each statement on some connection.
+      if ("totalCount" in client && "idleCount" in client) return false
+      const { getTransactionStatus } = client as { readonly getTransactionStatus?: () => unknown }
+      const status = typeof getTransactionStatus === "function" ? getTransactionStatus.call(client) : undefined
+      return status === "T" || status === "E" ? true : status === "I" ? false : undefined
+    },
+    execute: async (sql, params) => {
+      requireConnected(client)
+      const { rows } = await (prepare
+        ? client.query({ name: statementName(sql), text: sql, values: params as Array<Value> })
+        : client.query(sql, params as Array<Value>))
+      return rows as Array<Row>
+    }
   }
-})
+}
+
+/** The statements of a client that nobody connects wait for ever. What pg does not tell is not checked. */
+const requireConnected = (client: PgClient): void => {
+  const { _connected, _connecting } = client as { readonly _connected?: unknown; readonly _connecting?: unknown }
+  if (_connected === false && _connecting === false) {
+    refuse("handle of fromPg", "is a client that is not connected: await client.connect() first")
+  }
+}
 
 /** The `sql` of postgres.js, or of its transaction. */
 export interface PostgresJsSql {
@@ -68,12 +83,16 @@ export interface PostgresJsSql {
  * @since 0.1.0
  * @category executors
  */
-export const fromPostgresJs = (sql: PostgresJsSql, { prepare = false }: PgOptions = {}): Executor => ({
-  dialect: "postgres",
-  // A reserved connection may have begun one by itself.
-  inTransaction: () => "savepoint" in sql ? true : "release" in sql ? undefined : false,
-  execute: async (text, params) => await sql.unsafe(text, params as Array<never>, { prepare }) as ReadonlyArray<Row>
-})
+export const fromPostgresJs = (sql: PostgresJsSql, { prepare = true }: PgOptions = {}): Executor => {
+  checkHandle("fromPostgresJs", sql, "unsafe", "the sql of postgres.js, or of its transaction")
+  return {
+    dialect: "postgres",
+    prepares: prepare,
+    // A reserved connection may have begun one by itself.
+    inTransaction: () => "savepoint" in sql ? true : "release" in sql ? undefined : false,
+    execute: async (text, params) => await sql.unsafe(text, params as Array<never>, { prepare }) as ReadonlyArray<Row>
+  }
+}
 
 /** A PGlite, or its transaction. */
 export interface PgliteClient {
@@ -86,8 +105,11 @@ export interface PgliteClient {
  * @since 0.1.0
  * @category executors
  */
-export const fromPglite = (client: PgliteClient): Executor => ({
-  dialect: "postgres",
-  inTransaction: () => "rollback" in client,
-  execute: async (sql, params) => (await client.query<Row>(sql, params as Array<Value>)).rows
-})
+export const fromPglite = (client: PgliteClient): Executor => {
+  checkHandle("fromPglite", client, "query", "a PGlite, or its transaction")
+  return {
+    dialect: "postgres",
+    inTransaction: () => "rollback" in client,
+    execute: async (sql, params) => (await client.query<Row>(sql, params as Array<Value>)).rows
+  }
+}

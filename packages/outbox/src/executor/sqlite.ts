@@ -1,4 +1,5 @@
 /** Executors of the drivers of SQLite: better-sqlite3, libsql, node:sqlite, and the client of libSQL. */
+import { checkHandle } from "../check.js"
 import type { Row, Value } from "../sql/dialect.js"
 import type { Executor, SyncExecutor } from "./model.js"
 
@@ -47,10 +48,14 @@ const hasRows = (sql: string): boolean => /^\s*(select|with|values|pragma)\b|\br
  * @category executors
  */
 export const fromSqlite = (db: SqliteDatabase): SyncExecutor => {
+  checkHandle("fromSqlite", db, "prepare", "a database of better-sqlite3, libsql or node:sqlite, not its path")
+  // better-sqlite3 and libsql also take an array, which saves them making one. To node:sqlite it would be values by name.
+  const takesArray = "inTransaction" in db
   const executeSync = (sql: string, params: ReadonlyArray<Value>): ReadonlyArray<Row> => {
     const { hasRows, statement } = prepare(db, sql)
-    if (hasRows) return statement.all(...params as Array<never>) as Array<Row>
-    statement.run(...params as Array<never>)
+    const values = (takesArray ? [params] : params) as Array<never>
+    if (hasRows) return statement.all(...values) as Array<Row>
+    statement.run(...values)
     return []
   }
   return {
@@ -84,8 +89,11 @@ export interface LibsqlClient {
  * @since 0.1.0
  * @category executors
  */
-export const fromLibsqlClient = (client: LibsqlClient): Executor => ({
-  dialect: "sqlite",
-  inTransaction: () => "commit" in client,
-  execute: async (sql, params) => (await client.execute({ sql, args: params as Array<Value> })).rows as Array<Row>
-})
+export const fromLibsqlClient = (client: LibsqlClient): Executor => {
+  checkHandle("fromLibsqlClient", client, "execute", "a client of @libsql/client, or its transaction")
+  return {
+    dialect: "sqlite",
+    inTransaction: () => "commit" in client,
+    execute: async (sql, params) => (await client.execute({ sql, args: params as Array<Value> })).rows as Array<Row>
+  }
+}

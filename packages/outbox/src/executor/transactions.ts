@@ -1,4 +1,5 @@
 /** Transactions of each driver, begun and ended here: for whoever has to run something first in them. */
+import { checkHandle, refuse } from "../check.js"
 import type { Dialect } from "../sql/dialect.js"
 import type { Executor } from "./model.js"
 import {
@@ -66,30 +67,37 @@ export const pgTransactions: {
 } = <Client extends PgPoolClient>(
   pool: { readonly connect: () => Promise<Client> },
   options?: PgOptions
-): Transactions<Client> => ({
-  run: async (work) => {
-    const client = await pool.connect()
-    let isBroken = false
-    // Without a listener, a connection that is lost ends the whole process.
-    const listener = client as PgListener
-    listener.on?.("error", ignoreLoss)
-    try {
-      await client.query("begin")
-      const result = await work(fromPg(client, options), client)
-      await client.query("commit")
-      return result
-    } catch (error) {
-      // A connection on which even this fails is not used again: the server rolls back what it had begun.
-      await Promise.resolve(client.query("rollback")).catch(() => {
-        isBroken = true
-      })
-      throw error
-    } finally {
-      client.release(isBroken)
-      listener.off?.("error", ignoreLoss)
+): Transactions<Client> => {
+  checkHandle("pgTransactions", pool, "connect", "a Pool of pg")
+  // A client of the pool has `release`, another one the process of its connection.
+  if ("release" in pool || "processID" in pool) {
+    refuse("handle of pgTransactions", "must be a Pool of pg: transactions on one client would mix")
+  }
+  return {
+    run: async (work) => {
+      const client = await pool.connect()
+      let isBroken = false
+      // Without a listener, a connection that is lost ends the whole process.
+      const listener = client as PgListener
+      listener.on?.("error", ignoreLoss)
+      try {
+        await client.query("begin")
+        const result = await work(fromPg(client, options), client)
+        await client.query("commit")
+        return result
+      } catch (error) {
+        // A connection on which even this fails is not used again: the server rolls back what it had begun.
+        await Promise.resolve(client.query("rollback")).catch(() => {
+          isBroken = true
+        })
+        throw error
+      } finally {
+        client.release(isBroken)
+        listener.off?.("error", ignoreLoss)
+      }
     }
   }
-})
+}
 
 /**
  * Transactions of postgres.js.
@@ -100,10 +108,13 @@ export const pgTransactions: {
 export const postgresJsTransactions = <Tx extends PostgresJsSql>(
   sql: { readonly begin: (work: (tx: Tx) => Promise<unknown>) => Promise<unknown> },
   options?: PgOptions
-): Transactions<Tx> => ({
-  run: <A>(work: (executor: Executor, tx: Tx) => Promise<A>) =>
-    sql.begin((tx) => work(fromPostgresJs(tx, options), tx)) as Promise<A>
-})
+): Transactions<Tx> => {
+  checkHandle("postgresJsTransactions", sql, "begin", "the sql of postgres.js")
+  return {
+    run: <A>(work: (executor: Executor, tx: Tx) => Promise<A>) =>
+      sql.begin((tx) => work(fromPostgresJs(tx, options), tx)) as Promise<A>
+  }
+}
 
 /**
  * Transactions of PGlite.
@@ -113,7 +124,10 @@ export const postgresJsTransactions = <Tx extends PostgresJsSql>(
  */
 export const pgliteTransactions = <Tx extends PgliteClient>(
   db: { readonly transaction: <A>(work: (tx: Tx) => Promise<A>) => Promise<A> }
-): Transactions<Tx> => ({ run: (work) => db.transaction((tx) => work(fromPglite(tx), tx)) })
+): Transactions<Tx> => {
+  checkHandle("pgliteTransactions", db, "transaction", "a PGlite")
+  return { run: (work) => db.transaction((tx) => work(fromPglite(tx), tx)) }
+}
 
 /**
  * Transactions of Kysely.
@@ -124,7 +138,10 @@ export const pgliteTransactions = <Tx extends PgliteClient>(
 export const kyselyTransactions = <Tx extends KyselyHandle>(
   db: { readonly transaction: () => { readonly execute: <A>(work: (trx: Tx) => Promise<A>) => Promise<A> } },
   dialect?: Dialect
-): Transactions<Tx> => ({ run: (work) => db.transaction().execute((trx) => work(fromKysely(trx, dialect), trx)) })
+): Transactions<Tx> => {
+  checkHandle("kyselyTransactions", db, "transaction", "a Kysely")
+  return { run: (work) => db.transaction().execute((trx) => work(fromKysely(trx, dialect), trx)) }
+}
 
 /**
  * Transactions of Knex.
@@ -135,7 +152,10 @@ export const kyselyTransactions = <Tx extends KyselyHandle>(
 export const knexTransactions = <Tx extends KnexHandle>(
   knex: { readonly transaction: <A>(work: (trx: Tx) => Promise<A>) => Promise<A> },
   dialect?: Dialect
-): Transactions<Tx> => ({ run: (work) => knex.transaction((trx) => work(fromKnex(trx, dialect), trx)) })
+): Transactions<Tx> => {
+  checkHandle("knexTransactions", knex, "transaction", "a Knex")
+  return { run: (work) => knex.transaction((trx) => work(fromKnex(trx, dialect), trx)) }
+}
 
 /**
  * Transactions of a `DataSource` of TypeORM.
@@ -146,9 +166,12 @@ export const knexTransactions = <Tx extends KnexHandle>(
 export const typeOrmTransactions = <Tx extends TypeOrmManager>(
   source: { readonly transaction: <A>(work: (manager: Tx) => Promise<A>) => Promise<A> },
   dialect?: Dialect
-): Transactions<Tx> => ({
-  run: (work) => source.transaction((manager) => work(fromTypeOrm(manager, dialect), manager))
-})
+): Transactions<Tx> => {
+  checkHandle("typeOrmTransactions", source, "transaction", "a DataSource of TypeORM")
+  return {
+    run: (work) => source.transaction((manager) => work(fromTypeOrm(manager, dialect), manager))
+  }
+}
 
 /**
  * Transactions of Drizzle, over a driver whose transactions may wait; pass its `sql` too.
@@ -159,7 +182,10 @@ export const typeOrmTransactions = <Tx extends TypeOrmManager>(
 export const drizzleTransactions = <Tx extends DrizzleHandle>(
   db: { readonly transaction: <A>(work: (tx: Tx) => Promise<A>) => Promise<A> },
   sql: DrizzleSql
-): Transactions<Tx> => ({ run: (work) => db.transaction((tx) => work(fromDrizzle(tx, sql), tx)) })
+): Transactions<Tx> => {
+  checkHandle("drizzleTransactions", db, "transaction", "a database of Drizzle")
+  return { run: (work) => db.transaction((tx) => work(fromDrizzle(tx, sql), tx)) }
+}
 
 /**
  * Interactive transactions of Prisma.
@@ -170,7 +196,10 @@ export const drizzleTransactions = <Tx extends DrizzleHandle>(
 export const prismaTransactions = <Tx extends PrismaHandle>(
   prisma: { readonly $transaction: <A>(work: (tx: Tx) => Promise<A>) => Promise<A> },
   dialect?: Dialect
-): Transactions<Tx> => ({ run: (work) => prisma.$transaction((tx) => work(fromPrisma(tx, dialect), tx)) })
+): Transactions<Tx> => {
+  checkHandle("prismaTransactions", prisma, "$transaction", "a PrismaClient")
+  return { run: (work) => prisma.$transaction((tx) => work(fromPrisma(tx, dialect), tx)) }
+}
 
 interface LibsqlTransaction extends LibsqlClient {
   readonly commit: () => Promise<void>
@@ -185,16 +214,19 @@ interface LibsqlTransaction extends LibsqlClient {
  */
 export const libsqlTransactions = <Tx extends LibsqlTransaction>(
   client: { readonly transaction: (mode: "write") => Promise<Tx> }
-): Transactions<Tx> => ({
-  run: async (work) => {
-    const tx = await client.transaction("write")
-    try {
-      const result = await work(fromLibsqlClient(tx), tx)
-      await tx.commit()
-      return result
-    } finally {
-      // Rolls back what is not committed.
-      tx.close()
+): Transactions<Tx> => {
+  checkHandle("libsqlTransactions", client, "transaction", "a client of @libsql/client")
+  return {
+    run: async (work) => {
+      const tx = await client.transaction("write")
+      try {
+        const result = await work(fromLibsqlClient(tx), tx)
+        await tx.commit()
+        return result
+      } finally {
+        // Rolls back what is not committed.
+        tx.close()
+      }
     }
   }
-})
+}

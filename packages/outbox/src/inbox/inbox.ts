@@ -1,5 +1,6 @@
 /** Handles each delivery once, in the transaction of the handler. */
-import { requireTransaction } from "../enqueue/enqueue.js"
+import { refuse } from "../check.js"
+import { requireSync, requireTransaction } from "../enqueue/enqueue.js"
 import { DeliveryRunningError } from "../errors.js"
 import { failureOf } from "../executor/failure.js"
 import type { Executor, SyncExecutor } from "../executor/model.js"
@@ -79,6 +80,7 @@ export const isFirstDeliverySync = (
   options?: InboxOptions
 ): boolean => {
   requireTransaction(executor, "isFirstDeliverySync")
+  requireSync(executor, "isFirstDelivery")
   const place = placeOf(options)
   const name = nameOf(delivery)
   try {
@@ -129,18 +131,25 @@ export type Processed<A> =
  * @since 0.1.0
  * @category inbox
  */
-export const processInTransaction = <Tx, A>(
+export const processInTransaction = async <Tx, A>(
   transactions: Transactions<Tx>,
   delivery: DeliveryName | string,
   handler: (tx: Tx, executor: Executor) => PromiseLike<A>,
   options?: InboxOptions
-): Promise<Processed<A>> =>
-  transactions.run(async (executor, tx): Promise<Processed<A>> => {
+): Promise<Processed<A>> => {
+  if (typeof (Object(transactions) as { readonly run?: unknown }).run !== "function") {
+    refuse("transactions", "must begin them: make it with pgTransactions, prismaTransactions and so on")
+  }
+  if (typeof handler !== "function") refuse("handler", "must be a function of the transaction")
+  // Before anything begins.
+  nameOf(delivery)
+  return transactions.run(async (executor, tx): Promise<Processed<A>> => {
     if (!(await isFirstDelivery(executor, delivery, options))) return { status: "duplicate" }
     const result = await handler(tx, executor)
     await requireIntact(executor, options)
     return { status: "handled", result }
   })
+}
 
 /**
  * Rejects if a statement of the transaction has failed and its error was caught. Postgres would answer the commit with a rollback,

@@ -1,5 +1,6 @@
 /** A log of deliveries in the database, with leases: for handlers with effects outside of it. */
 import { uuid } from "hookrail/wire/bytes"
+import { checkExecutor } from "../check.js"
 import type { Executor } from "../executor/model.js"
 import { run } from "../operate/migrate.js"
 import { writingOf } from "../sql/dialect.js"
@@ -55,6 +56,7 @@ export interface DeliveryLog {
  * @category inbox
  */
 export const deliveryLog = (executor: Executor, options?: InboxOptions): DeliveryLog => {
+  checkExecutor(executor)
   const { consumer, names } = placeOf(options)
   const isPostgres = executor.dialect === "postgres"
   const { later, now } = writingOf(executor.dialect)

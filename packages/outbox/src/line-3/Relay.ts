@@ -9,7 +9,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -18,10 +17,11 @@ import * as HookrailClient from "hookrail/HookrailClient"
 import type { OutboxConfigError, RowError, SchemaError } from "../errors.js"
 import type { Executor } from "../executor/model.js"
 import { outboxStats } from "../operate/events.js"
-import { interruptedSend, type LayerOptions, Meter, spanOf } from "../relay/bridge.js"
+import { interruptedSend, type LayerOptions, spanOf } from "../relay/bridge.js"
 import type { RelayClient, RelayLog, RelayStats } from "../relay/model.js"
 import { startRelay } from "../relay/relay.js"
-import { executorOutside, outside } from "./executor.js"
+import { executorOutside, runtimeOutside } from "./executor.js"
+import { meterOf } from "./meter.js"
 
 /**
  * A running relay.
@@ -66,7 +66,7 @@ export const make = (
     const { drainMs, measureMs = 10_000, ...own } = options
     const untraced = yield* executorOutside.pipe(Effect.withTracerEnabled(false))
     const service = yield* HookrailClient.HookrailClient
-    const runtime = yield* Effect.mapInputContext(Effect.runtime<never>(), outside<never>)
+    const runtime = yield* runtimeOutside
     const relay = yield* Effect.acquireRelease(
       Effect.tryPromise({
         try: () =>
@@ -80,7 +80,7 @@ export const make = (
       }),
       (relay) => Effect.promise(() => relay.drain({ timeoutMs: drainMs }))
     )
-    yield* Effect.forkScoped(measured(measureMs, relay.stats, untraced, own))
+    yield* Effect.forkScoped(measured(measureMs, relay.stats, untraced, own, runtime))
     return { wake: Effect.sync(relay.wake), stats: Effect.sync(relay.stats) }
   })
 
@@ -146,24 +146,14 @@ const measured = (
   millis: number,
   stats: () => RelayStats,
   executor: Executor,
-  options: Options
+  options: Options,
+  runtime: Runtime.Runtime<never>
 ): Effect.Effect<void> => {
-  const destination = options.destination ?? "default"
-  const meter = new Meter(
-    (name, description) => {
-      const metric = Metric.counter(name, { description, incremental: true }).pipe(
-        Metric.tagged("destination", destination)
-      )
-      return (by) => metric.unsafeUpdate(by, [])
-    },
-    (name, description) => {
-      const metric = Metric.gauge(name, { description }).pipe(Metric.tagged("destination", destination))
-      return (value) => metric.unsafeUpdate(value, [])
-    }
-  )
+  const { destination = "default", prefix, schema } = options
+  const meter = meterOf(destination, runtime)
   const update = Effect.promise(async () => {
     meter.update(stats(), undefined)
-    meter.update(stats(), await outboxStats(executor, { ...options, destination }).catch(() => undefined))
+    meter.update(stats(), await outboxStats(executor, { prefix, schema, destination }).catch(() => undefined))
   })
   return Effect.asVoid(Effect.repeat(update, Schedule.spaced(millis))).pipe(
     Effect.ensuring(Effect.sync(() => meter.update(stats(), undefined)))

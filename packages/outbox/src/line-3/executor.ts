@@ -41,7 +41,7 @@ export const executor: Effect.Effect<Executor, never, SqlClient.SqlClient> = Eff
 })
 
 /** Without what belongs to whoever builds a layer: a transaction, a span. */
-export const outside = <R>(context: Context.Context<R>): Context.Context<R> =>
+const outside = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.unsafeMake(
     new Map([...context.unsafeMap].filter(([tag]) => ![Tracer.ParentSpan.key, ...transactionTags].includes(tag)))
   )
@@ -50,4 +50,10 @@ export const outside = <R>(context: Context.Context<R>): Context.Context<R> =>
 export const executorOutside: Effect.Effect<Executor, never, SqlClient.SqlClient> = Effect.mapInputContext(
   executor,
   (context: Context.Context<SqlClient.SqlClient>) => outside(context)
+)
+
+/** The same for effects that it runs. */
+export const runtimeOutside: Effect.Effect<Runtime.Runtime<never>, never, SqlClient.SqlClient> = Effect.mapInputContext(
+  Effect.runtime<never>(),
+  outside<never>
 )

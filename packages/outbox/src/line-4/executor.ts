@@ -34,11 +34,17 @@ export const executor: Effect.Effect<Executor, never, SqlClient.SqlClient> = Eff
 })
 
 /** Without what belongs to whoever builds a layer: a transaction, a span. */
-export const outside = <R>(context: Context.Context<R>, sql: SqlClient.SqlClient): Context.Context<R> =>
+const outside = <R>(context: Context.Context<R>, sql: SqlClient.SqlClient): Context.Context<R> =>
   Context.omit(Tracer.ParentSpan, sql.transactionService)(context) as Context.Context<R>
 
 /** For what outlives the program that makes it. */
 export const executorOutside: Effect.Effect<Executor, never, SqlClient.SqlClient> = Effect.flatMap(
   SqlClient.SqlClient,
   (sql) => Effect.updateContext(executor, (context: Context.Context<SqlClient.SqlClient>) => outside(context, sql))
+)
+
+/** The same for effects that it runs. */
+export const runtimeOutside: Effect.Effect<Context.Context<never>, never, SqlClient.SqlClient> = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => Effect.map(Effect.context<never>(), (context) => outside(context, sql))
 )

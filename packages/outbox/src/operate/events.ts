@@ -1,8 +1,9 @@
 /** What waits, what is parked and what is dead: to look at and to decide about. Nothing here reads a body. */
-import { InvalidEventError, OutboxConfigError } from "../errors.js"
+import { checkExecutor, checkNames } from "../check.js"
+import { OutboxConfigError } from "../errors.js"
 import type { Executor } from "../executor/model.js"
 import { type Row, type Value, writingOf } from "../sql/dialect.js"
-import { namesOf, type NamesOptions } from "../sql/names.js"
+import { namesOf, type NamesOptions, namesOptions } from "../sql/names.js"
 import { numberOf, numberOrNull, textOf, textOrNull } from "../sql/values.js"
 import { run } from "./migrate.js"
 
@@ -36,6 +37,12 @@ export interface OperateOptions extends NamesOptions {
   readonly destination?: string | undefined
 }
 
+/** Throws for what is no executor, and for an option that does not exist. */
+const check = (executor: Executor, options: object, ...own: ReadonlyArray<string>): void => {
+  checkExecutor(executor)
+  checkNames(options, [...own, ...namesOptions])
+}
+
 /** A condition on the destination, whose value is `$1`; null for all of them. */
 const ofDestination = (executor: Executor): string =>
   executor.dialect === "postgres" ? "($1::text is null or destination = $1::text)" : "($1 is null or destination = $1)"
@@ -53,6 +60,7 @@ const maxCount = 100_000
  * @category operating
  */
 export const outboxStats = async (executor: Executor, options: OperateOptions = {}): Promise<OutboxStats> => {
+  check(executor, options, "destination")
   const names = namesOf(options)
   const { millis, now } = writingOf(executor.dialect)
   const one = ofDestination(executor)
@@ -145,6 +153,7 @@ export const listEvents = async (
   executor: Executor,
   options: ListOptions = {}
 ): Promise<ReadonlyArray<EventSummary>> => {
+  check(executor, options, "destination", "state", "after", "limit")
   const { after = 0, limit = 100, state = "parked" } = options
   const names = namesOf(options)
   const { millis } = writingOf(executor.dialect)
@@ -204,6 +213,7 @@ export const blockedKeys = async (
   executor: Executor,
   options: OperateOptions & { readonly limit?: number | undefined } = {}
 ): Promise<ReadonlyArray<BlockedKey>> => {
+  check(executor, options, "destination", "limit")
   const names = namesOf(options)
   const rows = await run(
     executor,
@@ -244,12 +254,7 @@ export interface DecideOptions extends NamesOptions {
 
 const subject = (idempotencyKey: string, options: DecideOptions): ReadonlyArray<Value> => {
   if (typeof idempotencyKey !== "string" || idempotencyKey === "") {
-    throw new InvalidEventError({
-      topic: "",
-      idempotencyKey: undefined,
-      where: "idempotencyKey",
-      reason: "it must be the key of an event"
-    })
+    throw new OutboxConfigError({ option: "idempotencyKey", reason: "must be the key of an event" })
   }
   return [idempotencyKey, options.destination ?? "default"]
 }
@@ -273,6 +278,7 @@ export const retryEvent = async (
   idempotencyKey: string,
   options: DecideOptions = {}
 ): Promise<boolean> => {
+  check(executor, options, "destination")
   const names = namesOf(options)
   const params = subject(idempotencyKey, options)
   const operation = "Retrying an event"
@@ -322,6 +328,7 @@ export const discardEvent = async (
   idempotencyKey: string,
   options: DecideOptions = {}
 ): Promise<boolean> => {
+  check(executor, options, "destination")
   const names = namesOf(options)
   const params = subject(idempotencyKey, options)
   const which = `where id = ${textParam(executor, 1)} and destination = ${textParam(executor, 2)}`
@@ -361,6 +368,7 @@ export const prune = async (
   executor: Executor,
   options: PruneOptions = {}
 ): Promise<{ readonly dead: number; readonly inbox: number }> => {
+  check(executor, options, "deadOlderThanMs", "inboxOlderThanMs")
   const { deadOlderThanMs, inboxOlderThanMs = 7 * 24 * 3_600_000 } = options
   const names = namesOf(options)
   const { later, now } = writingOf(executor.dialect)

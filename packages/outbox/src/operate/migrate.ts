@@ -1,9 +1,10 @@
 /** Creates the tables, and tells whether they are there. Nothing else here ever does. */
+import { checkDialect, checkExecutor, checkNames } from "../check.js"
 import { SchemaError } from "../errors.js"
 import { failureOf } from "../executor/failure.js"
 import type { Executor } from "../executor/model.js"
 import { type Dialect, type Row, statement, type Value } from "../sql/dialect.js"
-import { type Names, namesOf, type NamesOptions } from "../sql/names.js"
+import { type Names, namesOf, type NamesOptions, namesOptions } from "../sql/names.js"
 import { currentVersion, migrationsOf, recordVersion, versionTable } from "../sql/schema.js"
 import { numberOrNull } from "../sql/values.js"
 
@@ -15,6 +16,7 @@ export const run = async (
   sql: string,
   params: ReadonlyArray<Value> = []
 ): Promise<ReadonlyArray<Row>> => {
+  checkExecutor(executor)
   const made = statement(executor.dialect, sql, params)
   try {
     return await executor.execute(made.sql, made.params)
@@ -44,6 +46,8 @@ export interface SchemaStatus {
  * @category migrations
  */
 export const schemaStatus = async (executor: Executor, options: NamesOptions = {}): Promise<SchemaStatus> => {
+  checkExecutor(executor)
+  checkNames(options, namesOptions)
   const names = namesOf(options)
   const operation = "Reading the version of the tables"
   const needed = currentVersion
@@ -150,7 +154,10 @@ export interface MigrationSqlOptions extends NamesOptions {
  * @category migrations
  */
 export const migrationSql = (options: MigrationSqlOptions): string => {
+  if (options === undefined) checkDialect(options)
+  checkNames(options, ["dialect", "from", "separator", ...namesOptions])
   const { dialect, from = 0, separator } = options
+  checkDialect(dialect)
   const names = namesOf(options)
   const schema = dialect === "postgres" && names.schema !== undefined && from === 0
     ? [`create schema if not exists ${names.schema}`]

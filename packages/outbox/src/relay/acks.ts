@@ -6,21 +6,30 @@ import type { Ending } from "./waiting.js"
 
 /** How long the first one of a batch waits for others. */
 const delayMs = 5
+/** How often it waits again while the relay has more to send: each statement costs as much time as several sends. */
+const maxDelays = 5
+/** So many wait for nothing. */
+const enough = 256
 const maxRows = 500
 
 export class Acks {
   private pending: Array<number> = []
   private timer: ReturnType<typeof setTimeout> | undefined
-  private isFlushing = false
-  private flushed: Promise<void> = Promise.resolve()
+  private delays = 0
+  /** One statement runs at a time. */
+  private running: Promise<void> | undefined
+  private added = 0
+  private recorded = 0
   /** Among those that wait is the last one of a run: more of its key may wait for it. */
-  private hasRunEnd = false
+  hasRunEnd = false
 
   constructor(
     private readonly store: Store,
     private readonly database: Database,
     private readonly counts: Counts,
     private readonly ending: Ending,
+    /** Whether more is taken than can be sent at a time. */
+    private readonly isBusy: () => boolean,
     /** Is told when some were recorded, and whether keys may go on. */
     private readonly onRecorded: (hasRunEnd: boolean) => void
   ) {}
@@ -31,39 +40,52 @@ export class Acks {
 
   add(seq: number, isRunEnd: boolean): void {
     this.pending.push(seq)
+    this.added++
     this.hasRunEnd ||= isRunEnd
-    if (this.isFlushing) return
-    if (this.pending.length >= maxRows) void this.flush()
-    else this.timer ??= setTimeout(() => void this.flush(), delayMs)
+    this.schedule()
   }
 
-  /** Resolves when all that was added is recorded, or at the end. One statement runs at a time. */
-  flush(): Promise<void> {
+  /** Resolves when all that was added until now is recorded, or at the end. */
+  async flush(): Promise<void> {
+    const until = this.added
+    while (this.recorded < until && !this.ending.isOver) await this.record()
+  }
+
+  private schedule(): void {
+    if (this.running !== undefined) return
+    if (this.pending.length >= enough) void this.record()
+    else this.timer ??= setTimeout(this.onTime, delayMs)
+  }
+
+  private readonly onTime = (): void => {
+    this.timer = undefined
+    if (this.isBusy() && ++this.delays < maxDelays) this.schedule()
+    else void this.record()
+  }
+
+  private record(): Promise<void> {
+    if (this.running !== undefined) return this.running
     clearTimeout(this.timer)
     this.timer = undefined
-    if (!this.isFlushing) {
-      this.isFlushing = true
-      this.flushed = this.flushAll()
-    }
-    return this.flushed
+    this.delays = 0
+    return this.running = this.recordOnce()
   }
 
-  private async flushAll(): Promise<void> {
-    while (this.pending.length > 0 && !this.ending.isOver) {
-      const seqs = this.pending.slice(0, maxRows)
-      const hasRunEnd = this.hasRunEnd && seqs.length === this.pending.length
-      if (hasRunEnd) this.hasRunEnd = false
-      const isDone = await this.database.run(this.ending, async () => {
-        await this.store.ack(seqs)
-        return true
-      })
-      if (isDone !== true) break
-      this.pending.splice(0, seqs.length)
-      this.counts.acks++
-      this.counts.acked += seqs.length
-      this.onRecorded(hasRunEnd)
-    }
-    // In the same turn in which nothing was pending: what is added later starts another one.
-    this.isFlushing = false
+  private async recordOnce(): Promise<void> {
+    const seqs = this.pending.slice(0, maxRows)
+    const hasRunEnd = this.hasRunEnd && seqs.length === this.pending.length
+    if (hasRunEnd) this.hasRunEnd = false
+    const isDone = await this.database.run(this.ending, async () => {
+      await this.store.ack(seqs)
+      return true
+    })
+    this.running = undefined
+    if (isDone !== true) return
+    this.pending.splice(0, seqs.length)
+    this.recorded += seqs.length
+    this.counts.acks++
+    this.counts.acked += seqs.length
+    if (this.pending.length > 0) this.schedule()
+    this.onRecorded(hasRunEnd)
   }
 }

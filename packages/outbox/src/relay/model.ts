@@ -73,7 +73,7 @@ export interface RelayOptions extends NamesOptions {
    * be stored twice. At most 23 hours, which is the default.
    */
   readonly ambiguousWindowMs?: number | undefined
-  /** Is told what happens. */
+  /** Is told what happens. Default: warnings and errors go to `console.warn`, each at most once a minute. */
   readonly onLog?: ((entry: RelayLog) => void) | undefined
 }
 
@@ -138,4 +138,6 @@ export interface Relay {
    * everything was recorded: if not, others go on when the leases end.
    */
   readonly drain: (options?: { readonly timeoutMs?: number | undefined }) => Promise<boolean>
+  /** Drains at the end of a block, with `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 }

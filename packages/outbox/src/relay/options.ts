@@ -1,6 +1,6 @@
 /** Checks the options of a relay. */
+import { checkExecutor, checkNames, refuse } from "../check.js"
 import { checkDestination } from "../enqueue/statement.js"
-import { OutboxConfigError } from "../errors.js"
 import { type Names, namesOf } from "../sql/names.js"
 import type { RelayLog, RelayOptions } from "./model.js"
 
@@ -46,39 +46,41 @@ const known = [
   "onLog"
 ]
 
-const refuse = (option: string, reason: string): never => {
-  throw new OutboxConfigError({ option, reason })
-}
-
-const members = (option: string, value: unknown, names: ReadonlyArray<string>): void => {
-  if (typeof value !== "object" || value === null) return refuse(option, "must be an object")
-  for (const name of Object.keys(value)) {
-    if (!names.includes(name)) refuse(option === "options" ? name : `${option}.${name}`, "is unknown")
-  }
-}
-
-const whole = (option: string, value: unknown, fallback: number, min: number, max: number): number => {
+export const whole = (option: string, value: unknown, fallback: number, min: number, max: number): number => {
   if (value === undefined) return fallback
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max) return value
   return refuse(option, `must be a whole number from ${min} to ${max}`)
 }
 
+/** A relay that stands still because of a wrong key must not be silent where nobody listens. */
+const toConsole = (): (entry: RelayLog) => void => {
+  const told = new Map<string, number>()
+  return ({ fields, level, message }) => {
+    // The same thing again within a minute, such as for each event of a backlog, says nothing new.
+    const now = performance.now()
+    if (level === "info" || now - (told.get(message) ?? -Infinity) < 60_000) return
+    told.set(message, now)
+    // eslint-disable-next-line no-console -- what nobody listens to
+    console.warn(`hookrail relay: ${message}`, fields)
+  }
+}
+
 /** Throws an `OutboxConfigError` for an invalid option, also for an unknown one. */
 export const settingsOf = (options: RelayOptions): Settings => {
-  members("options", options, known)
-  const { backoff = {}, client, executor, onDead = "block", onLog = () => {}, poll = {} } = options
-  if (typeof executor?.execute !== "function") {
-    refuse("executor", "must run statements: make one with fromPg, fromSqlite and so on")
+  if (options === undefined || typeof (options as { readonly execute?: unknown }).execute === "function") {
+    refuse("executor", "must be a member of one object: startRelay({ executor, client })")
   }
-  if (executor.dialect !== "postgres" && executor.dialect !== "sqlite") {
-    refuse("executor", "must say its dialect, \"postgres\" or \"sqlite\"")
-  }
+  checkNames(options, known)
+  const { backoff = {}, client, executor, onDead = "block", onLog = toConsole(), poll = {} } = options
+  checkExecutor(executor)
   if (executor.inTransaction() === true) {
     refuse("executor", "must be in no transaction: each statement commits by itself")
   }
-  if (typeof client?.sendEncoded !== "function") refuse("client", "must have a method sendEncoded")
-  members("poll", poll, ["minMs", "maxMs"])
-  members("backoff", backoff, ["baseMs", "capMs"])
+  if (typeof client?.sendEncoded !== "function") {
+    refuse("client", "must be a client, such as new Hookrail() of @hookrail/promise")
+  }
+  checkNames(poll, ["minMs", "maxMs"], "poll")
+  checkNames(backoff, ["baseMs", "capMs"], "backoff")
   if (onDead !== "block" && onDead !== "skip") refuse("onDead", "must be \"block\" or \"skip\"")
   if (typeof onLog !== "function") refuse("onLog", "must be a function")
   const sendTimeoutMs = whole("sendTimeoutMs", options.sendTimeoutMs, 15_000, 1, maxLease - 1_000)

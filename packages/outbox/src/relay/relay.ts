@@ -6,14 +6,16 @@
  * only sends it again, in order, and the server knows it by its key.
  */
 import { uuid } from "hookrail/wire/bytes"
+import { checkNames } from "../check.js"
 import { RowError, SchemaError } from "../errors.js"
 import type { Executor } from "../executor/model.js"
 import { requireSchema } from "../operate/migrate.js"
 import { Acks } from "./acks.js"
 import { Counts } from "./counts.js"
 import { Database } from "./database.js"
+import { type Lane, lanesOf, Lease } from "./lane.js"
 import type { ParkReason, Relay, RelayClient, RelayOptions, RelayStats } from "./model.js"
-import { type Settings, settingsOf } from "./options.js"
+import { type Settings, settingsOf, whole } from "./options.js"
 import { type Stopped, Store, type Taken } from "./store.js"
 import { shortText, type Verdict, verdictOf } from "./verdict.js"
 import { Ending, Signal } from "./waiting.js"
@@ -33,6 +35,9 @@ const pauses = {
 /** So many acceptances that are not recorded yet: the database is slower than the server, or does not take them. */
 const maxUnrecorded = 2_000
 
+/** How long a drain may take unless it is told. */
+const drainMs = 10_000
+
 /** How often to look at the start of the events without ordering key again. */
 const restartMs = 1_000
 
@@ -49,25 +54,6 @@ export const platform: Surroundings = {
   random: Math.random,
   monotonic: () => performance.now(),
   statementMs: 30_000
-}
-
-/** Events of one ordering key, or one event without a key. */
-class Lane {
-  /** The next one to send. */
-  next = 0
-  readonly controller = new AbortController()
-
-  constructor(
-    readonly owner: string,
-    readonly events: ReadonlyArray<Taken>,
-    /** Just before the claim. */
-    readonly takenAt: number,
-    readonly deadline: number
-  ) {}
-
-  rest(): ReadonlyArray<number> {
-    return this.events.slice(this.next).map(({ seq }) => seq)
-  }
 }
 
 export class Running implements Relay {
@@ -114,10 +100,17 @@ export class Running implements Relay {
       surroundings.random,
       surroundings.statementMs
     )
-    this.acks = new Acks(this.store, this.database, this.counts, this.ending, (hasRunEnd) => {
-      if (hasRunEnd) this.work.notify()
-      this.room.notify()
-    })
+    this.acks = new Acks(
+      this.store,
+      this.database,
+      this.counts,
+      this.ending,
+      () => this.queue.length > 0,
+      (hasRunEnd) => {
+        if (hasRunEnd) this.work.notify()
+        this.room.notify()
+      }
+    )
     // Owners must differ between processes, and between the claims of one: a lease that ended and was taken again is another.
     this.id = uuid()
     this.stopping.onEnd(() => {
@@ -140,7 +133,8 @@ export class Running implements Relay {
   }
 
   private async check(): Promise<void> {
-    await requireSchema(this.executor, this.settings.names)
+    const { prefix, schema } = this.settings.names
+    await requireSchema(this.executor, { prefix, schema })
     await this.store.checkTypes()
     this.isChecked = true
   }
@@ -158,15 +152,29 @@ export class Running implements Relay {
     })
   }
 
-  drain({ timeoutMs = 10_000 }: { readonly timeoutMs?: number | undefined } = {}): Promise<boolean> {
-    return this.drained ??= this.drainOnce(timeoutMs)
+  /** Whoever calls it wants the relay to end, whatever the options are. */
+  drain(options: { readonly timeoutMs?: number | undefined } = {}): Promise<boolean> {
+    let timeoutMs = drainMs
+    let wrong: unknown
+    try {
+      checkNames(options, ["timeoutMs"])
+      timeoutMs = whole("timeoutMs", options.timeoutMs, drainMs, 0, 2 ** 31 - 1)
+    } catch (error) {
+      wrong = error
+    }
+    this.drained ??= this.drainOnce(timeoutMs)
+    return wrong === undefined ? this.drained : this.drained.then(() => Promise.reject(wrong))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain()
   }
 
   private async drainOnce(timeoutMs: number): Promise<boolean> {
     this.state = "draining"
     this.stopping.end()
     const abort = setTimeout(() => {
-      for (const { controller } of this.active) controller.abort()
+      for (const { lease } of this.active) lease.abort()
     }, timeoutMs)
     // Whoever aborts still wants to record it.
     const end = setTimeout(() => this.ending.end(), timeoutMs + Math.max(1_000, timeoutMs / 10))
@@ -198,6 +206,8 @@ export class Running implements Relay {
         await this.stopping.sleep(Math.min(remaining, 1_000) + this.surroundings.random() * 20)
         continue
       }
+      // More of a key may wait for what was accepted: then one claim finds it.
+      if (this.acks.hasRunEnd) await this.acks.flush()
       // What happens from now on may be missed by the claim.
       this.work.clear()
       const result = await this.claim()
@@ -226,7 +236,7 @@ export class Running implements Relay {
 
   /** `some`: events were taken; `more`: none, but not all keys were looked at; `none`. */
   private async claim(): Promise<"some" | "more" | "none"> {
-    const { batch, leaseMs, run } = this.settings
+    const { batch, leaseMs, run, sendTimeoutMs } = this.settings
     const size = this.isProbing ? { lanes: 1, run: 1 } : { lanes: batch, run }
     const owner = `${this.id}-${(++this.claimNumber).toString(36)}`
     const { afterKey } = this
@@ -250,7 +260,10 @@ export class Running implements Relay {
       this.counts.emptyClaims++
       return afterKey !== "" || afterSeq !== 0 || nextKey !== undefined ? "more" : "none"
     }
-    for (const events of lanesOf(taken)) this.queue.push(new Lane(owner, events, before, before + leaseMs))
+    const lease = new Lease(owner, before, before + leaseMs, sendTimeoutMs)
+    const lanes = lanesOf(lease, taken)
+    lease.begin(lanes.length, this.surroundings.monotonic())
+    for (const lane of lanes) this.queue.push(lane)
     this.pump()
     return "some"
   }
@@ -280,13 +293,14 @@ export class Running implements Relay {
       const lane = this.queue.shift()
       if (lane === undefined) break
       this.active.add(lane)
-      void this.runLane(lane).finally(() => this.laneEnded(lane))
+      void this.runLane(lane)
     }
     if (!this.isFull()) this.room.notify()
   }
 
   private laneEnded(lane: Lane): void {
     this.active.delete(lane)
+    lane.lease.laneEnded()
     this.pump()
     if (this.active.size === 0) {
       for (const resolve of this.idle.splice(0)) resolve()
@@ -296,11 +310,9 @@ export class Running implements Relay {
 
   /** Sends the events of a lane in order. Never rejects. */
   private async runLane(lane: Lane): Promise<void> {
-    const { monotonic } = this.surroundings
-    const timer = setTimeout(() => lane.controller.abort(), Math.max(0, lane.deadline - monotonic()))
     try {
       while (lane.next < lane.events.length) {
-        const hasTime = lane.deadline - monotonic() > this.settings.sendTimeoutMs
+        const hasTime = lane.lease.deadline - this.surroundings.monotonic() > this.settings.sendTimeoutMs
         if (this.stopping.isOver || this.isClosed || !hasTime) return await this.giveBack(lane)
         if (!await this.send(lane, lane.events[lane.next++]!)) return
       }
@@ -312,7 +324,7 @@ export class Running implements Relay {
         fields: { error: String(Object(error).name) }
       })
     } finally {
-      clearTimeout(timer)
+      this.laneEnded(lane)
     }
   }
 
@@ -331,11 +343,7 @@ export class Running implements Relay {
     }
     let verdict: Verdict
     try {
-      const { replayed } = await this.client.sendEncoded(event, {
-        retry: false,
-        timeout: this.settings.sendTimeoutMs,
-        signal: lane.controller.signal
-      })
+      const { replayed } = await this.client.sendEncoded(event, lane.lease.sending)
       this.accepted(lane, taken, replayed)
       return true
     } catch (error) {
@@ -360,7 +368,7 @@ export class Running implements Relay {
   }
 
   private accepted(lane: Lane, taken: Taken, replayed: boolean): void {
-    const { events, next, takenAt } = lane
+    const { events, lease: { takenAt }, next } = lane
     this.counts.accepted++
     if (replayed) this.counts.replayed++
     this.counts.tookMs(taken.ageMs + this.surroundings.monotonic() - takenAt)
@@ -460,7 +468,7 @@ export class Running implements Relay {
       if (await this.record(lane, stopped)) this.counts.parked++
       return false
     }
-    const isOurs = await this.database.run(this.ending, () => this.store.bury(lane.owner, stopped))
+    const isOurs = await this.database.run(this.ending, () => this.store.bury(lane.lease.owner, stopped))
     if (isOurs === true) {
       this.counts.dead++
       return true
@@ -473,7 +481,7 @@ export class Running implements Relay {
   /** Writes what stops a lane, and gives the rest back. Whether the event was still ours. */
   private async record(lane: Lane, stopped: Stopped): Promise<boolean> {
     const rest = lane.rest()
-    const written = await this.database.run(this.ending, () => this.store.stop(lane.owner, stopped, rest))
+    const written = await this.database.run(this.ending, () => this.store.stop(lane.lease.owner, stopped, rest))
     if (written === 0) this.counts.fenced++
     else this.counts.released += rest.length
     return written !== undefined && written > 0
@@ -483,16 +491,17 @@ export class Running implements Relay {
     const rest = lane.rest()
     lane.next = lane.events.length
     if (rest.length === 0) return
-    const written = await this.database.run(this.ending, () => this.store.stop(lane.owner, undefined, rest))
+    const written = await this.database.run(this.ending, () => this.store.stop(lane.lease.owner, undefined, rest))
     this.counts.released += written ?? 0
   }
 
   private async giveBackQueue(): Promise<void> {
     const owners = new Map<string, Array<number>>()
     for (const lane of this.queue.splice(0)) {
-      const seqs = owners.get(lane.owner)
-      if (seqs === undefined) owners.set(lane.owner, [...lane.rest()])
+      const seqs = owners.get(lane.lease.owner)
+      if (seqs === undefined) owners.set(lane.lease.owner, [...lane.rest()])
       else seqs.push(...lane.rest())
+      lane.lease.laneEnded()
     }
     for (const [owner, seqs] of owners) {
       const written = await this.database.run(this.ending, () => this.store.stop(owner, undefined, seqs))
@@ -523,25 +532,9 @@ export class Running implements Relay {
   }
 }
 
-/** By ordering key, in order; events without one are alone. */
-const lanesOf = (taken: ReadonlyArray<Taken>): ReadonlyArray<ReadonlyArray<Taken>> => {
-  const lanes: Array<Array<Taken>> = []
-  const keys = new Map<string, Array<Taken>>()
-  for (const event of taken) {
-    const lane = event.orderingKey === undefined ? undefined : keys.get(event.orderingKey)
-    if (lane !== undefined) {
-      lane.push(event)
-      continue
-    }
-    const made = [event]
-    lanes.push(made)
-    if (event.orderingKey !== undefined) keys.set(event.orderingKey, made)
-  }
-  return lanes
-}
-
 export const startRelayWith = async (options: RelayOptions, surroundings: Surroundings): Promise<Running> => {
-  const relay = new Running(options.executor, options.client, settingsOf(options), surroundings)
+  const settings = settingsOf(options)
+  const relay = new Running(options.executor, options.client, settings, surroundings)
   await relay.start()
   return relay
 }
@@ -564,5 +557,10 @@ export const startRelayWith = async (options: RelayOptions, surroundings: Surrou
  */
 export const startRelay = async (options: RelayOptions): Promise<Relay> => {
   const relay = await startRelayWith(options, platform)
-  return { wake: () => relay.wake(), stats: () => relay.stats(), drain: (how) => relay.drain(how) }
+  return {
+    wake: () => relay.wake(),
+    stats: () => relay.stats(),
+    drain: (how) => relay.drain(how),
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]()
+  }
 }

@@ -186,24 +186,19 @@ const dead =
   "seq, id, destination, ordering_key, key_in_body, topic, body, traceparent, created_at, attempts, last_status, last_error, parked_reason"
 
 /**
- * Moves an event to the dead letters: `$1` owner, `$2` which, `$3` status, `$4` error, `$5` why. SQLite cannot do this in one
- * statement: there a crash in between leaves the event where it was too, and it is tried again.
+ * Moves an event to the dead letters: `$1` owner, `$2` which, `$3` status, `$4` error, `$5` why. SQLite cannot write to two tables
+ * in one statement; there a trigger takes the event out of the outbox.
  */
-export const bury = (dialect: Dialect, names: Names): ReadonlyArray<string> => {
+export const bury = (dialect: Dialect, names: Names): string => {
   const copied = (from: string, [status, error, reason]: ReadonlyArray<string>): string =>
-    `insert into ${names.dead} (${dead}) select seq, id, destination, ordering_key, key_in_body, topic, body, traceparent,
+    `into ${names.dead} (${dead}) select seq, id, destination, ordering_key, key_in_body, topic, body, traceparent,
   created_at, attempts, ${status}, ${error}, ${reason} from ${from}`
-  if (dialect === "postgres") {
-    return [
-      `with gone as (delete from ${names.outbox} where seq = $2::bigint and lease_owner = $1::text returning *)
-${copied("gone", ["$3::int", "$4::text", "$5::text"])} on conflict (seq) do nothing returning seq`
-    ]
-  }
-  const which = "where seq = $2 and lease_owner = $1"
-  return [
-    `${copied(`${names.outbox} ${which}`, ["$3", "$4", "$5"])} on conflict (seq) do nothing`,
-    `delete from ${names.outbox} ${which} returning seq`
-  ]
+  return dialect === "postgres"
+    ? `with gone as (delete from ${names.outbox} where seq = $2::bigint and lease_owner = $1::text returning *)
+insert ${copied("gone", ["$3::int", "$4::text", "$5::text"])} on conflict (seq) do nothing returning seq`
+    : `insert or replace ${
+      copied(`${names.outbox} where seq = $2 and lease_owner = $1`, ["$3", "$4", "$5"])
+    } returning seq`
 }
 
 /** Closes the gate for all relays of a destination: `$1` destination, `$2` for how long, `$3` why. The longest closure wins. */

@@ -6,6 +6,7 @@ import { run } from "../operate/migrate.js"
 import type { Row, Value } from "../sql/dialect.js"
 import { booleanOf, bytesOf, numberOf, numberOrNull, textOf, textOrNull } from "../sql/values.js"
 import type { Settings } from "./options.js"
+import { Plans } from "./plans.js"
 import * as statements from "./statements.js"
 import type { ClaimSize } from "./statements.js"
 
@@ -67,14 +68,26 @@ const takenOf = (row: Row): Taken =>
     eventOf(row)
   )
 
+/** The last one of so many ordering keys; `undefined`: there are fewer. */
+const lastKeyOf = (taken: ReadonlyArray<Taken>, lanes: number): string | undefined => {
+  const keys = new Set<string>()
+  for (const { orderingKey } of taken) if (orderingKey !== undefined) keys.add(orderingKey)
+  return keys.size < lanes ? undefined : [...keys].reduce((a, b) => a > b ? a : b)
+}
+
+/** So many acknowledgements at once tell whether their statement has a good plan. */
+const many = 50
+
 export class Store {
   private readonly stopSql: string
   private readonly ackSql: string
   private readonly claims = new Map<string, string>()
+  private readonly plans: Plans
 
   constructor(private readonly executor: Executor, private readonly settings: Settings) {
     this.stopSql = statements.stop(executor.dialect, settings.names)
     this.ackSql = statements.ack(executor.dialect, settings.names)
+    this.plans = new Plans(executor)
   }
 
   /** Rejects with a `RowError` if the driver gives values as other types than it should: no event could be read. */
@@ -89,6 +102,7 @@ export class Store {
 
   async claim(owner: string, afterKey: string, afterSeq: number, size: ClaimSize): Promise<Claimed> {
     const { destination, leaseMs } = this.settings
+    const start = performance.now()
     const rows = await this.run("Claiming events", this.claimSql(size), [
       destination,
       afterKey,
@@ -99,14 +113,11 @@ export class Store {
     // In Postgres there is always a row, which says where to go on.
     const taken = rows.filter(({ seq }) => seq !== null).map(takenOf)
     taken.sort((a, b) => a.seq - b.seq)
-    const keys = new Set<string>()
+    if (taken.length >= size.lanes) await this.plans.review(performance.now() - start)
     let free = 0
     let lastFree: number | undefined
     for (const { orderingKey, seq } of taken) {
-      if (orderingKey !== undefined) {
-        keys.add(orderingKey)
-        continue
-      }
+      if (orderingKey !== undefined) continue
       free++
       lastFree = seq
     }
@@ -114,9 +125,7 @@ export class Store {
       taken,
       nextKey: this.executor.dialect === "postgres"
         ? textOrNull(rows[0]!, "next_key")
-        : keys.size < size.lanes
-        ? undefined
-        : [...keys].reduce((a, b) => a > b ? a : b),
+        : lastKeyOf(taken, size.lanes),
       nextSeq: free < size.lanes ? undefined : lastFree
     }
   }
@@ -134,7 +143,9 @@ export class Store {
   }
 
   async ack(seqs: ReadonlyArray<number>): Promise<void> {
+    const start = performance.now()
     await this.run("Recording what was accepted", this.ackSql, [statements.listOf(this.executor.dialect, seqs)])
+    if (seqs.length >= many) await this.plans.review(performance.now() - start)
   }
 
   /** Returns how many events still belonged to the owner. */
@@ -155,16 +166,13 @@ export class Store {
   /** Moves an event to the dead letters. Returns whether it still belonged to the owner. */
   async bury(owner: string, { reason, seq, status, text }: Stopped): Promise<boolean> {
     const { executor: { dialect }, settings: { names } } = this
-    let rows: ReadonlyArray<Row> = []
-    for (const sql of statements.bury(dialect, names)) {
-      rows = await this.run("Moving an event to the dead letters", sql, [
-        owner,
-        seq,
-        status ?? null,
-        text,
-        reason ?? null
-      ])
-    }
+    const rows = await this.run("Moving an event to the dead letters", statements.bury(dialect, names), [
+      owner,
+      seq,
+      status ?? null,
+      text,
+      reason ?? null
+    ])
     return rows.length > 0
   }
 

@@ -19,6 +19,8 @@ export interface Names {
   readonly schema: string | undefined
   readonly prefix: string
   readonly outbox: string
+  /** The procedure that stores an event, in Postgres. */
+  readonly enqueue: string
   /** Dead letters that block no ordering key. */
   readonly dead: string
   readonly inbox: string
@@ -26,6 +28,9 @@ export interface Names {
   /** Which migrations were applied. */
   readonly version: string
 }
+
+/** The names of these options. */
+export const namesOptions: ReadonlyArray<string> = ["schema", "prefix"]
 
 /** Lower case only: such names mean the same with and without quotes, and nothing in them needs quotes. */
 const name = /^[a-z_][a-z0-9_]*$/
@@ -45,6 +50,7 @@ export const namesOf = (options: NamesOptions = {}): Names => {
     schema,
     prefix,
     outbox: table("outbox"),
+    enqueue: table("enqueue"),
     dead: table("outbox_dead"),
     inbox: table("inbox"),
     gate: table("gate"),

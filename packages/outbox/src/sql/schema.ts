@@ -2,6 +2,7 @@
 import type { Dialect } from "./dialect.js"
 import { writingOf } from "./dialect.js"
 import type { Names } from "./names.js"
+import { procedure } from "./storing.js"
 
 /** The version that this package needs. */
 export const currentVersion = 1
@@ -17,10 +18,19 @@ interface Migration {
   readonly statements: (names: Names) => ReadonlyArray<string>
 }
 
+/** The name of a table within its own schema. */
+const own = (table: string): string => table.replace(/^[a-z_0-9]+\./, "")
+
 /** The name of an index. It is not qualified in Postgres: an index is in the schema of its table. */
 const index = (dialect: Dialect, names: Names, name: string, on: string): string =>
   `create index if not exists ${dialect === "sqlite" && names.schema !== undefined ? `${names.schema}.` : ""}` +
-  `${names.prefix}${name} on ${dialect === "sqlite" ? on.replace(/^[a-z_0-9]+\./, "") : on}`
+  `${names.prefix}${name} on ${dialect === "sqlite" ? own(on) : on}`
+
+/** In SQLite: what moves to the dead letters leaves the outbox, in the same statement. */
+const buried = (names: Names): string =>
+  `create trigger if not exists ${names.dead}_buried after insert on ${own(names.dead)} begin
+  delete from ${own(names.outbox)} where seq = new.seq;
+end`
 
 const columnTypes = {
   postgres: {
@@ -103,9 +113,10 @@ const first = (dialect: Dialect): Migration => ({
       ...(dialect === "postgres"
         ? [
           `alter table ${names.outbox} set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000)`,
-          `alter table ${names.inbox} set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`
+          `alter table ${names.inbox} set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`,
+          procedure(names)
         ]
-        : [])
+        : [buried(names)])
     ]
   }
 })

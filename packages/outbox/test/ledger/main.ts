@@ -1,5 +1,5 @@
 /**
- * The ledger as a command: `npm run ledger -- [seconds]` for each run. Ends with 1 if something was lost, told that never was, told
+ * The ledger as a command: `pnpm run ledger [seconds]`, the length of each run. Ends with 1 if something was lost, told that never was, told
  * twice or out of order; if nothing was sent again; or if the control passes.
  */
 import { mkdtempSync, rmSync } from "node:fs"
@@ -8,7 +8,8 @@ import { join } from "node:path"
 import { startPostgres } from "../utils/postgres.js"
 import { type Ledger, type LedgerOptions, runLedger } from "./ledger.js"
 
-const seconds = Number(process.argv[2] ?? 30)
+// Some package managers pass on the dashes before the arguments of a script.
+const seconds = Number(process.argv.slice(2).find((arg) => arg !== "--") ?? 30)
 if (!(seconds > 0 && seconds <= 3_600)) throw new Error("Give the seconds of each run, at most 3600.")
 
 const postgres = await startPostgres()

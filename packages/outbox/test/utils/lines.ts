@@ -1,5 +1,7 @@
 /** The adapter of each line of Effect, driven by promises: both must do the same. */
 import { LibsqlClient } from "@effect/sql-libsql"
+import * as PgClient4 from "@effect/sql-pg-4/PgClient"
+import * as PgClient3 from "@effect/sql-pg/PgClient"
 import * as SqlClient3 from "@effect/sql/SqlClient"
 import * as Effect4 from "effect-4/Effect"
 import * as Layer4 from "effect-4/Layer"
@@ -52,8 +54,7 @@ export interface Line {
 }
 
 export interface LineOptions {
-  readonly file: string
-  readonly db: Libsql.Database
+  readonly database: { readonly file: string; readonly db: Libsql.Database } | { readonly postgres: string }
   readonly url: string
   readonly relay: LayerOptions
 }
@@ -89,7 +90,7 @@ const spanOf = (
 const rejected = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(() => undefined, (error: unknown) => error)
 
-export const line3 = async ({ file, relay, url }: LineOptions): Promise<Line> => {
+export const line3 = async ({ database, relay, url }: LineOptions): Promise<Line> => {
   const spans: Array<SpanSeen> = []
   const logs: Array<string> = []
   const tracer = Tracer3.make({
@@ -103,11 +104,14 @@ export const line3 = async ({ file, relay, url }: LineOptions): Promise<Line> =>
   })
   const logger = Logger3.make(({ annotations, message }) => logs.push(JSON.stringify([message, [...annotations]])))
   const watching = Layer3.mergeAll(Layer3.setTracer(tracer), Logger3.replace(Logger3.defaultLogger, logger))
+  const sql: Layer3.Layer<SqlClient3.SqlClient, unknown> = "postgres" in database
+    ? PgClient3.layer({ url: Redacted3.make(database.postgres) })
+    : LibsqlClient.layer({ url: `file:${database.file}` })
   const live = Outbox3.Relay.layer(relay).pipe(
     Layer3.provide(
       Client3.layer({ apiKey: Redacted3.make("hk_test"), baseUrl: url }).pipe(Layer3.provide(Transport3.layerFetch))
     ),
-    Layer3.provideMerge(LibsqlClient.layer({ url: `file:${file}` })),
+    Layer3.provideMerge(sql),
     Layer3.provideMerge(watching)
   )
   const runtime = ManagedRuntime3.make(live)
@@ -138,7 +142,7 @@ export const line3 = async ({ file, relay, url }: LineOptions): Promise<Line> =>
   }
 }
 
-export const line4 = async ({ db, relay, url }: LineOptions): Promise<Line> => {
+export const line4 = async ({ database, relay, url }: LineOptions): Promise<Line> => {
   const spans: Array<SpanSeen> = []
   const logs: Array<string> = []
   const tracer = Tracer4.make({
@@ -152,11 +156,14 @@ export const line4 = async ({ db, relay, url }: LineOptions): Promise<Line> => {
   const logger = Logger4.make(({ fiber, message }) =>
     logs.push(JSON.stringify([message, Object.entries(fiber.getRef(References4.CurrentLogAnnotations))]))
   )
+  const sql: Layer4.Layer<SqlClient4.SqlClient, unknown> = "postgres" in database
+    ? PgClient4.layer({ url: Redacted4.make(database.postgres) })
+    : Libsql4.layer(database.db)
   const live = Outbox4.Relay.layer(relay).pipe(
     Layer4.provide(
       Client4.layer({ apiKey: Redacted4.make("hk_test"), baseUrl: url }).pipe(Layer4.provide(Transport4.layerFetch))
     ),
-    Layer4.provideMerge(Libsql4.layer(db)),
+    Layer4.provideMerge(sql),
     Layer4.provideMerge(Layer4.mergeAll(Layer4.succeed(Tracer4.Tracer, tracer), Logger4.layer([logger])))
   )
   const runtime = ManagedRuntime4.make(live)

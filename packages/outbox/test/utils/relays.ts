@@ -120,7 +120,7 @@ export const relayOf = async (
   options: RelayOptions,
   surroundings: Partial<Surroundings> = {}
 ): Promise<Running> => {
-  const relay = await startRelayWith({ poll: { minMs: 5, maxMs: 20 }, ...options }, {
+  const relay = await startRelayWith({ poll: { minMs: 5, maxMs: 20 }, onLog: () => {}, ...options }, {
     ...platform,
     ...surroundings
   })

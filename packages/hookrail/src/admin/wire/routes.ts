@@ -4,6 +4,7 @@
  */
 import { closest, Reason, topicPattern } from "../../options/check.js"
 import type { AdminArgument, AdminOperation, Role } from "../../wire/admin.js"
+import { deliveryStates } from "../../wire/deliveryState.js"
 import { unusableText } from "../../wire/payload.js"
 import { shorten } from "../../wire/shorten.js"
 import type * as Model from "../model.js"
@@ -115,18 +116,19 @@ const backoffPolicy = (value: unknown): unknown => {
   return { base_ms: base, cap_ms: cap }
 }
 
-/** A misspelt name would be ignored, and a filter with it. */
+/** Why a member is wrong: it does not exist. Misspelt, it would be ignored, and a filter with it. */
+export const unknownMember = (value: object, names: ReadonlyArray<string>): string | undefined => {
+  const name = Object.keys(value).find((name) => !names.includes(name))
+  if (name === undefined) return undefined
+  const meant = closest(name, names)
+  return `there is no ${name.slice(0, 64)}: ${
+    meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`
+  }`
+}
+
 const only = (argument: AdminArgument | "options", value: object, names: ReadonlyArray<string>): void => {
-  for (const name of Object.keys(value)) {
-    if (names.includes(name)) continue
-    const meant = closest(name, names)
-    throw new Fault(
-      argument,
-      `there is no ${name.slice(0, 64)}: ${
-        meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`
-      }`
-    )
-  }
+  const reason = unknownMember(value, names)
+  if (reason !== undefined) throw new Fault(argument, reason)
 }
 
 /** The members of an argument, which untyped callers may have left out. */
@@ -176,15 +178,7 @@ const time = (argument: AdminArgument) => (value: unknown): string => {
   return value.toISOString()
 }
 
-const states = [
-  "pending",
-  "in_flight",
-  "retry_scheduled",
-  "succeeded",
-  "dead_lettered",
-  "cancelled",
-  "skipped"
-] as const satisfies ReadonlyArray<Model.ListedState>
+const states: ReadonlyArray<Model.ListedState> = deliveryStates
 
 /** An unknown state is answered with 503 (protocol section 5.2). */
 const state = (value: unknown): string => {

@@ -1,0 +1,61 @@
+/** Checks of what callers without types, or with a slip of the pen, pass. */
+import { closest } from "hookrail/options/check"
+import { OutboxConfigError } from "./errors.js"
+
+export const refuse = (option: string, reason: string): never => {
+  throw new OutboxConfigError({ option, reason })
+}
+
+/** What something is, in a sentence about what it should be. */
+const described = (value: unknown): string => {
+  if (typeof value === "function") return "a function"
+  if (typeof value !== "object" || value === null) {
+    return value === undefined || value === null
+      ? `${value}`
+      : `a ${typeof value}`
+  }
+  return typeof (value as { readonly then?: unknown }).then === "function"
+    ? "a Promise: await it first"
+    : "something else"
+}
+
+/** Throws unless all names of the options are known: one that is misspelt would be ignored. */
+export const checkNames = (options: object, names: ReadonlyArray<string>, within = ""): void => {
+  if (typeof options !== "object" || options === null) {
+    return refuse(within === "" ? "options" : within, `must be an object with ${names.join(", ")}`)
+  }
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue
+    const meant = closest(name, names)
+    refuse(
+      within === "" ? name : `${within}.${name}`,
+      `does not exist: ${meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`}`
+    )
+  }
+}
+
+export const checkDialect = (dialect: unknown): void => {
+  if (dialect !== "postgres" && dialect !== "sqlite") refuse("dialect", "must be \"postgres\" or \"sqlite\"")
+}
+
+/** Throws unless statements can be run over it. */
+export const checkExecutor = (executor: unknown): void => {
+  const { execute, inTransaction } = Object(executor) as {
+    readonly execute?: unknown
+    readonly inTransaction?: unknown
+  }
+  if (typeof execute !== "function" || typeof inTransaction !== "function") {
+    refuse("executor", "must run statements: make one of your connection with fromPg, fromSqlite and so on")
+  }
+  const { dialect } = executor as { readonly dialect?: unknown }
+  if (dialect !== "postgres" && dialect !== "sqlite") {
+    refuse("executor", "must say its dialect, \"postgres\" or \"sqlite\"")
+  }
+}
+
+/** Throws unless the handle of a driver has the method that is used. */
+export const checkHandle = (maker: string, handle: unknown, method: string, kind: string): void => {
+  const has = handle !== undefined && handle !== null &&
+    typeof (handle as Readonly<Record<string, unknown>>)[method] === "function"
+  if (!has) refuse(`handle of ${maker}`, `must be ${kind}, but it is ${described(handle)}`)
+}
