@@ -117,7 +117,8 @@ for (const [name, open, engine, create] of combinations) {
         let failures = 3
         const relay = { destination: `m${++destinations}`, measureMs: 10, backoff: { baseMs: 1 } }
         const line = await start(relay, () => failures-- > 0 ? 0.01 : 0.5)
-        await enqueue({ ...line.executor, inTransaction: () => undefined }, event(1, "a"), relay)
+        const { destination } = relay
+        await enqueue({ ...line.executor, inTransaction: () => undefined }, event(1, "a"), { destination })
         await line.wake()
         await eventually(async () => (await line.stats()).acked === 1)
         await eventually(async () => (await line.metrics())["hookrail.outbox.acked"] === 1)
