@@ -52,7 +52,8 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals())
 
-const loaded = (count: number) => vi.waitFor(() => assert.lengthOf(model.items, count), { interval: 5 })
+const loaded = (count: number) =>
+  vi.waitFor(() => assert.lengthOf(model.items, count), { interval: 5, timeout: 15_000 })
 
 it("holds as much as before after a break, and never less meanwhile", async () => {
   fake.count = 3_500
@@ -76,9 +77,9 @@ it("begins at the top after another search, and with another run of the emulator
   fake.onPage = () => held.push(model.items.length)
   model.setSearch({ text: "x", states: [] })
   await loaded(2_500)
-  await vi.waitFor(() => assert.include(held, 1_000), { interval: 5 })
+  await vi.waitFor(() => assert.include(held, 1_000), { interval: 5, timeout: 15_000 })
   held.length = 0
   fake.run = "r2"
   fake.cut()
-  await vi.waitFor(() => assert.include(held, 1_000), { interval: 5 })
+  await vi.waitFor(() => assert.include(held, 1_000), { interval: 5, timeout: 15_000 })
 })

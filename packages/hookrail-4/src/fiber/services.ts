@@ -32,8 +32,7 @@ export const withClock = <A, E, R>(
 export const withService = <I, S, A, E>(
   tag: Context.Key<I, S>,
   body: (service: S) => Effect.Effect<A, E>
-): Effect.Effect<A, E, I> =>
-  Effect.withFiber((fiber) => body(Context.getUnsafe(fiber.context, tag)))
+): Effect.Effect<A, E, I> => Effect.withFiber((fiber) => body(Context.getUnsafe(fiber.context, tag)))
 
 /** Waits for an operation that calls back; interruption aborts it. */
 export type Wait = <A, E>(
