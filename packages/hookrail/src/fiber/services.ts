@@ -19,7 +19,8 @@ export const liveClock: Clock = Context.get(services, ClockTag)
 /** The default tracer. Its spans go nowhere, so none are created. */
 export const noTracer: Tracer.Tracer = Context.get(services, Tracer.Tracer)
 
-const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock => Context.get(fiber.currentDefaultServices, ClockTag)
+const clockOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Clock =>
+  Context.get(fiber.currentDefaultServices, ClockTag)
 
 /** Chooses between two effects: with a tracer, or without one. Spans are expensive. */
 export const ifTraced = <A, E, R, A2, E2, R2>(
@@ -48,8 +49,7 @@ export const withClock = <A, E, R>(
 export const withService = <I, S, A, E>(
   tag: Context.Tag<I, S>,
   body: (service: S) => Effect.Effect<A, E>
-): Effect.Effect<A, E, I> =>
-  Effect.withFiberRuntime((fiber) => body(Context.unsafeGet(fiber.currentContext, tag)))
+): Effect.Effect<A, E, I> => Effect.withFiberRuntime((fiber) => body(Context.unsafeGet(fiber.currentContext, tag)))
 
 interface Running {
   readonly abort: () => void
