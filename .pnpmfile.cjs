@@ -1,3 +1,4 @@
+/* eslint-disable no-undef -- the package manager reads it as CommonJS */
 /** In a package with both lines of Effect, peers would get the one that is called `effect` there. */
 const readPackage = (manifest) => {
   if (manifest.name === "@effect/sql-pg" && manifest.version.startsWith("4.")) {

@@ -1,9 +1,9 @@
-/** The examples of docs/testing.md run; those for Jest in `extended/guide.test.ts`. */
+/** The examples of docs/testing.md run; those for Jest in `guide.test.ts`. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { guideFiles } from "./guide.js"
-import { exec, root } from "./packing.js"
+import { guideFiles } from "../test/guide.js"
+import { exec, root } from "../test/packing.js"
 
 describe("docs/testing.md", () => {
   let directory: string

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { bundle } from "../../promise/bundle.js"
-import { built, exec, type Folder, folders, pack, packages, root } from "./packing.js"
+import { built, exec, type Folder, folders, pack, packages, root } from "../test/packing.js"
 
 /** Links a dependency from where a package of the workspace has it. */
 const link = async (from: string, name: string, modules: string) => {

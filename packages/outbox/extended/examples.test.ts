@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { postgresDatabase, server } from "./utils/engines.js"
+import { postgresDatabase, server } from "../test/utils/engines.js"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 

@@ -2,8 +2,8 @@
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { exec, root } from "./packing.js"
-import { freePort } from "./starting.js"
+import { exec, root } from "../test/packing.js"
+import { freePort } from "../test/starting.js"
 
 interface Example {
   /** The title above it. */
