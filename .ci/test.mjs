@@ -43,9 +43,7 @@ const builds = packages.filter(({ scripts }) => scripts?.build !== undefined).ma
 const checks = [
   ...builds,
   // The first one does what `typecheck` does, too.
-  ...["lint:effect", "lint", "check:docs", "test:types", "check:lock"].map((script) => stage(".", script)),
-  ...packages.filter(({ scripts }) => scripts?.["check:package"] !== undefined)
-    .map(({ folder }) => stage(folder, "check:package", [`build ${folder}`]))
+  ...["lint:effect", "lint", "check:docs", "test:types", "check:lock"].map((script) => stage(".", script))
 ]
 
 const seconds = (since) => (performance.now() - since) / 1000
