@@ -253,6 +253,27 @@ describe("awaitEvent", () => {
       )
       strictEqual(error?._tag, "InvalidArgumentError")
     }))
+
+  it.effect("a condition that does not say yes or no at once is a typed error", () =>
+    Effect.gen(function*() {
+      for (
+        const [until, reason] of [
+          [5, "must be a function"],
+          [async () => false, "must return true or false at once"],
+          [() => Effect.succeed(false), "must return true or false at once"],
+          [() => {}, "must return true or false at once"]
+        ] as ReadonlyArray<readonly [until: unknown, reason: string]>
+      ) {
+        const error = yield* failure(
+          Effect.provide(
+            HookrailClient.awaitEvent("e1", { until: until as never }),
+            layer(scripted([status("pending")]))
+          )
+        )
+        assertTrue(error?._tag === "InvalidArgumentError")
+        deepStrictEqual([error.argument, error.reason], ["until", reason])
+      }
+    }))
 })
 
 describe("sendEvents", () => {

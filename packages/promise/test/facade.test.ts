@@ -261,6 +261,7 @@ describe("configuration", () => {
       [() => hookrail.getEvent("e", { timout: 1 } as object), "options", "did you mean timeout?"],
       [() => hookrail.awaitEvent("e", { pollinterval: 1 } as object), "options", "did you mean pollInterval?"],
       [() => hookrail.awaitEvent("e", { pollInterval: -1 }), "pollInterval", "such as \"20 seconds\""],
+      [() => hookrail.awaitEvent("e", { until: 5 as never }), "until", "must be a function"],
       [() => all({ concurrency: 0 }), "concurrency", "must be a whole number, 1 or more"],
       [() => all({ concurency: 2 }), "options", "did you mean concurrency?"],
       [() => all({ onError: "ignore" }), "onError", "must be \"fail\" or \"collect\""]

@@ -78,7 +78,8 @@ export const awaitEvent = (
   pauses: Effect.Effect<Pause<EventStatus>> = growing
 ): Effect.Effect<EventStatus, AwaitError> =>
   Effect.suspend(() => {
-    const until = options.until ?? isSettled
+    const until: (status: EventStatus) => unknown = options.until ?? isSettled
+    if (typeof until !== "function") return Effect.fail(invalidArgument(eventId, "until", "must be a function"))
     const limit = toMillis(options.timeout ?? 60_000)
     if (limit === undefined) return Effect.fail(invalidArgument(eventId, "timeout", mustBeFinite))
     let last: EventStatus | undefined
@@ -92,7 +93,12 @@ export const awaitEvent = (
     const settled = Effect.flatMap(pauses, (pause) => {
       const look: Effect.Effect<EventStatus, AwaitError> = Effect.flatMap(read, (status) => {
         last = status
-        return until(status)
+        const isOver = until(status)
+        // A promise, or an effect, would count as true.
+        if (typeof isOver !== "boolean") {
+          return Effect.fail(invalidArgument(eventId, "until", "must return true or false at once"))
+        }
+        return isOver
           ? Effect.succeed(status)
           : Effect.matchEffect(pause(status), { onFailure: () => Effect.fail(timedOut()), onSuccess: () => look })
       })

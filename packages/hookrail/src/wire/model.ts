@@ -116,6 +116,7 @@ export type Argument =
   | "traceparent"
   | "timeout"
   | "retry"
+  | "until"
   | "concurrency"
   | "onError"
   /** An option that does not exist. */
