@@ -1,5 +1,5 @@
 /** Checks of what callers without types, or with a slip of the pen, pass. */
-import { closest } from "hookrail/options/check"
+import { suggestion } from "hookrail/options/check"
 import { OutboxConfigError } from "./errors.js"
 
 export const refuse = (option: string, reason: string): never => {
@@ -26,31 +26,27 @@ export const checkNames = (options: object, names: ReadonlyArray<string>, within
   }
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue
-    const meant = closest(name, names)
-    refuse(
-      within === "" ? name : `${within}.${name}`,
-      `does not exist: ${meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`}`
-    )
+    refuse(within === "" ? name : `${within}.${name}`, `does not exist: ${suggestion(name, names)}`)
   }
 }
 
+const isDialect = (dialect: unknown): boolean => dialect === "postgres" || dialect === "sqlite"
+
 export const checkDialect = (dialect: unknown): void => {
-  if (dialect !== "postgres" && dialect !== "sqlite") refuse("dialect", "must be \"postgres\" or \"sqlite\"")
+  if (!isDialect(dialect)) refuse("dialect", "must be \"postgres\" or \"sqlite\"")
 }
 
 /** Throws unless statements can be run over it. */
 export const checkExecutor = (executor: unknown): void => {
-  const { execute, inTransaction } = Object(executor) as {
+  const { dialect, execute, inTransaction } = Object(executor) as {
+    readonly dialect?: unknown
     readonly execute?: unknown
     readonly inTransaction?: unknown
   }
   if (typeof execute !== "function" || typeof inTransaction !== "function") {
     refuse("executor", "must run statements: make one of your connection with fromPg, fromSqlite and so on")
   }
-  const { dialect } = executor as { readonly dialect?: unknown }
-  if (dialect !== "postgres" && dialect !== "sqlite") {
-    refuse("executor", "must say its dialect, \"postgres\" or \"sqlite\"")
-  }
+  if (!isDialect(dialect)) refuse("executor", "must say its dialect, \"postgres\" or \"sqlite\"")
 }
 
 /** Throws unless the handle of a driver has the method that is used. */

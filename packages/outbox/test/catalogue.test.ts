@@ -15,7 +15,7 @@ import {
   type Value
 } from "../src/index.js"
 import { postgresDatabase, server, sqliteFile } from "./utils/engines.js"
-import { rejects } from "./utils/failures.js"
+import { rejects, thrown } from "./utils/failures.js"
 
 interface Order {
   readonly id: string
@@ -52,15 +52,6 @@ const paid = { topic: "orders.paid", payload: { id: "o", at: new Date(at) } } as
 const slow = { topic: "orders.slow", payload: { id: "o", at } } as const
 
 const bodyOf = (params: ReadonlyArray<Value>): string => new TextDecoder().decode(params[5] as Uint8Array)
-
-const thrown = (run: () => unknown): unknown => {
-  try {
-    run()
-  } catch (error) {
-    return error
-  }
-  return assert.fail("it did not throw")
-}
 
 /** Remembers what would be stored. */
 const recording = (): { readonly executor: Executor; readonly bodies: Array<string> } => {

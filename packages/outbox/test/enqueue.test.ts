@@ -17,16 +17,7 @@ import {
   outboxStatement
 } from "../src/index.js"
 import { postgresDatabase, server } from "./utils/engines.js"
-import { rejects } from "./utils/failures.js"
-
-const thrown = (run: () => unknown): unknown => {
-  try {
-    run()
-  } catch (error) {
-    return error
-  }
-  return assert.fail("it did not throw")
-}
+import { rejects, thrown } from "./utils/failures.js"
 
 describe("outboxStatement", () => {
   const bodies = [null, { b: 1, a: [true, "é\u2028</"] }, "text", 0, { at: new Date(0), gone: undefined }, {

@@ -180,6 +180,15 @@ const checkServer = async (baseUrl: string, context: Context, report: Report): P
 /** An id that no event has. Reading it tells whether a key is good, and stores nothing. */
 const noEvent = "00000000000000000000000000"
 
+/** A key or token that cannot be in a header. */
+const reportUnsendable = (report: Report, check: "key" | "admin", what: string, source: string): void =>
+  report(
+    check,
+    "failed",
+    `the ${what} (from ${source}) has a blank, a line break or another character that no ${what} has`,
+    "copy it again, and check its end"
+  )
+
 const checkKey = async (
   baseUrl: string,
   isReady: boolean | undefined,
@@ -192,14 +201,7 @@ const checkKey = async (
     return undefined
   })
   if (producer === undefined) return
-  if (!isSendable(producer.apiKey)) {
-    return report(
-      "key",
-      "failed",
-      `the key (from ${producer.source}) has a blank, a line break or another character that no key has`,
-      "copy it again, and check its end"
-    )
-  }
+  if (!isSendable(producer.apiKey)) return reportUnsendable(report, "key", "key", producer.source)
   if (isReady === undefined) return report("key", "skipped", "the server cannot be asked")
   const headers = { authorization: `Bearer ${producer.apiKey}` }
   const answer = await request(`${baseUrl}/v1/events/${noEvent}`, { headers, signal })
@@ -257,14 +259,7 @@ const checkAdmin = async ({ settings, signal }: Context, report: Report): Promis
       break
     }
     const admin = await settings.admin()
-    if (!isSendable(admin.token)) {
-      return report(
-        "admin",
-        "failed",
-        `the token (from ${admin.source}) has a blank, a line break or another character that no token has`,
-        "copy it again, and check its end"
-      )
-    }
+    if (!isSendable(admin.token)) return reportUnsendable(report, "admin", "token", admin.source)
     const answer = await request(`${url}/v1/whoami`, { headers: { authorization: `Bearer ${admin.token}` }, signal })
     if (answer.status === 200) {
       const { role } = JSON.parse(answer.body) as { readonly role: string }

@@ -99,10 +99,8 @@ export const checkReceiver = (
 ): Effect.Effect<Model.ReceiverCheck, AdminError> =>
   Effect.suspend(() => {
     const context = { operation: "checkReceiver", target: shownUrl(text) } as const
-    if (Object.keys(rest).length > 0) {
-      const wrong = routes.unknownMember(rest, ["url", "secrets", "topic", "payload"])
-      return refusedArgument(context, "options", wrong ?? "")
-    }
+    const unknown = routes.unknownMember(rest, ["url", "secrets", "topic", "payload"])
+    if (unknown !== undefined) return refusedArgument(context, "options", unknown)
     const url = urlOf(text)
     if (url === undefined) return refusedArgument(context, "url", "it must be a URL with http or https")
     if (!areSecrets(secrets)) {

@@ -149,11 +149,15 @@ export const closest = (word: string, names: ReadonlyArray<string>): string | un
   return found
 }
 
-/** The reason for an option that does not exist. */
-export const unknownName = (name: string, names: ReadonlyArray<string>): string => {
+/** What to say after a name that does not exist: which one was probably meant, or which there are. */
+export const suggestion = (name: string, names: ReadonlyArray<string>): string => {
   const meant = closest(name, names)
-  return `there is no such option: ${meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`}`
+  return meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`
 }
+
+/** The reason for an option that does not exist. */
+export const unknownName = (name: string, names: ReadonlyArray<string>): string =>
+  `there is no such option: ${suggestion(name, names)}`
 
 // ---------------------------------------------------------------------------------------------------------------
 // all options

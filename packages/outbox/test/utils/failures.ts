@@ -12,3 +12,13 @@ export const rejects = async <E extends Error>(
   assert.isTrue(error instanceof type, util.inspect(error))
   return error as E
 }
+
+/** What a function throws. */
+export const thrown = (run: () => unknown): unknown => {
+  try {
+    run()
+  } catch (error) {
+    return error
+  }
+  return assert.fail("it did not throw")
+}

@@ -2,7 +2,7 @@
  * The requests of the admin API as plain data: method, path and body of each operation, the role that it needs, and how to read
  * its answer (protocol section 5.2). Arguments are checked here: what the server would misread, ignore or never accept is refused.
  */
-import { closest, Reason, topicPattern } from "../../options/check.js"
+import { Reason, suggestion, topicPattern } from "../../options/check.js"
 import type { AdminArgument, AdminOperation, Role } from "../../wire/admin.js"
 import { deliveryStates } from "../../wire/deliveryState.js"
 import { unusableText } from "../../wire/payload.js"
@@ -119,11 +119,7 @@ const backoffPolicy = (value: unknown): unknown => {
 /** Why a member is wrong: it does not exist. Misspelt, it would be ignored, and a filter with it. */
 export const unknownMember = (value: object, names: ReadonlyArray<string>): string | undefined => {
   const name = Object.keys(value).find((name) => !names.includes(name))
-  if (name === undefined) return undefined
-  const meant = closest(name, names)
-  return `there is no ${name.slice(0, 64)}: ${
-    meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`
-  }`
+  return name === undefined ? undefined : `there is no ${name.slice(0, 64)}: ${suggestion(name, names)}`
 }
 
 const only = (argument: AdminArgument | "options", value: object, names: ReadonlyArray<string>): void => {
