@@ -16,7 +16,7 @@ import type { AdminArgument, AdminOperation, ReceiverCheck, Role } from "./wire/
 import { callOf, verdictOf } from "./wire/describe.js"
 import type { Argument, Outcome, Problem } from "./wire/model.js"
 import { isWorthRetrying } from "./wire/retryable.js"
-import { quote, shorten } from "./wire/shorten.js"
+import { ended, quote, shorten } from "./wire/shorten.js"
 
 export type { AdminArgument, AdminOperation, Argument, Mistake, Outcome, Problem, Role }
 
@@ -132,9 +132,6 @@ const answer = (error: ResponseFields, advice: string): string => {
     : ` The answer begins with ${JSON.stringify(error.body)}.`
   return `the server answered ${answerOf(error)}. ${error.hint ?? advice}${start}`
 }
-
-/** Ends a sentence, unless it is a question. */
-const ended = (text: string): string => text.endsWith("?") ? text : `${text}.`
 
 const sentence = (error: CallFields, what: string): string => `${callOf(error)}: ${what}${verdictOf(error)}`
 

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { ended } from "hookrail/wire/shorten"
 
 /** The fields of an error, with a JSON form that leaves out foreign causes. */
 abstract class Base<Tag extends string> extends Error {
@@ -37,7 +38,7 @@ export class OutboxConfigError extends Base<"OutboxConfigError"> {
   constructor(fields: { readonly option: string; readonly reason: string }) {
     // What is no option has words of its own, as "handle of fromPg".
     const what = fields.option.includes(" ") ? fields.option : `option ${fields.option}`
-    super(`The ${what} ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
+    super(ended(`The ${what} ${fields.reason}`))
     this.option = fields.option
     this.reason = fields.reason
   }
@@ -63,7 +64,7 @@ export class InvalidEventError extends Base<"InvalidEventError"> {
     readonly reason: string
   }) {
     const which = fields.topic === "" ? "The event" : `The event of topic ${quote(fields.topic)}`
-    super(`${which} was not enqueued. ${fields.where}: ${fields.reason}${fields.reason.endsWith("?") ? "" : "."}`)
+    super(ended(`${which} was not enqueued. ${fields.where}: ${fields.reason}`))
     this.topic = fields.topic
     this.idempotencyKey = fields.idempotencyKey
     this.where = fields.where

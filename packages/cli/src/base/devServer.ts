@@ -75,16 +75,18 @@ const isAlive = (pid: number): boolean => {
 /** Each has a file of its own: when one ends, another one may still run. */
 const fileOf = (pid: number): string => `dev-${pid}.json`
 
+/** The processes that have announced a server and not taken it back. */
+const announced = async (env: Environment): Promise<ReadonlyArray<number>> =>
+  (await readdir(folder(env)).catch(() => [])).flatMap((file) => {
+    const [, pid] = /^dev-(\d+)\.json$/.exec(file) ?? []
+    return pid === undefined ? [] : [Number(pid)]
+  })
+
 /** The server of the `hookrail dev` that was started last and runs. */
 export const runningDevServer = async (env: Environment): Promise<DevServer | undefined> => {
-  const files = await readdir(folder(env)).catch(() => [])
-  const alive = files.filter((file) => {
-    const [, pid] = /^dev-(\d+)\.json$/.exec(file) ?? []
-    return pid !== undefined && isAlive(Number(pid))
-  })
   const servers = await Promise.all(
-    alive.map((file) =>
-      read<DevServer & { readonly startedAt: number }>(join(folder(env), file), [...keyNames, "url", "adminUrl"])
+    (await announced(env)).filter(isAlive).map((pid) =>
+      read<DevServer & { readonly startedAt: number }>(join(folder(env), fileOf(pid)), [...keyNames, "url", "adminUrl"])
     )
   )
   return servers.filter((server) => server !== undefined).sort((a, b) => b.startedAt - a.startedAt)[0]
@@ -97,10 +99,7 @@ export const announceDevServer = async (
   startedAt = Date.now()
 ): Promise<() => Promise<void>> => {
   await write(env, fileOf(server.pid), { ...server, startedAt })
-  const gone = (await readdir(folder(env)).catch(() => [])).filter((file) => {
-    const [, pid] = /^dev-(\d+)\.json$/.exec(file) ?? []
-    return pid !== undefined && Number(pid) !== server.pid && !isAlive(Number(pid))
-  })
-  await Promise.all(gone.map((file) => rm(join(folder(env), file), { force: true })))
+  const gone = (await announced(env)).filter((pid) => pid !== server.pid && !isAlive(pid))
+  await Promise.all(gone.map((pid) => rm(join(folder(env), fileOf(pid)), { force: true })))
   return () => rm(join(folder(env), fileOf(server.pid)), { force: true })
 }
