@@ -23,7 +23,7 @@ const bundle = () =>
     platform: "node",
     format: "esm",
     conditions: ["@hookrail/source"],
-    alias: { "hookrail/wire": at("../packages/hookrail/src/wire") },
+    alias: { hookrail: at("../packages/hookrail/src") },
     external: ["@hookrail/promise", "better-sqlite3", "libsql", "pg"],
     logLevel: "error"
   })
